@@ -1,0 +1,34 @@
+# The recipes of the project; `make` alone lists them.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.setup-stamp
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+
+.DEFAULT_GOAL := help
+.PHONY: help setup quickstart test check bench trial clean
+
+help:  ## list the recipes
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMP)  ## make .venv with the hmmr command, and fetch the weights of the 2D networks
+
+$(STAMP): pyproject.toml scripts/setup
+	@PYTHON="$(PYTHON)" bash scripts/setup $(VENV)
+	@touch $@
+
+quickstart: setup  ## the main job on films made here: harvest, train, evaluate, out/quickstart/report.html
+	@$(BIN)/hmmr quickstart
+
+test: setup  ## every test
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: setup  ## ruff and mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: setup  ## speed, as ratios measured in one run
+	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean:  ## remove what the recipes made, but not lakes elsewhere
+	rm -rf $(VENV) out build *.egg-info

@@ -1,0 +1,59 @@
+"""The `hmmr` command: each group of commands is one file of this folder, loaded when it is called.
+
+Nothing here may import torch or prefect: `hmmr --help` answers at once.
+"""
+
+import importlib
+
+import click
+import typer
+from typer.core import TyperGroup
+
+GROUPS: dict[str, str] = {
+    "quickstart": "The main job on films made here, from nothing to out/quickstart/report.html.",
+    "films": "Make synthetic films with known 3D.",
+    "harvest": "Turn videos into pseudo-labelled tracklets.",
+    "lake": "Look into the lake, freeze snapshots, erase a source.",
+    "train": "Train HMMR on a lake and labelled data.",
+    "predict": "3D motion of every person in a video or an image.",
+    "evaluate": "Score a checkpoint by a named protocol.",
+    "data": "Check and prepare benchmark data that you have.",
+    "study": "Accuracy against added video: run a grid, fit the law.",
+    "dashboard": "Serve or export the page of a lake.",
+    "weights": "Fetch and list the weights of the embedded 2D networks.",
+    "doctor": "What this machine can run, and what is missing.",
+}
+"""Command group and its help; the module of group G is cli/G.py and holds `app`."""
+
+
+class LazyGroups(TyperGroup):
+    """A group that imports a command's module only when that command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every group, in the order a newcomer meets them."""
+        return list(GROUPS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command of that name, or None, which click reports with the near misses."""
+        if name not in GROUPS:
+            return None
+        return typer.main.get_command(importlib.import_module(f"cli.{name}").app)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the groups from the table above, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(GROUPS.items()))
+
+
+app = typer.Typer(
+    cls=LazyGroups,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Video in, pseudo-labelled tracklets out, HMMR trained on them, and a curve that says what the video was worth.",
+)
+
+
+@app.callback()
+def _root() -> None:
+    """The house is drawn in ARCHITECTURE.md; `hmmr GROUP --help` explains each group."""

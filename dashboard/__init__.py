@@ -1,0 +1,1 @@
+"""The one page-maker: every page that the project writes or serves."""

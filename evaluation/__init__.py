@@ -1,0 +1,1 @@
+"""Metrics, protocols, benchmark readers, contamination check, the study's statistics."""

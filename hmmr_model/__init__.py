@@ -1,0 +1,1 @@
+"""HMMR: the network, its losses, the pose prior, training, prediction, export."""

@@ -1,0 +1,1 @@
+"""Films with known 3D: procedural motion, wardrobe, scenes, ground truth."""

@@ -1,0 +1,1 @@
+"""Schemas, the lake, the ledger, snapshots, erase: every byte that outlives a process."""

@@ -1,0 +1,212 @@
+"""The tables of the lake: one pyarrow schema each, with the meaning of every column in its field metadata.
+
+Time is the stream's own: `pts` in units of time_base_num / time_base_den seconds. Pixels are those of the
+source frame, origin at the centre of the top-left pixel's corner (x right, y down). 3D is metres in the
+camera frame (x right, y down, z forward). T is the number of frames of the row.
+"""
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+
+def _column(name: str, kind: pa.DataType, meaning: str, *, width: int | None = None, required: bool = True) -> pa.Field:
+    """A field whose metadata says what it means and, for nested lists, the inner length that Delta does not keep."""
+    meta = {"meaning": meaning}
+    if width is not None:
+        meta["width"] = str(width)
+    return pa.field(name, kind, nullable=not required, metadata=meta)
+
+
+_F32 = pa.float32()
+_ROWS_F32 = pa.list_(pa.list_(_F32))
+
+TRACKLETS = pa.schema(
+    [
+        _column("tracklet_id", pa.string(), "stable id: hash of source, shot, person, first frame and label_key"),
+        _column("source_id", pa.string(), "the video; sha256 of its canonical URL or of a local file's content"),
+        _column("shot_index", pa.int32(), "which shot of the video, from 0"),
+        _column("person_index", pa.int32(), "which track of the shot, from 0"),
+        _column("fps_num", pa.int32(), "working frame rate, numerator"),
+        _column("fps_den", pa.int32(), "working frame rate, denominator"),
+        _column("time_base_num", pa.int32(), "seconds per unit of pts, numerator"),
+        _column("time_base_den", pa.int32(), "seconds per unit of pts, denominator"),
+        _column("width", pa.int32(), "px of the decoded frame"),
+        _column("height", pa.int32(), "px of the decoded frame"),
+        _column("frame_index", pa.list_(pa.int32()), "(T) index in decode order of the source's frames"),
+        _column("pts", pa.list_(pa.int64()), "(T) presentation time in the stream's time base"),
+        _column("observed", pa.list_(pa.bool_()), "(T) False where the tracker bridged a gap"),
+        _column("boxes", _ROWS_F32, "(T, 4) x0 y0 x1 y1 px: the smoothed square that phi is cut from", width=4),
+        _column("keypoints", _ROWS_F32, "(T, 75) 25 x (x, y, score), px of the source frame", width=75),
+        _column("n_frames", pa.int32(), "T"),
+        _column("seconds", pa.float64(), "T / working rate"),
+        _column("mean_score", _F32, "mean keypoint score over joints that the backend has"),
+        _column("visible_joints", _F32, "mean number of joints a frame with score >= the preset's threshold"),
+        _column("median_diagonal_px", _F32, "median diagonal of the visible keypoints' box"),
+        _column("tags", pa.list_(pa.string()), "words from the source list, for which-data studies"),
+        _column("backend", pa.string(), "name of the 2D backend"),
+        _column("preset", pa.string(), "name of the filter preset"),
+        _column("licence", pa.string(), "open, closed, unknown, or vouched with its date"),
+        _column("label_key", pa.string(), "hash of input content, stages, versions, configuration, weights"),
+        _column("committed_at", pa.timestamp("us", tz="UTC"), "when the row was written"),
+    ]
+)
+
+FEATURES = pa.schema(
+    [
+        _column("tracklet_id", pa.string(), "row of tracklets"),
+        _column("source_id", pa.string(), "the video"),
+        _column("phi_name", pa.string(), "which feature: blazepose_penultimate, keypoints, ..."),
+        _column("phi_dim", pa.int32(), "D"),
+        _column("phi", pa.binary(), "(T, D) float16, little-endian, row-major: Delta has no half type"),
+        _column("zero_shot_3d", _ROWS_F32, "(T, 75) 25 x (x, y, z) m, hip-centred, camera axes, by the 2D network "
+                "itself; NaN for joints it lacks; null for a phi without", width=75, required=False),
+        _column("label_key", pa.string(), "label_key of the tracklet that phi was computed for"),
+    ]
+)  # fmt: skip
+
+LABELS_3D = pa.schema(
+    [
+        _column("tracklet_id", pa.string(), "row of tracklets"),
+        _column("source_id", pa.string(), "the video"),
+        _column("truth_id", pa.string(), "where the truth comes from: film and person, or benchmark sequence and actor"),
+        _column("split", pa.string(), "labelled, unlabelled, dev, test, or the benchmark's own split"),
+        _column("body", pa.string(), "body file that rotations and betas belong to: open24, smpl, or empty"),
+        _column("valid", pa.list_(pa.bool_()), "(T) whether the frame has a 3D label"),
+        _column("keypoints_3d", _ROWS_F32, "(T, 75) 25 x (x, y, z) m, camera frame; NaN for joints not labelled", width=75),
+        _column("keypoints_2d", _ROWS_F32, "(T, 75) 25 x (x, y, visible), px: true projection", width=75),
+        _column("rotations", _ROWS_F32, "(T, 216) 24 rotation matrices, row-major, root in camera axes; null: none",
+                width=216, required=False),
+        _column("betas", pa.list_(_F32), "(10) shape; null: none", width=None, required=False),
+        _column("translation", _ROWS_F32, "(T, 3) m, camera frame, of the body's origin; null: none", width=3,
+                required=False),
+    ]
+)  # fmt: skip
+
+REJECTS = pa.schema(
+    [
+        _column("source_id", pa.string(), "the video"),
+        _column("shot_index", pa.int32(), "which shot, -1 for the whole video"),
+        _column("person_index", pa.int32(), "which track of the shot, -1 for none"),
+        _column("first_frame", pa.int32(), "decode index where the rejected run starts"),
+        _column("last_frame", pa.int32(), "decode index where it ends, inclusive"),
+        _column("n_frames", pa.int32(), "frames of the run"),
+        _column("stage", pa.string(), "shots, people, pose, track, filter"),
+        _column("reason", pa.string(), "stable slug, e.g. too_short"),
+        _column("measured", pa.float64(), "the value that failed", required=False),
+        _column("threshold", pa.float64(), "what it was held against", required=False),
+        _column("preset", pa.string(), "filter preset"),
+        _column("label_key", pa.string(), "as in tracklets"),
+        _column("keypoints", _ROWS_F32, "(k, 75) a few example frames, for drawing", width=75, required=False),
+    ]
+)
+
+VIDEOS = pa.schema(
+    [
+        _column("source_id", pa.string(), "the video"),
+        _column("url", pa.string(), "canonical URL or file name without its folder", required=False),
+        _column("host", pa.string(), "host name, or 'local'"),
+        _column("uploader", pa.string(), "as the host says", required=False),
+        _column("title", pa.string(), "as the host says: hostile text, escape it", required=False),
+        _column("content_sha256", pa.string(), "of the downloaded bytes"),
+        _column("fingerprints", pa.list_(pa.int64()), "perceptual hash of sampled frames, 64 bits each"),
+        _column("width", pa.int32(), "px"),
+        _column("height", pa.int32(), "px"),
+        _column("n_frames", pa.int32(), "decoded frames before thinning"),
+        _column("duration_s", pa.float64(), "from pts"),
+        _column("bytes", pa.int64(), "size of the file"),
+        _column("licence", pa.string(), "as in tracklets"),
+        _column("evidence", pa.string(), "JSON: what the policy saw, where and when"),
+        _column("tags", pa.list_(pa.string()), "as in tracklets"),
+        _column("provenance", pa.string(), "JSON: extractor, tool versions, format, dates"),
+        _column("stage_seconds", pa.string(), "JSON: wall and CPU seconds by stage"),
+        _column("label_key", pa.string(), "as in tracklets"),
+        _column("committed_at", pa.timestamp("us", tz="UTC"), "when the row was written"),
+    ]
+)
+
+SHOTS = pa.schema(
+    [
+        _column("source_id", pa.string(), "the video"),
+        _column("shot_index", pa.int32(), "from 0"),
+        _column("first_frame", pa.int32(), "decode index"),
+        _column("last_frame", pa.int32(), "decode index, inclusive"),
+        _column("first_pts", pa.int64(), "stream time base"),
+        _column("last_pts", pa.int64(), "stream time base"),
+        _column("n_tracks", pa.int32(), "people tracked in it"),
+        _column("label_key", pa.string(), "as in tracklets"),
+    ]
+)
+
+RUNS = pa.schema(
+    [
+        _column("run_id", pa.string(), "stable id of everything that made the run"),
+        _column("kind", pa.string(), "train, evaluate, harvest, study"),
+        _column("started_at", pa.timestamp("us", tz="UTC"), "start"),
+        _column("seconds", pa.float64(), "wall time"),
+        _column("config", pa.string(), "JSON of the frozen configuration"),
+        _column("snapshot", pa.string(), "digest of what was trained on", required=False),
+        _column("checkpoint", pa.string(), "path, relative to the lake where it lies below it", required=False),
+        _column("command", pa.string(), "what to type to get it again"),
+        _column("commit", pa.string(), "git commit of the code"),
+        _column("curves", pa.string(), "JSON: {term: [[step, value], ...]}"),
+    ]
+)
+
+SCORES = pa.schema(
+    [
+        _column("score_id", pa.string(), "hash of run, protocol, dataset, sequence and metric"),
+        _column("run_id", pa.string(), "row of runs, or the name of a baseline"),
+        _column("study", pa.string(), "which study, or empty"),
+        _column("variant", pa.string(), "semi, ceiling, single_frame, mean_pose, ridge, zero_shot, ..."),
+        _column("phi_name", pa.string(), "feature"),
+        _column("hours", pa.float64(), "pseudo-labelled hours that were added"),
+        _column("seed", pa.int32(), "training and subset seed"),
+        _column("dataset", pa.string(), "films, mocap, pose2sim, 3dpw, ..."),
+        _column("split", pa.string(), "dev, test, ..."),
+        _column("protocol", pa.string(), "protocol id, e.g. open_v1"),
+        _column("sequence", pa.string(), "truth_id of one sequence; '*macro' mean over sequences; '*micro' over frames"),
+        _column("metric", pa.string(), "mpjpe_mm, pa_mpjpe_mm, accel_error_mm_frame2, mirrored_share, ..."),
+        _column("value", pa.float64(), "in the unit of the metric's name"),
+        _column("n_frames", pa.int64(), "frames that the value is over"),
+        _column("commit", pa.string(), "git commit of the code"),
+        _column("scored_at", pa.timestamp("us", tz="UTC"), "when"),
+    ]
+)
+
+FILM_TRUTH = pa.schema(
+    [
+        _column("film_id", pa.string(), "name of the film, e.g. test_0003"),
+        _column("person_index", pa.int32(), "from 0"),
+        _column("video_sha256", pa.string(), "of the MP4 that this is the truth of"),
+        _column("split", pa.string(), "labelled, unlabelled, dev, test"),
+        _column("motion", pa.string(), "names of the motion, for tags"),
+        _column("width", pa.int32(), "px"),
+        _column("height", pa.int32(), "px"),
+        _column("fps_num", pa.int32(), "frame rate, numerator"),
+        _column("fps_den", pa.int32(), "frame rate, denominator"),
+        _column("time_base_num", pa.int32(), "as the MP4 says"),
+        _column("time_base_den", pa.int32(), "as the MP4 says"),
+        _column("pts", pa.list_(pa.int64()), "(F) of every frame of the film, as decoded"),
+        _column("shot_index", pa.list_(pa.int32()), "(F) which shot of the film"),
+        _column("present", pa.list_(pa.bool_()), "(F) whether the person is in the frame's scene"),
+        _column("focal", pa.list_(_F32), "(F) px"),
+        _column("betas", pa.list_(_F32), "(10) shape of the open body"),
+        _column("rotations", _ROWS_F32, "(F, 216) 24 rotation matrices, row-major, root in camera axes", width=216),
+        _column("translation", _ROWS_F32, "(F, 3) m, camera frame, of the body's origin", width=3),
+        _column("keypoints_3d", _ROWS_F32, "(F, 75) 25 x (x, y, z) m, camera frame", width=75),
+        _column("keypoints_2d", _ROWS_F32, "(F, 75) 25 x (x, y, visible) px; visible: in the frame and not hidden", width=75),
+    ]
+)  # fmt: skip
+
+TABLES: dict[str, pa.Schema] = {
+    "tracklets": TRACKLETS,
+    "features": FEATURES,
+    "labels3d": LABELS_3D,
+    "rejects": REJECTS,
+    "videos": VIDEOS,
+    "shots": SHOTS,
+    "runs": RUNS,
+    "scores": SCORES,
+}
+"""What a lake holds. The films' truth (FILM_TRUTH) lies beside each film as FILM.truth.parquet."""
