@@ -1,1 +1,1 @@
-"""The human body as geometry: joints, rotations, cameras, the SMPL-format body, motion files, drawing."""
+"""The human body as geometry: joints by name, rotations, cameras, the SMPL-format body, motion files, drawing."""
