@@ -24,8 +24,8 @@ quickstart: setup  ## the main job on films made here: harvest, train, evaluate,
 test: setup  ## every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
-check: setup  ## ruff and mypy
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+check: setup  ## ruff, mypy, hadolint
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/hadolint docker/*.Dockerfile
 
 bench: setup  ## speed, as ratios measured in one run
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

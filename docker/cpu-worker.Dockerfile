@@ -19,6 +19,6 @@ RUN pip install --index-url "${TORCH_INDEX}" torch==2.13.0 \
     && pip install . \
     && hmmr weights fetch
 
-RUN useradd --create-home worker && chown -R worker /app
-USER worker
+RUN useradd --create-home --uid 10001 worker && chown -R worker /app
+USER 10001
 CMD ["prefect", "worker", "start", "--pool", "cpu"]

@@ -21,6 +21,6 @@ RUN python3.11 -m venv /opt/hmmr \
 ENV PATH=/opt/hmmr/bin:$PATH
 RUN bash scripts/install_mmlab /opt/mmlab
 
-RUN useradd --create-home worker && chown -R worker /app
-USER worker
+RUN useradd --create-home --uid 10001 worker && chown -R worker /app
+USER 10001
 CMD ["prefect", "worker", "start", "--pool", "gpu"]

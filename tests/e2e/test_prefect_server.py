@@ -1,0 +1,112 @@
+"""A real Prefect server and a real worker: deploy, schedule, train by name, and the trigger after a harvest."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PREFECT = [sys.executable, "-m", "prefect"]
+LIMIT_S = 150
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Site:
+    """A project folder of its own, with a server and workers that live as long as the test."""
+
+    folder: Path
+    env: dict[str, str]
+
+    def prefect(self, *args: str) -> str:
+        done = subprocess.run(
+            [*PREFECT, *args], cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=LIMIT_S
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def flow_runs(self, flow: str) -> list[dict[str, Any]]:
+        body = json.dumps({"flows": {"name": {"any_": [flow]}}, "limit": 50}).encode()
+        request = urllib.request.Request(
+            self.env["PREFECT_API_URL"] + "/flow_runs/filter", body, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return list(json.load(answer))
+
+    def wait(self, flow: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        end = time.monotonic() + LIMIT_S
+        while time.monotonic() < end:
+            for run in self.flow_runs(flow):
+                if wanted(run):
+                    return run
+            time.sleep(1)
+        raise AssertionError([(run["name"], run["state_name"], run["auto_scheduled"]) for run in self.flow_runs(flow)])
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("flows", "harvest", "storage", "body", "openworld", "hmmr_model", "evaluation", "dashboard"):
+        (folder / name).symlink_to(ROOT / name)
+    shutil.copy(ROOT / "prefect.yaml", folder)
+    shutil.copy(ROOT / "prefect.toml", folder)
+    port = _free_port()
+    env = os.environ | {
+        "PREFECT_HOME": str(folder / "home"),
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(folder),
+    }
+    log = (folder / "server.log").open("w")
+    here: dict[str, Any] = {"cwd": folder, "env": env, "stdout": log, "stderr": log}
+    processes = [subprocess.Popen([*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port)], **here)]
+    try:
+        _wait_for_health(env["PREFECT_API_URL"])
+        made = Site(folder, env)
+        for pool in ("cpu", "gpu"):
+            made.prefect("work-pool", "create", pool, "--type", "process")
+        made.prefect("--no-prompt", "deploy", "--all")
+        processes += [subprocess.Popen([*PREFECT, "worker", "start", "--pool", p], **here) for p in ("cpu", "gpu")]
+        yield made
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+        for process in processes:
+            process.wait(timeout=60)
+
+
+def _wait_for_health(api: str) -> None:
+    end = time.monotonic() + LIMIT_S
+    while time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(f"{api}/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.5)
+    raise AssertionError("the Prefect server did not come up")
+
+
+@pytest.mark.slow
+@pytest.mark.server
+def test_the_cron_schedule_makes_runs(site: Site) -> None:
+    """Guards against the silent scheduler failure of reference/stack.md, finding 2."""
+    run = site.wait("harvest", lambda run: run["auto_scheduled"] and run["state_type"] == "SCHEDULED")
+    assert run["expected_start_time"].startswith("20")
