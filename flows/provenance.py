@@ -1,0 +1,33 @@
+"""What a row must say to be repeatable: the commit of the code, and the versions of what it ran on."""
+
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+NAMED = (
+    "torch", "numpy", "scipy", "numba", "decord2", "yt-dlp", "onnxruntime", "ai-edge-litert", "deltalake", "prefect",
+)  # fmt: skip
+"""Packages whose version can change a number."""
+
+
+@cache
+def code_commit() -> str:
+    """Git commit of the code that runs, with '+changes' if the tree differs from it; 'unknown' outside a checkout."""
+    root = Path(__file__).resolve().parents[1]
+
+    def git(*args: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(root), *args], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "HEAD") + ("+changes" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def package_versions() -> dict[str, str]:
+    """Version of each package that can change a number."""
+    return {name: version(name) for name in NAMED}

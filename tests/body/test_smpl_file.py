@@ -1,0 +1,121 @@
+"""Body files from elsewhere: read if they are SMPL's, refused with a name and a reason if not."""
+
+import pickle
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+from body.safe_pickle import UnsafePickleError
+from body.smpl_file import BodyFileError, read_body
+
+
+@pytest.fixture
+def arrays(random_body: Path) -> dict[str, np.ndarray]:
+    with np.load(random_body) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def fake_chumpy(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """Enough of chumpy to write what SMPL's authors wrote: an object whose state holds the array as `x`."""
+    module = types.ModuleType("chumpy.ch")
+
+    class Ch:
+        def __init__(self, x: np.ndarray) -> None:
+            self.x = x
+
+    Ch.__module__, Ch.__qualname__ = "chumpy.ch", "Ch"
+    module.Ch = Ch
+    monkeypatch.setitem(sys.modules, "chumpy", types.ModuleType("chumpy"))
+    monkeypatch.setitem(sys.modules, "chumpy.ch", module)
+    return module
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2, 4])
+def test_official_pickle_with_chumpy_and_sparse_arrays(
+    arrays: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: int
+) -> None:
+    chumpy, path = fake_chumpy(monkeypatch), tmp_path / "SMPL_NEUTRAL.pkl"
+    entries = arrays | {
+        "shapedirs": chumpy.Ch(arrays["shapedirs"]),
+        "v_template": chumpy.Ch(arrays["v_template"]),
+        "J_regressor": scipy.sparse.csc_matrix(arrays["J_regressor"]),
+        "bs_style": "lbs",
+    }
+    path.write_bytes(pickle.dumps(entries, protocol))
+    monkeypatch.undo()
+    body = read_body(path)
+    for name in ("shapedirs", "v_template", "J_regressor", "posedirs", "weights"):
+        np.testing.assert_allclose(getattr(body, name), arrays[name])
+    assert body.parents[0] == -1
+
+
+class Attack:
+    """Would leave a file behind if it were unpickled."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.trace,))
+
+
+@pytest.mark.parametrize("call", [None, (eval, ("1+1",)), (getattr, (np.ndarray, "tofile"))])
+def test_a_pickle_that_runs_code_is_refused_and_nothing_runs(
+    arrays: dict[str, np.ndarray], tmp_path: Path, call: tuple[object, ...] | None
+) -> None:
+    path, trace = tmp_path / "evil.pkl", tmp_path / "trace"
+    attack = Attack(trace)
+    if call is not None:
+        attack = type("Call", (), {"__reduce__": lambda self: call})()
+    path.write_bytes(pickle.dumps(arrays | {"v_template": attack}))
+    with pytest.raises(UnsafePickleError, match=r"evil\.pkl: refused: asks for"):
+        read_body(path)
+    assert not trace.exists()
+
+
+def test_a_reconstructor_makes_stand_ins_only(tmp_path: Path) -> None:
+    path = tmp_path / "odd.pkl"
+    path.write_bytes(b"ccopy_reg\n_reconstructor\n(cnumpy\nndarray\nc__builtin__\nobject\nNtR.")
+    with pytest.raises(UnsafePickleError, match=r"odd\.pkl"):
+        read_body(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a pickle", pickle.dumps([1, 2]), pickle.dumps({"f": 1})[:-3]])
+def test_damaged_pickles_are_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.pkl"
+    path.write_bytes(content)
+    with pytest.raises(UnsafePickleError, match=r"broken\.pkl"):
+        read_body(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"weights": None}, "lacks weights"),
+        ({"weights": np.ones((3, 24))}, "weights has shape"),
+        ({"v_template": np.full((300, 3), np.nan)}, "v_template holds NaN"),
+        ({"f": np.full((5, 3), 300)}, "faces name vertices"),
+        ({"kintree_table": np.zeros((2, 52))}, "52 joints"),
+        ({"shapedirs": np.array(["a", "b"])}, "shapedirs is not an array of numbers"),
+        ({"v_template": np.array([None, {}], dtype=object)}, "not a readable"),
+    ],
+)
+def test_what_does_not_fit_is_named(
+    arrays: dict[str, np.ndarray], tmp_path: Path, change: dict[str, np.ndarray | None], message: str
+) -> None:
+    path = tmp_path / "odd.npz"
+    merged = arrays | change
+    np.savez(path, **{name: values for name, values in merged.items() if values is not None})
+    with pytest.raises(BodyFileError, match=rf"odd\.npz: .*{message}"):
+        read_body(path)
+
+
+def test_a_file_that_is_no_npz_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "text.npz"
+    path.write_text("hello")
+    with pytest.raises(BodyFileError, match=r"text\.npz"):
+        read_body(path)
