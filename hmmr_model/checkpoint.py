@@ -1,0 +1,121 @@
+"""Checkpoints on disk. A stranger's file is the normal case: nothing in it is ever run.
+
+Two kinds, told apart by their format id: the model to predict with (`model.pt`), and the whole state of a training
+run to go on from (`state.pt`). Both are torch files of plain tensors, numbers and strings.
+"""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hmmr_model.config_json import BadConfigError, from_json, to_json
+from hmmr_model.configs import TrainConfig
+from hmmr_model.network import HMMR
+from storage.atomic import write_atomically
+
+MODEL_FORMAT = "hmmr-model/1"
+STATE_FORMAT = "hmmr-training-state/1"
+MAX_PARAMETERS = 2_000_000_000
+"""A configuration that asks for more is no model of ours, and building it would fill the memory."""
+
+
+class BadCheckpointError(ValueError):
+    """A file that cannot be used; the message names it and says why."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path}: {reason}")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained network and what it needs to be used: its configuration, φ's name and size, the body's name."""
+
+    config: TrainConfig
+    phi_dim: int
+    body: str
+    step: int
+    snapshot: str | None
+    """Digest of the pseudo-labelled data."""
+    weights: dict[str, Tensor]
+
+    def network(self) -> HMMR:
+        """The network, in evaluation mode."""
+        model = HMMR(self.config.model, self.phi_dim)
+        model.load_state_dict(self.weights)
+        return model.eval()
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a model file, whole or not at all."""
+    write_torch(path, MODEL_FORMAT, {
+        "config": to_json(checkpoint.config), "phi_dim": checkpoint.phi_dim, "body": checkpoint.body,
+        "step": checkpoint.step, "snapshot": checkpoint.snapshot or "", "weights": checkpoint.weights,
+    })  # fmt: skip
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a model file. Raises BadCheckpointError if it is absent, truncated, foreign, or would run code."""
+    path = Path(path)
+    raw = read_torch(path, MODEL_FORMAT)
+    try:
+        checkpoint = Checkpoint(
+            config=from_json(_typed(raw, "config", str)), phi_dim=_typed(raw, "phi_dim", int),
+            body=_typed(raw, "body", str), step=_typed(raw, "step", int),
+            snapshot=_typed(raw, "snapshot", str) or None, weights=_typed(raw, "weights", dict),
+        )  # fmt: skip
+        _check_weights(checkpoint)
+    except (BadConfigError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise BadCheckpointError(path, f"has the wrong content: {error}") from error
+    return checkpoint
+
+
+def write_torch(path: Path, format_id: str, content: dict[str, Any]) -> None:
+    """Write tensors, numbers and strings under a format id, by a temporary file and a rename."""
+    buffer = io.BytesIO()
+    torch.save({"format": format_id, **content}, buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def read_torch(path: Path, format_id: str) -> dict[str, Any]:
+    """Read such a file without ever running anything in it. Raises BadCheckpointError with the reason."""
+    if not path.is_file():
+        raise BadCheckpointError(path, "no such file; `hmmr train` writes OUT/model.pt")
+    try:
+        raw = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises a dozen kinds here, and each means the same to the caller
+        raise BadCheckpointError(path, _why(path, error)) from error
+    if not isinstance(raw, dict) or raw.get("format") != format_id:
+        found = raw.get("format", "no format id") if isinstance(raw, dict) else type(raw).__name__
+        raise BadCheckpointError(path, f"is not a {format_id} file of this program (found: {found})")
+    return raw
+
+
+def _why(path: Path, error: Exception) -> str:
+    if "weights_only" in str(error) or "Unsupported" in str(error):
+        return "holds Python objects besides tensors and may run code when loaded: refused"
+    if path.read_bytes()[:2] == b"PK":
+        return "is damaged or truncated: copy it again"
+    return "is not a checkpoint of this program"
+
+
+def _typed(raw: dict[str, Any], name: str, kind: type) -> Any:
+    if not isinstance(raw.get(name), kind):
+        raise TypeError(f"{name} is {type(raw.get(name)).__name__}, wanted {kind.__name__}")
+    return raw[name]
+
+
+def _check_weights(checkpoint: Checkpoint) -> None:
+    """Names and shapes must be those that the configuration gives, found without allocating a single weight."""
+    with torch.device("meta"):
+        expected = HMMR(checkpoint.config.model, checkpoint.phi_dim).state_dict()
+    if sum(t.numel() for t in expected.values()) > MAX_PARAMETERS:
+        raise ValueError("the configuration asks for an absurd size")
+    if {k: v.shape for k, v in expected.items()} != {k: v.shape for k, v in checkpoint.weights.items()}:
+        raise ValueError("weights do not fit the configuration")
+    if not all(bool(v.isfinite().all()) for v in checkpoint.weights.values()):
+        raise ValueError("weights are not finite")

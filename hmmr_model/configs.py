@@ -1,0 +1,129 @@
+"""Everything that a training run can be told, as frozen dataclasses. The presets that ran are in presets.py.
+
+Defaults are the `open` preset's where the paper and the small machine differ; presets.py says which numbers are whose.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+PoseForm = Literal["rot6d", "axis_angle"]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Shape of the network: width and depth are numbers, the flow is always the paper's (reference/paper.md 1.3)."""
+
+    width: int = 192
+    """Channels of the movie strip."""
+    projection: bool = True
+    """Linear-ReLU-Linear from φ to `width`; False feeds φ itself, as the paper does, and needs width = D."""
+    blocks: int = 2
+    """Residual blocks of the temporal encoder; 0 is the single-frame model."""
+    groups: int = 12
+    """Groups of each GroupNorm; the paper's code has 32 groups of 64 channels."""
+    regressor_width: int = 192
+    iterations: int = 3
+    dropout: float = 0.2
+    """After each hidden layer of a regressor; the paper has 0.5."""
+    input_dropout: float = 0.1
+    """Share of φ's entries zeroed in training, after standardising."""
+    standardise: bool = True
+    """Standardise φ by the training set's statistics; the paper's network takes φ as it is."""
+    phi_clamp: float = 5.0
+    """Standardised φ is clamped to plus or minus this."""
+    pose_form: PoseForm = "rot6d"
+    """What the regressor adds to: the paper's axis-angle, or six numbers a joint, which have no jump at pi."""
+    deltas: tuple[int, ...] = (-5, 5)
+    """Frames away that the pose-only heads predict; empty for none."""
+    hallucinate: bool = True
+    """Whether there is a branch that guesses the movie strip from one frame."""
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of the terms of reference/paper.md 2.1, which carry their own halves and means."""
+
+    keypoints_2d: float = 60.0
+    joints_3d: float = 600.0
+    rotations: float = 60.0
+    betas: float = 3.0
+    adversarial: float = 1.0
+    beta_prior: float = 0.1
+    constant_shape: float = 1.0
+    hallucination: float = 1.0
+    auxiliary: float = 1.0
+    """Factor on the 2D, 3D and body terms of every head but the current one; the paper has 1."""
+    detach_hallucination_target: bool = False
+    """True stops the hallucination loss from pulling the encoder; the released code lets it."""
+    prior_every: int = 2
+    """Every n-th frame of a window goes to the pose prior; the paper takes all."""
+    prior_hidden: int = 128
+    """Width of the prior's whole-pose layers; the paper has 1024."""
+
+
+@dataclass(frozen=True)
+class OptimiserConfig:
+    """Generator and discriminator optimisers and the weights' moving average."""
+
+    learning_rate: float = 1e-3
+    discriminator_rate: float = 5e-4
+    weight_decay: float = 1e-2
+    warmup: int = 100
+    schedule: Literal["cosine", "constant"] = "cosine"
+    clip: float = 1.0
+    """Largest gradient norm; 0 switches clipping off, as in the paper."""
+    discriminator_betas: tuple[float, float] = (0.5, 0.99)
+    ema: float = 0.995
+    """Decay of the moving average that is kept as the result; 0 keeps the raw weights, as the paper does."""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which windows are drawn. Half of each batch has 3D labels, always (design.md, data walk 10)."""
+
+    phi_name: str = "blazepose_penultimate"
+    window: int = 20
+    batch: int = 16
+    """Windows a step and process; even."""
+    min_fps: float = 20.0
+    max_fps: float = 30.0
+    """Tracklets outside are left out: Δ and the filters of time mean nothing at another rate."""
+    held_out: tuple[str, ...] = ("dev", "val", "validation", "test", "mocap")
+    """Tracklets whose 3D label names one of these splits never train, whichever lake they come from."""
+    min_score: float = 0.1
+    """A detected keypoint counts as visible from this score on; binary, as in the paper."""
+    flip: float = 0.5
+    box_scale: float = 0.15
+    box_shift: float = 0.1
+    """Mirroring, and jitter of the crop as log-scale and shift in crop units: only where φ can follow (augment.py)."""
+    joint_dropout: float = 0.05
+    """Share of input joints hidden where φ is the keypoints themselves."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run; a frozen value, written whole into its checkpoint."""
+
+    preset: str = "open"
+    steps: int = 3000
+    seed: int = 0
+    device: str = "cpu"
+    threads: int = 1
+    """CPU threads of the process: two runs of one thread beat one of two (scaling_pilot.md section 2). 0 leaves it."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    compile: bool = False
+    save_every: int = 500
+    """Steps between states that a killed run can go on from."""
+    log_every: int = 50
+    prior_poses: str | None = None
+    """Files of real poses for the prior (prior_poses.py); None takes the labelled windows' own."""
+    warm_start: str | None = None
+    """A checkpoint whose regressor and mean parameters to start from, as HMMR starts from HMR's."""
+    body: str | None = None
+    """SMPL-format body file with a keypoint regressor; None is open24."""
+    body_name: str = "open24"
+    """Rotations and betas of 3D labels count only where they belong to a body of this name."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    data: DataConfig = field(default_factory=DataConfig)

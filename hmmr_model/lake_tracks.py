@@ -1,0 +1,86 @@
+"""Tracklets of a lake as tracks for the network: crop coordinates, φ, and 3D labels where asked.
+
+T frames, J 25 keypoints, K 10 betas. Labels come in px of the source frame and metres of the camera frame.
+"""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import torch
+
+from body.cameras import to_crop
+from hmmr_model.configs import DataConfig
+from hmmr_model.tracks import Floats, Track, TrackLabels
+from storage.lake import Lake
+from storage.tables import Labels3D, TrackletArrays, iter_tracklets, read_labels3d, read_phi
+
+
+class NoTrainingDataError(ValueError):
+    """A lake has nothing that a run of this configuration could use; the message says what was looked for."""
+
+
+def read_tracks(
+    lake: Lake, config: DataConfig, ids: Sequence[str] | None, body: str | None, held_out: Collection[str] = ()
+) -> list[Track]:
+    """Tracks in the order of their ids, those of `ids` or all, with φ `config.phi_name` and a fit frame rate.
+
+    With `body`, only tracklets with 3D labels, and with them; without, labels are not read, so that a pseudo-labelled
+    track cannot bring any. Tracklets labelled as one of the splits `held_out` are left out either way.
+    """
+    known = read_labels3d(lake, ids)
+    features = read_phi(lake, config.phi_name, ids)
+    tracks = []
+    for tracklet in iter_tracklets(lake, ids):
+        tid = tracklet.tracklet_id
+        labels = known.get(tid)
+        unlabelled = body is not None and (labels is None or not labels.valid.any())
+        kept_back = labels is not None and labels.split in held_out
+        if tid not in features or unlabelled or kept_back or not _fits(tracklet, config):
+            continue
+        converted = _labels(labels, tracklet, body) if labels and body else None
+        tracks.append(Track(tid, features[tid], _in_crop(tracklet.keypoints, tracklet.boxes), converted))
+    return tracks
+
+
+def rate_fits(fps: float, config: DataConfig) -> bool:
+    """Whether a frame rate lies in the range that training takes, with half a frame for rates such as 30.02."""
+    return config.min_fps - 0.5 <= fps <= config.max_fps + 0.5
+
+
+def _fits(tracklet: TrackletArrays, config: DataConfig) -> bool:
+    return rate_fits(tracklet.fps, config) and len(tracklet.pts) >= config.window
+
+
+def _in_crop(keypoints_TJ3: Floats, boxes_T4: Floats) -> Floats:
+    """Pixels to crop coordinates; what is not finite counts as unseen."""
+    xy = to_crop(torch.from_numpy(keypoints_TJ3[..., :2].copy()), torch.from_numpy(boxes_T4.copy())).numpy()
+    finite = np.isfinite(xy).all(axis=-1, keepdims=True)
+    joined = np.concatenate([np.where(finite, xy, 0), np.where(finite, keypoints_TJ3[..., 2:], 0)], axis=-1)
+    return joined.astype(np.float32)
+
+
+def _labels(labels: Labels3D, tracklet: TrackletArrays, body: str) -> TrackLabels:
+    valid_T = labels.valid.astype(np.float32)
+    same_body_T = valid_T if labels.body == body else np.zeros_like(valid_T)
+    frames = len(valid_T)
+    joints, joints_weight = _known(labels.keypoints_3d, valid_T[:, None])
+    keypoints = _in_crop(labels.keypoints_2d, tracklet.boxes)
+    keypoints[..., 2] *= valid_T[:, None]
+    rest = np.tile(np.eye(3, dtype=np.float32), (frames, 24, 1, 1))
+    rotations = rest if labels.rotations is None else labels.rotations
+    betas = np.zeros(10, np.float32) if labels.betas is None else labels.betas
+    return TrackLabels(
+        keypoints_TJ3=keypoints,
+        joints_TJ3=joints,
+        joints_weight_TJ=joints_weight,
+        rotations_TJ33=np.nan_to_num(rotations),
+        rotations_weight_T=same_body_T * (labels.rotations is not None),
+        betas_TK=np.tile(betas, (frames, 1)),
+        betas_weight_T=same_body_T * (labels.betas is not None),
+    )
+
+
+def _known(values: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Values with zeros for NaN, and weight 0 there."""
+    finite = np.asarray(np.isfinite(values).all(axis=-1))
+    return np.where(finite[..., None], values, 0).astype(np.float32), (weight * finite).astype(np.float32)

@@ -1,0 +1,60 @@
+"""The terms of the objective, one function each, with the halves and means of the released code (paper.md 2.1).
+
+B windows, T frames, J 25 keypoints, K betas; `...` any leading shape. Metres, and crop coordinates [-1, 1].
+"""
+
+import torch
+from torch import Tensor
+
+from hmmr_model.masked_mean import masked_mean
+
+HIPS = (2, 3)
+LSP_JOINTS = 14
+"""The first 14 keypoints carry the 3D loss (reference/paper.md 1.2); 2 and 3 are the hips."""
+
+
+def keypoint_loss(predicted: Tensor, keypoints: Tensor) -> Tensor:
+    """Mean absolute difference of coordinates (..., J, 2) over visible ones; `keypoints` is x, y, 0 or 1."""
+    return masked_mean((predicted - keypoints[..., :2]).abs(), keypoints[..., 2:])
+
+
+def joint_loss(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Half the mean squared difference, m², of 14 joints about each side's own mid-hip.
+
+    `predicted`, `target` (..., J, 3); `weight` (..., J) is 1 where the joint has a label. A frame whose hips have no
+    label has no origin and counts for nothing.
+    """
+    hips = weight[..., HIPS[0]] * weight[..., HIPS[1]]
+    weight = weight[..., :LSP_JOINTS] * hips[..., None]
+    difference = _about_hips(predicted) - _about_hips(target)
+    return 0.5 * masked_mean(difference.square(), weight[..., None])
+
+
+def rotation_loss(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Half the mean squared difference of rotation matrices, root included, where `weight` (...) is 1."""
+    return 0.5 * masked_mean((predicted - target).square(), weight[..., None, None, None])
+
+
+def beta_loss(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Half the mean squared difference of betas (..., K) where `weight` (...) is 1."""
+    return 0.5 * masked_mean((predicted - target).square(), weight[..., None])
+
+
+def beta_prior(betas: Tensor) -> Tensor:
+    """Mean squared beta: stands in for HMR's shape discriminator."""
+    return betas.square().mean()
+
+
+def constant_shape_loss(betas_BTK: Tensor) -> Tensor:
+    """Half the mean squared difference of neighbouring frames' betas: nothing else here asks for smoothness."""
+    return 0.5 * (betas_BTK[:, 1:] - betas_BTK[:, :-1]).square().mean()
+
+
+def hallucination_loss(seen: Tensor, hallucinated: Tensor, detach: bool) -> Tensor:
+    """Mean squared difference of the two strips; the target is not detached unless asked (paper.md 8.15)."""
+    return (hallucinated - (seen.detach() if detach else seen)).square().mean()
+
+
+def _about_hips(joints: Tensor) -> Tensor:
+    origin = joints[..., list(HIPS), :].mean(dim=-2, keepdim=True)
+    return torch.sub(joints[..., :LSP_JOINTS, :], origin)

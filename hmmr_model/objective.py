@@ -1,0 +1,104 @@
+"""The generator's loss: which term sees which head, at which frames, with which weight (reference/paper.md 1.4, 2.1).
+
+Q heads, B windows (L labelled), T frames, J 25 keypoints.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from body.cameras import weak_perspective
+from hmmr_model.batch import Batch
+from hmmr_model.configs import LossConfig
+from hmmr_model.losses import (
+    beta_loss,
+    beta_prior,
+    constant_shape_loss,
+    hallucination_loss,
+    joint_loss,
+    keypoint_loss,
+    rotation_loss,
+)
+from hmmr_model.network import BodyGuess, Head, Strips
+from hmmr_model.optimal_camera import optimal_camera
+
+Keypoints = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Rotations (N, 24, 3, 3) and betas (N, 10) to keypoints (N, 25, 3) and joints (N, 24, 3) m: body.KeypointModel."""
+NOW = Head(hallucinated=False, delta=0)
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Which frames of a Δ head have a target: the head at t is held against t + delta (paper.md 8.10)."""
+
+    delta: int
+
+    def predicted(self, x_BT: Tensor) -> Tensor:
+        """The head's frames that have a target in the window."""
+        return x_BT[:, max(0, -self.delta) : x_BT.shape[1] - max(0, self.delta)]
+
+    def target(self, x_BT: Tensor) -> Tensor:
+        """Those targets."""
+        return x_BT[:, max(0, self.delta) : x_BT.shape[1] - max(0, -self.delta)]
+
+
+def body_keypoints(guesses: dict[Head, BodyGuess], keypoints: Keypoints) -> dict[Head, Tensor]:
+    """Pelvis-centred keypoints (B, T, J, 3) of every head, by one pass through the body."""
+    shape = next(iter(guesses.values())).betas_BTK.shape[:2]
+    rotations = torch.stack([g.rotations_BTJ33 for g in guesses.values()]).flatten(0, 2)
+    betas = torch.stack([g.betas_BTK for g in guesses.values()]).flatten(0, 2)
+    points, joints = keypoints(rotations, betas)
+    centred = (points - joints[:, :1]).reshape(len(guesses), *shape, *points.shape[1:])
+    return dict(zip(guesses, centred, strict=True))
+
+
+def head_terms(head: Head, guess: BodyGuess, points: Tensor, batch: Batch) -> dict[str, Tensor]:
+    """The four supervised terms of one head, unweighted."""
+    shift, n = Shift(head.delta), batch.labelled
+    points, target_2d = shift.predicted(points), shift.target(batch.keypoints_BTJ3)
+    camera = guess.camera_BT3
+    if camera is None:
+        camera = optimal_camera(points[..., :2], target_2d[..., :2], target_2d[..., 2])
+    terms = {"keypoints_2d": keypoint_loss(weak_perspective(points, camera), target_2d)}
+    if n:
+        terms["joints_3d"] = joint_loss(
+            points[:n], shift.target(batch.joints_LTJ3), shift.target(batch.joints_weight_LTJ)
+        )
+        terms["rotations"] = rotation_loss(
+            shift.predicted(guess.rotations_BTJ33[:n]),
+            shift.target(batch.rotations_LTJ33),
+            shift.target(batch.rotations_weight_LT),
+        )
+        # A Δ head inherits the current shape, so its β term is about the current frame's β.
+        terms["betas"] = beta_loss(
+            shift.predicted(guess.betas_BTK[:n]), shift.target(batch.betas_LTK), shift.target(batch.betas_weight_LT)
+        )
+    return terms
+
+
+def supervised_terms(
+    config: LossConfig, strips: Strips, guesses: dict[Head, BodyGuess], batch: Batch, keypoints: Keypoints
+) -> dict[str, Tensor]:
+    """Every weighted term but the pose prior's, by name; they add up to the loss. Summed over heads."""
+    points = body_keypoints(guesses, keypoints)
+    terms: dict[str, Tensor] = {}
+    for head, guess in guesses.items():
+        factor = 1.0 if head == NOW else config.auxiliary
+        for name, value in head_terms(head, guess, points[head], batch).items():
+            weighted = factor * float(getattr(config, name)) * value
+            terms[name] = terms[name] + weighted if name in terms else weighted
+    all_betas = torch.stack([g.betas_BTK for g in guesses.values()])
+    terms["beta_prior"] = config.beta_prior * beta_prior(all_betas)
+    terms["constant_shape"] = config.constant_shape * constant_shape_loss(guesses[NOW].betas_BTK)
+    if strips.hallucinated_BTC is not None:
+        terms["hallucination"] = config.hallucination * hallucination_loss(
+            strips.seen_BTC, strips.hallucinated_BTC, config.detach_hallucination_target
+        )
+    return terms
+
+
+def made_up_poses(guesses: dict[Head, BodyGuess], every: int) -> Tensor:
+    """Poses of all heads and all frames, supervised or not, pooled for the prior: (Q*B*T/every, 24, 3, 3)."""
+    return torch.stack([g.rotations_BTJ33[:, ::every] for g in guesses.values()]).flatten(0, 2)

@@ -1,0 +1,112 @@
+"""Prediction from tracklets of a lake: sliding windows through the network, heads to arrays.
+
+B windows, W frames of a window, T frames of a tracklet, D numbers of φ.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from body.keypoints import KeypointModel
+from hmmr_model.checkpoint import Checkpoint, load_checkpoint
+from hmmr_model.lake_tracks import rate_fits
+from hmmr_model.network import HMMR, BodyGuess, Head
+from hmmr_model.objective import NOW, body_keypoints
+from hmmr_model.prediction import Floats, Pose, Prediction
+from hmmr_model.windows import Window, inner_windows, sliding_windows
+from storage.lake import Lake
+from storage.tables import iter_tracklets, read_phi
+
+WINDOWS_AT_ONCE = 64
+Windows = Callable[[int, int], list[Window]]
+
+
+class Predictor:
+    """A network ready to be asked about tracklets. `body` is the SMPL-format file; None is the one trained with."""
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "cpu", body: str | None = None) -> None:
+        self.checkpoint, self.device = checkpoint, device
+        self.network: HMMR = checkpoint.network().to(device)
+        self.keypoints = KeypointModel.load(body or checkpoint.config.body).to(device)
+
+    @torch.inference_mode()
+    def heads(self, phi_BWD: NDArray[np.float16]) -> dict[Head, dict[str, Floats]]:
+        """Every head's rotations, betas, keypoints_3d (and camera, for the current ones) for windows of φ."""
+        parts: list[dict[Head, dict[str, Floats]]] = []
+        for start in range(0, len(phi_BWD), WINDOWS_AT_ONCE):
+            phi = torch.from_numpy(phi_BWD[start : start + WINDOWS_AT_ONCE]).to(self.device)
+            _, guesses = self.network(phi)
+            points = body_keypoints(guesses, self.keypoints)
+            parts.append({head: _arrays(guess, points[head]) for head, guess in guesses.items()})
+        return {h: {n: np.concatenate([p[h][n] for p in parts]) for n in parts[0][h]} for h in parts[0]}
+
+    def tracklet(self, tracklet_id: str, phi_TD: NDArray[np.float16], windows: Windows = inner_windows) -> Prediction:
+        """All frames of one tracklet, however short: one frame is a photograph that stands still for a window."""
+        if not len(phi_TD):
+            raise ValueError(f"{tracklet_id}: has no frame")
+        plan = windows(len(phi_TD), self.checkpoint.config.data.window)
+        heads = self.heads(np.stack([phi_TD[window.frames_W] for window in plan]))
+        joined = {head: {name: _tile(values, plan) for name, values in said.items()} for head, said in heads.items()}
+        return _prediction(tracklet_id, joined)
+
+
+def predict_lake(
+    checkpoint: Checkpoint | str | Path, lake: Lake, ids: Sequence[str] | None = None, device: str = "cpu",
+    *, windows: Windows = inner_windows,
+) -> dict[str, Prediction]:  # fmt: skip
+    """Predict every tracklet of `ids` (None: all) that has the checkpoint's φ. BadCheckpointError if it is unfit.
+
+    Warns of tracklets whose frame rate lies outside what training took: Δ and motion mean something else there.
+    """
+    loaded = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint)
+    predictor, data = Predictor(loaded, device), loaded.config.data
+    features = read_phi(lake, data.phi_name, ids)
+    found = {}
+    for tracklet in iter_tracklets(lake, ids):
+        phi_TD = features.get(tracklet.tracklet_id)
+        if phi_TD is None:
+            continue
+        if phi_TD.shape[1] != loaded.phi_dim:
+            raise ValueError(f"{tracklet.tracklet_id}: phi has {phi_TD.shape[1]} numbers, not {loaded.phi_dim}")
+        if len(phi_TD) > 1 and not rate_fits(tracklet.fps, data):
+            warnings.warn(f"{tracklet.tracklet_id}: {tracklet.fps:.3g} fps, trained on 20 to 30", stacklevel=2)
+        found[tracklet.tracklet_id] = predictor.tracklet(tracklet.tracklet_id, phi_TD, windows)
+    return found
+
+
+def paper_windows(frames: int, window: int) -> list[Window]:
+    """The released tester's: margins padded past both ends."""
+    return sliding_windows(frames, window)
+
+
+def _arrays(guess: BodyGuess, points: torch.Tensor) -> dict[str, Floats]:
+    said = {"rotations": guess.rotations_BTJ33, "betas": guess.betas_BTK, "keypoints_3d": points}
+    if guess.camera_BT3 is not None:
+        said["camera"] = guess.camera_BT3
+    return {name: value.float().cpu().numpy() for name, value in said.items()}
+
+
+def _tile(values: Floats, plan: Sequence[Window]) -> Floats:
+    return np.concatenate([values[i, window.kept] for i, window in enumerate(plan)])
+
+
+def _prediction(tracklet_id: str, heads: dict[Head, dict[str, Floats]]) -> Prediction:
+    now = heads[NOW]
+    poses = {head: Pose(said["rotations"], said["keypoints_3d"]) for head, said in heads.items()}
+
+    def pose(hallucinated: bool, sign: int) -> Pose | None:
+        return next((p for head, p in poses.items() if head.hallucinated == hallucinated and _sign(head) == sign), None)
+
+    return Prediction(
+        tracklet_id, now["rotations"], now["betas"], now["camera"], now["keypoints_3d"],
+        past=pose(False, -1), future=pose(False, 1), hallucinated=pose(True, 0),
+        hallucinated_past=pose(True, -1), hallucinated_future=pose(True, 1),
+    )  # fmt: skip
+
+
+def _sign(head: Head) -> int:
+    return (head.delta > 0) - (head.delta < 0)

@@ -1,0 +1,41 @@
+"""The three presets: the paper's numbers, a model for one or two minutes on two cores, and one for tens of seconds."""
+
+from collections.abc import Callable
+
+from hmmr_model.configs import DataConfig, LossConfig, ModelConfig, OptimiserConfig, TrainConfig
+
+
+def paper() -> TrainConfig:
+    """The released code's numbers (reference/paper.md 1.3 to 2.1); wants a φ of 2,048 numbers and a GPU."""
+    model = ModelConfig(
+        width=2048, projection=False, blocks=3, groups=32, regressor_width=1024, dropout=0.5, input_dropout=0.0,
+        standardise=False, pose_form="axis_angle",
+    )  # fmt: skip
+    loss = LossConfig(joints_3d=60.0, betas=60.0, beta_prior=1.0, prior_every=1, prior_hidden=1024)
+    optimiser = OptimiserConfig(
+        learning_rate=1e-5, discriminator_rate=1e-4, weight_decay=0.0, warmup=0, schedule="constant", clip=0.0,
+        discriminator_betas=(0.9, 0.999), ema=0.0,
+    )  # fmt: skip
+    data = DataConfig(phi_name="resnet50_v2", batch=8, flip=0.0, box_scale=0.0, box_shift=0.0)
+    return TrainConfig(
+        preset="paper", steps=560_000, save_every=2000, model=model, loss=loss, optimiser=optimiser, data=data
+    )
+
+
+def open_preset() -> TrainConfig:
+    """All heads at a width that trains in a few minutes on one thread (scaling_pilot.md section 5)."""
+    return TrainConfig(preset="open", steps=3000)
+
+
+def tiny() -> TrainConfig:
+    """The quickstart's: the current head alone, tens of seconds on one thread."""
+    return TrainConfig(
+        preset="tiny",
+        steps=1000,
+        save_every=250,
+        model=ModelConfig(deltas=(), hallucinate=False),
+        data=DataConfig(batch=8),
+    )
+
+
+PRESETS: dict[str, Callable[[], TrainConfig]] = {"paper": paper, "open": open_preset, "tiny": tiny}

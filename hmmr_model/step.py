@@ -1,0 +1,94 @@
+"""One training step: the body network against its labels and the prior, then the prior against the body network."""
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from hmmr_model.batch import Batch
+from hmmr_model.configs import TrainConfig
+from hmmr_model.distributed import average_gradients
+from hmmr_model.objective import Keypoints, made_up_poses, supervised_terms
+from hmmr_model.prior import fooling_loss, telling_loss
+from hmmr_model.schedule import average_decay, rate_factor
+from hmmr_model.state import TrainingState
+
+EXPLODED = 1e6
+"""A loss above this does not come back: the first losses of an untrained network are below 100."""
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """Weighted terms by name (detached), and whether the weights were left alone because something is not finite."""
+
+    terms: dict[str, Tensor]
+    diverged: bool
+
+
+class Stepper:
+    """Runs steps on a state. `forward` is the network's, compiled or not."""
+
+    def __init__(
+        self, config: TrainConfig, state: TrainingState, keypoints: Keypoints, real: Tensor, rank: int
+    ) -> None:
+        self.config, self.state, self.keypoints, self.rank = config, state, keypoints, rank
+        self.real = real.to(config.device)
+        self.forward = torch.compile(state.network) if config.compile else state.network
+
+    def __call__(self, batch: Batch) -> StepResult:
+        """Weights move only if loss and gradient are finite and sane."""
+        state, optimiser = self.state, self.config.optimiser
+        seed_step(self.config.seed, state.step, self.rank)
+        state.network.train()
+        terms, fake = self.body_gradients(batch)
+        parameters = list(state.network.parameters())
+        norm = nn.utils.clip_grad_norm_(parameters, optimiser.clip or float("inf"))
+        total = torch.stack([t.detach() for t in terms.values()]).sum()
+        if not bool(torch.isfinite(norm) & (total < EXPLODED)):
+            return StepResult({name: value.detach() for name, value in terms.items()}, True)
+        self._move_body()
+        if self.config.loss.adversarial:
+            terms["prior"] = self._train_prior(fake)
+        state.step += 1
+        return StepResult({name: value.detach() for name, value in terms.items()}, False)
+
+    def body_gradients(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
+        """Fill the body network's gradients, averaged over processes; weighted terms and the poses it made up."""
+        config = self.config.loss
+        kind = self.config.device.split(":")[0]
+        with torch.autocast(kind, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            strips, guesses = self.forward(batch.phi_BTD)
+        terms = supervised_terms(config, strips, guesses, batch, self.keypoints)
+        fake = made_up_poses(guesses, config.prior_every)
+        if config.adversarial:
+            self.state.prior.requires_grad_(False)  # its gradients are of no use here and cost as much as the rest
+            terms["adversarial"] = config.adversarial * fooling_loss(self.state.prior(fake))
+            self.state.prior.requires_grad_(True)
+        self.state.body_optimiser.zero_grad()
+        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        average_gradients(self.state.network.parameters())
+        return terms, fake.detach()
+
+    def _move_body(self) -> None:
+        state, optimiser = self.state, self.config.optimiser
+        for group in state.body_optimiser.param_groups:
+            group["lr"] = optimiser.learning_rate * rate_factor(state.step, self.config.steps, optimiser)
+        state.body_optimiser.step()
+        state.update_average(average_decay(state.step, optimiser))
+
+    def _train_prior(self, fake: Tensor) -> Tensor:
+        """Made-up poses against equally many real ones."""
+        real = self.real[torch.randint(len(self.real), (len(fake),), device=self.real.device)]
+        loss = telling_loss(self.state.prior(fake), self.state.prior(real))
+        self.state.prior_optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        average_gradients(self.state.prior.parameters())
+        self.state.prior_optimiser.step()
+        return loss
+
+
+def seed_step(seed: int, step: int, rank: int) -> None:
+    """Make the step's dropout and draws a function of seed, step and process: a resumed run repeats them."""
+    digest = hashlib.sha256(f"{seed}/{step}/{rank}".encode()).digest()
+    torch.manual_seed(int.from_bytes(digest[:8], "little") >> 1)
