@@ -7,7 +7,8 @@ camera frame (x right, y down, z forward). T is the number of frames of the row.
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Version 2 added videos.recipe. storage/upgrade.py holds one step for each version."""
 
 
 def _column(name: str, kind: pa.DataType, meaning: str, *, width: int | None = None, required: bool = True) -> pa.Field:
@@ -69,11 +70,11 @@ LABELS_3D = pa.schema(
     [
         _column("tracklet_id", pa.string(), "row of tracklets"),
         _column("source_id", pa.string(), "the video"),
-        _column("truth_id", pa.string(), "where the truth comes from: film and person, or benchmark sequence and actor"),
+        _column("truth_id", pa.string(), "where the truth comes from: film and person, or sequence and actor"),
         _column("split", pa.string(), "labelled, unlabelled, dev, test, or the benchmark's own split"),
         _column("body", pa.string(), "body file that rotations and betas belong to: open24, smpl, or empty"),
         _column("valid", pa.list_(pa.bool_()), "(T) whether the frame has a 3D label"),
-        _column("keypoints_3d", _ROWS_F32, "(T, 75) 25 x (x, y, z) m, camera frame; NaN for joints not labelled", width=75),
+        _column("keypoints_3d", _ROWS_F32, "(T, 75) 25 x (x, y, z) m, camera frame; NaN: not labelled", width=75),
         _column("keypoints_2d", _ROWS_F32, "(T, 75) 25 x (x, y, visible), px: true projection", width=75),
         _column("rotations", _ROWS_F32, "(T, 216) 24 rotation matrices, row-major, root in camera axes; null: none",
                 width=216, required=False),
@@ -122,8 +123,10 @@ VIDEOS = pa.schema(
         _column("stage_seconds", pa.string(), "JSON: wall and CPU seconds by stage"),
         _column("label_key", pa.string(), "as in tracklets"),
         _column("committed_at", pa.timestamp("us", tz="UTC"), "when the row was written"),
+        _column("recipe", pa.string(), "JSON of storage/label_key.py's Recipe: stages and versions, configuration, "
+                "weights; with the content's hash it makes the label_key", required=False),
     ]
-)
+)  # fmt: skip
 
 SHOTS = pa.schema(
     [
@@ -165,7 +168,7 @@ SCORES = pa.schema(
         _column("dataset", pa.string(), "films, mocap, pose2sim, 3dpw, ..."),
         _column("split", pa.string(), "dev, test, ..."),
         _column("protocol", pa.string(), "protocol id, e.g. open_v1"),
-        _column("sequence", pa.string(), "truth_id of one sequence; '*macro' mean over sequences; '*micro' over frames"),
+        _column("sequence", pa.string(), "truth_id of one sequence; '*macro' mean over sequences; '*micro': frames"),
         _column("metric", pa.string(), "mpjpe_mm, pa_mpjpe_mm, accel_error_mm_frame2, mirrored_share, ..."),
         _column("value", pa.float64(), "in the unit of the metric's name"),
         _column("n_frames", pa.int64(), "frames that the value is over"),
@@ -195,7 +198,7 @@ FILM_TRUTH = pa.schema(
         _column("rotations", _ROWS_F32, "(F, 216) 24 rotation matrices, row-major, root in camera axes", width=216),
         _column("translation", _ROWS_F32, "(F, 3) m, camera frame, of the body's origin", width=3),
         _column("keypoints_3d", _ROWS_F32, "(F, 75) 25 x (x, y, z) m, camera frame", width=75),
-        _column("keypoints_2d", _ROWS_F32, "(F, 75) 25 x (x, y, visible) px; visible: in the frame and not hidden", width=75),
+        _column("keypoints_2d", _ROWS_F32, "(F, 75) 25 x (x, y, visible) px; visible: in frame, not hidden", width=75),
     ]
 )  # fmt: skip
 

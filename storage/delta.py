@@ -1,0 +1,190 @@
+"""One Delta table of a lake: our own Parquet files, Delta's atomic log.
+
+Files are written by pyarrow and then committed as add actions, because deltalake's writer cannot set the
+encoding of a nested column, and because the log then says nothing about the rows: the only statistic in it is
+the number of records, so that an erased source leaves no minimum or maximum behind.
+"""
+
+import json
+import random
+import time
+import uuid
+from collections.abc import Callable, Sequence
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+
+from storage.disk import Disk, is_full
+from storage.errors import CommitAborted, LakeFull, SchemaTooNew, SchemaTooOld
+from storage.parquet_file import write_parquet
+from storage.schema import SCHEMA_VERSION
+from storage.validate import schema_of
+
+VERSION_KEY = "hmmr.schema_version"
+DONE, ABORTED = 1, 2
+"""Versions of an application transaction: committed, or rolled back for good."""
+
+_ATTEMPTS = 40
+"""Tries of one commit against concurrent writers: each try that fails means that another writer got through."""
+
+
+class DeltaFolder:
+    """A table's folder. Opens the newest version at each call, so that one object may live for long."""
+
+    def __init__(self, disk: Disk, name: str) -> None:
+        self.disk, self.name = disk, name
+        self.where = disk.layout.table(name)
+
+    def open(self) -> DeltaTable | None:
+        """The newest version; None if nothing was ever written. SchemaTooOld or SchemaTooNew if it does not fit."""
+        try:
+            table = DeltaTable(self.where, storage_options=self.disk.delta_options)
+        except TableNotFoundError:
+            return None
+        found = schema_version(table)
+        if found < SCHEMA_VERSION:
+            raise SchemaTooOld(self.name, found, SCHEMA_VERSION, self.disk.layout.root)
+        if found > SCHEMA_VERSION:
+            raise SchemaTooNew(f"table {self.where} has schema {found}, this program knows {SCHEMA_VERSION}: update it")
+        return table
+
+    def open_or_create(self) -> DeltaTable:
+        """The newest version, of an empty table if need be."""
+        for _ in range(_ATTEMPTS):
+            table = self.open()
+            if table is not None:
+                return table
+            self._create()
+        raise LakeFull(f"cannot create table {self.where}")
+
+    def _create(self) -> None:
+        self.disk.make_folder(self.where)
+        try:
+            DeltaTable.create(
+                self.where,
+                schema_of(self.name),
+                mode="ignore",
+                configuration={VERSION_KEY: str(SCHEMA_VERSION)},
+                storage_options=self.disk.delta_options,
+                raise_if_key_not_exists=False,
+            )
+        except CommitFailedError:
+            return  # another process made it at the same moment
+        except (DeltaError, OSError) as error:
+            raise _translated(error, self.where) from error
+
+    def write_file(self, table: pa.Table) -> AddAction:
+        """Write a Parquet file that no version names yet. LakeFull leaves nothing behind."""
+        name = f"part-{uuid.uuid4().hex}.parquet"
+        path = f"{self.where}/{name}"
+        try:
+            write_parquet(table, self.disk.inner(path), self.disk.filesystem)
+        except (OSError, pa.ArrowException) as error:
+            self.disk.delete(path)
+            raise _translated(error, self.where) from error
+        return AddAction(
+            path=name,
+            size=self.disk.size(path),
+            partition_values={},
+            modification_time=int(time.time() * 1000),
+            data_change=True,
+            stats=json.dumps({"numRecords": table.num_rows}),
+        )
+
+    def append(self, table: pa.Table, transaction: str | None) -> int:
+        """Commit rows; a transaction that is already in the log is a no-op. Returns the version."""
+        current = self.open_or_create()
+        if transaction is not None and _seen(current, transaction):
+            return int(current.version())
+        adds = [self.write_file(table)] if table.num_rows else []
+        try:
+            return self._commit(lambda _: adds, transaction, current)
+        except BaseException:
+            self.discard(adds)
+            raise
+
+    def abort(self, transaction: str) -> bool:
+        """Make sure that `transaction` can never be committed here. False if it already is."""
+        current = self.open_or_create()
+        try:
+            self._commit(lambda _: [], transaction, current, mark=ABORTED)
+        except CommitAborted:
+            return True
+        return bool(self.open_or_create().transaction_version(transaction) != DONE)
+
+    def replace(self, removed: Sequence[str], added: Sequence[AddAction], *, data_change: bool = True) -> int:
+        """Swap files for others in one version. CommitFailedError if another writer changed one of them."""
+        now = int(time.time() * 1000)
+        actions = [RemoveAction(path, data_change, now) for path in removed]
+        table = self.open_or_create()
+        live = set(self.file_names(table))
+        if not set(removed) <= live:
+            raise CommitFailedError("a file to be replaced is no longer part of the table")
+        self._write(table, [*actions, *added], None)
+        return int(self.open_or_create().version())
+
+    def file_names(self, table: DeltaTable) -> list[str]:
+        """Names of the files of a version, relative to the table's folder."""
+        return [uri.rsplit("/", 1)[-1] for uri in table.file_uris()]
+
+    def discard(self, adds: Sequence[AddAction]) -> None:
+        """Delete files that were written but not committed."""
+        for add in adds:
+            self.disk.delete(f"{self.where}/{add.path}")
+
+    def _commit(
+        self,
+        actions: Callable[[DeltaTable], list[AddAction]],
+        transaction: str | None,
+        table: DeltaTable,
+        mark: int = DONE,
+    ) -> int:
+        for attempt in range(_ATTEMPTS):
+            if transaction is not None and _seen(table, transaction):
+                self.discard(actions(table))
+                return int(table.version())
+            todo = actions(table)
+            if not todo and transaction is None:
+                return int(table.version())
+            try:
+                self._write(table, todo, transaction, mark)
+                return int(self.open_or_create().version())
+            except CommitFailedError as error:
+                if is_full(error) or attempt == _ATTEMPTS - 1:
+                    raise _translated(error, self.where) from error
+                time.sleep(random.random() * 0.05 * min(attempt + 1, 10))
+            except (DeltaError, OSError) as error:
+                raise _translated(error, self.where) from error
+            table = self.open_or_create()
+        raise AssertionError("unreachable")
+
+    def _write(
+        self, table: DeltaTable, actions: Sequence[AddAction | RemoveAction], transaction: str | None, mark: int = DONE
+    ) -> None:
+        marks = [Transaction(transaction, mark)] if transaction is not None else None
+        table.create_write_transaction(
+            list(actions),
+            "append",
+            table.schema(),
+            commit_properties=CommitProperties(app_transactions=marks, max_commit_retries=10),
+        )
+
+
+def schema_version(table: DeltaTable) -> int:
+    """The schema version that the table's metadata names; 0 if none."""
+    return int(table.metadata().configuration.get(VERSION_KEY, "0"))
+
+
+def _seen(table: DeltaTable, transaction: str) -> bool:
+    mark = table.transaction_version(transaction)
+    if mark == ABORTED:
+        raise CommitAborted(f"transaction {transaction} was rolled back; its items are to be done again")
+    return mark is not None
+
+
+def _translated(error: BaseException, where: str) -> BaseException:
+    if is_full(error):
+        return LakeFull(f"no space left for {where}; nothing was committed, free some space and run again ({error})")
+    return error

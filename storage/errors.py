@@ -1,0 +1,53 @@
+# ruff: noqa: N818  names say what happened, as in httpx and yt-dlp; an Error suffix adds nothing
+"""What can go wrong with a lake.
+
+LakeError
+├── NoSuchLake          the folder holds no lake, or not that table
+├── SchemaMismatch      rows do not fit the table's schema
+├── SchemaTooOld        the lake was written by an older version; carries the command that upgrades it
+├── SchemaTooNew        the lake was written by a newer version of this package
+├── CommitAborted       this transaction was rolled back by another process; do the items again
+├── LakeFull            the disk ran full; nothing was committed
+├── SnapshotMissing     no snapshot of that digest
+└── LedgerError         an item is not in a state that allows the step
+"""
+
+
+class LakeError(Exception):
+    """Anything that a caller of the storage room may want to catch."""
+
+
+class NoSuchLake(LakeError):
+    """There is no lake at this place."""
+
+
+class SchemaMismatch(LakeError, ValueError):
+    """Rows do not fit the table's schema; the message names table, column and row."""
+
+
+class SchemaTooOld(LakeError):
+    """The table was written by an older version. `command` upgrades it."""
+
+    def __init__(self, table: str, found: int, wanted: int, root: str) -> None:
+        self.command = f"hmmr lake upgrade --lake {root}"
+        super().__init__(f"table {table} of {root} has schema {found}, we need {wanted}: run `{self.command}`")
+
+
+class SchemaTooNew(LakeError):
+    """The table was written by a newer version of this package."""
+
+
+class CommitAborted(LakeError):
+    """Another process rolled this transaction back (its lease had run out)."""
+
+
+class LakeFull(LakeError, OSError):
+    """No space left; the lake is as it was before the commit."""
+
+
+class SnapshotMissing(LakeError):
+    """No snapshot of that digest lies in the lake."""
+
+
+class LedgerError(LakeError):
+    """The item is not in a state that allows the step, or belongs to another worker."""

@@ -1,0 +1,95 @@
+"""The lake: tables of labels in one folder or S3 prefix, each a Delta table with plain Parquet inside."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from storage.delta import DeltaFolder
+from storage.disk import Disk
+from storage.errors import NoSuchLake
+from storage.layout import Layout
+from storage.schema import TABLES
+from storage.validate import schema_of, validated
+
+NEEDS_TRACKLET = ("features", "labels3d")
+"""Tables whose rows do not exist for a reader while their tracklet does not."""
+
+
+class Lake:
+    """One lake. Cheap to make; safe to use from many processes at once.
+
+    `create=False` demands that the folder exists: NoSuchLake names it otherwise.
+    """
+
+    def __init__(self, root: str | Path, *, create: bool = True) -> None:
+        self.layout = Layout.of(root)
+        self.disk = Disk(self.layout)
+        if not self.layout.remote and not create and not Path(self.layout.root).is_dir():
+            raise NoSuchLake(f"no lake at {self.layout.root}; `hmmr harvest run SOURCE --lake DIR` makes one")
+        if create:
+            self.disk.make_folder(self.layout.root)
+        self._ids: tuple[int, pa.ChunkedArray] | None = None
+
+    @property
+    def root(self) -> str:
+        """Absolute folder or s3:// URL."""
+        return self.layout.root
+
+    def folder(self, name: str) -> DeltaFolder:
+        """The Delta table of that name."""
+        schema_of(name)
+        return DeltaFolder(self.disk, name)
+
+    def append(self, name: str, table: pa.Table, *, transaction: str | None = None) -> int:
+        """Add rows to a table, all or none, and return its new version.
+
+        The rows are checked against the schema (SchemaMismatch). The same `transaction` id a second time does
+        nothing. LakeFull when the disk is full; CommitAborted when the transaction was rolled back.
+        """
+        return self.folder(name).append(validated(name, table), transaction)
+
+    def read(self, name: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
+        """Rows of a table in the schema's types; an empty table where nothing was written.
+
+        Rows of features and labels3d whose tracklet does not exist (yet) are left out.
+        """
+        schema = schema_of(name)
+        wanted = list(schema.names if columns is None else columns)
+        source = self.dataset(name)
+        if source is None:
+            return pa.schema([schema.field(column) for column in wanted]).empty_table()
+        hidden = name in NEEDS_TRACKLET and "tracklet_id" not in wanted
+        table = source.to_table(columns=[*wanted, "tracklet_id"] if hidden else wanted, filter=where)
+        if name in NEEDS_TRACKLET:
+            known = pc.is_in(table.column("tracklet_id"), value_set=self._tracklet_ids())
+            table = table.filter(known)
+        return table.select(wanted).cast(pa.schema([schema.field(column) for column in wanted]))
+
+    def dataset(self, name: str) -> ds.Dataset | None:
+        """The table's files as a pyarrow dataset, without the rule about tracklets; None where nothing was written."""
+        table = self.folder(name).open()
+        if table is None:
+            return None
+        schema = schema_of(name)
+        files = [f"{self.layout.table(name)}/{file}" for file in sorted(self.folder(name).file_names(table))]
+        return ds.dataset(
+            [self.disk.inner(file) for file in files], schema=schema, format="parquet", filesystem=self.disk.filesystem
+        )
+
+    def version(self, name: str) -> int:
+        """Version of a table, -1 where nothing was written."""
+        table = self.folder(name).open()
+        return -1 if table is None else int(table.version())
+
+    def versions(self) -> dict[str, int]:
+        """Version of every table."""
+        return {name: self.version(name) for name in TABLES}
+
+    def _tracklet_ids(self) -> pa.ChunkedArray:
+        version = self.version("tracklets")
+        if self._ids is None or self._ids[0] != version:
+            self._ids = (version, self.read("tracklets", ["tracklet_id"]).column(0))
+        return self._ids[1]

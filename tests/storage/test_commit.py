@@ -1,0 +1,58 @@
+"""A commit of a shard can be cut after any step."""
+
+from pathlib import Path
+
+import pytest
+
+from storage.commit import ORDER, commit_shard
+from storage.errors import CommitAborted, LedgerError
+from storage.example_rows import shard, source_name
+from storage.items import Finished, Item
+from storage.lake import Lake
+from storage.ledger import Ledger
+
+SOURCES = [source_name(i) for i in range(3)]
+FINISHED = {source: Finished("k1", 2) for source in SOURCES}
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake")
+
+
+@pytest.fixture
+def ledger(lake: Lake) -> Ledger:
+    ledger = Ledger.open(lake.root)
+    ledger.ask(Item(source, "films.test") for source in SOURCES)
+    ledger.claim("w", limit=3)
+    return ledger
+
+
+def test_rows_are_in_and_items_are_done(lake: Lake, ledger: Ledger) -> None:
+    seen: list[str] = []
+    commit_shard(lake, ledger, "w", shard(SOURCES), FINISHED, between=seen.append)
+    assert seen == ["opened", *ORDER, "closed"]
+    assert lake.read("tracklets").num_rows == lake.read("features").num_rows == 6
+    assert ledger.books().done == 3
+    assert ledger.entry(SOURCES[0]).label_key == "k1"
+    assert ledger.open_commits(older_than_lease=False) == {}
+
+
+def test_a_worker_without_the_lease_writes_nothing(lake: Lake, ledger: Ledger) -> None:
+    with pytest.raises(LedgerError, match="held by w"):
+        commit_shard(lake, ledger, "other", shard(SOURCES), FINISHED)
+    assert lake.version("features") == -1
+    assert ledger.open_commits(older_than_lease=False) == {}
+
+
+def test_a_slow_worker_whose_commit_was_rolled_back_commits_nothing(lake: Lake, ledger: Ledger) -> None:
+    def overtake(point: str) -> None:
+        if point == "videos":
+            (commit_id,) = ledger.open_commits(older_than_lease=False)
+            assert lake.folder("tracklets").abort(commit_id)
+            ledger.close_commit(commit_id, done=False)
+
+    with pytest.raises(CommitAborted):
+        commit_shard(lake, ledger, "w", shard(SOURCES), FINISHED, between=overtake)
+    assert lake.read("tracklets").num_rows == lake.read("features").num_rows == 0
+    assert ledger.books().pending == 3
