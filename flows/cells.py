@@ -98,9 +98,10 @@ def run_cell(cell: Cell, ground: Ground) -> str:
 
 
 def _trained(cell: Cell, ground: Ground, run_id: str) -> tuple[Path, float]:
-    """Checkpoint of the cell and the hours that it was given."""
+    """Checkpoint of the cell and its nominal hours: whole sources differ a little from seed to seed."""
     lake, labelled = Lake(ground.lake), Lake(ground.labelled)
-    subset = nested(load(lake, ground.snapshot), fraction=cell.share, seed=cell.seed)
+    whole = load(lake, ground.snapshot)
+    subset = nested(whole, fraction=cell.share, seed=cell.seed)
     ceiling = cell.variant == "ceiling"
     began = datetime.now(UTC)
     result = train(
@@ -125,7 +126,7 @@ def _trained(cell: Cell, ground: Ground, run_id: str) -> tuple[Path, float]:
         "curves": json.dumps(result.curves),
     }
     lake.append("runs", rows_to_table("runs", [row]), transaction=f"run/{ground.study}/{run_id}")
-    return result.checkpoint, subset.hours
+    return result.checkpoint, whole.hours * cell.share
 
 
 def _predicted(checkpoint: Path, held_out: HeldOut, split: str) -> Motions:

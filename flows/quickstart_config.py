@@ -14,6 +14,8 @@ class QuickstartConfig:
     shares: tuple[float, ...] = (0.0, 0.5, 1.0)
     """Of the harvested hours, nested."""
     seeds: tuple[int, ...] = (0, 1)
+    step_shares_without_films: tuple[float, ...] = (0.3, 1.0)
+    """Numbers of steps that the model without films may choose from on dev, as shares of the preset's."""
     workers: int = 2
     """Processes side by side, each of one thread."""
 
@@ -36,3 +38,8 @@ class QuickstartConfig:
     def held_out(self) -> Path:
         """Dev and test films as a lake with 3D labels."""
         return self.out / "held_out"
+
+    @property
+    def prior_poses(self) -> Path:
+        """Unpaired poses for the pose prior: other people's motion, of no film."""
+        return self.out / "prior_poses.npz"

@@ -5,13 +5,11 @@ from typing import Any
 
 from prefect import flow, task
 
-from flows.training import train_on_lake
+from flows.training import configured, train_on_lake
+from storage.lake import Lake
+from storage.snapshot import freeze
 
-
-@task(name="train-on-snapshot")
-def train_on_snapshot(**choices: Any) -> dict[str, Any]:
-    """Freeze the lake, train on it, write the row of the run."""
-    return train_on_lake(**choices)
+train_task = task(name="train-on-lake")(train_on_lake)
 
 
 @flow(name="train-hmmr", log_prints=True)
@@ -27,13 +25,8 @@ def train_flow(
     grown_to_version: int | None = None,
 ) -> dict[str, Any]:
     """Train HMMR. `grown_to_version` only says which growth of the lake asked for it; the lake itself is read."""
-    return train_on_snapshot(
-        lake=Path(lake),
-        labelled=[Path(folder) for folder in labelled or ["labelled"]],
-        out=Path(out),
-        preset=preset,
-        steps=steps,
-        hours=hours,
-        seed=seed,
-        device=device,
-    )
+    config = configured(preset, steps=steps, seed=seed, device=device)
+    folders = [Path(folder) for folder in labelled or ["labelled"]]
+    snapshot = freeze(Lake(lake, create=False)).digest
+    place = Path(out) / f"{preset}-seed{seed}-{snapshot[:12]}"
+    return train_task(Path(lake), folders, place, config, hours=hours, snapshot=snapshot)

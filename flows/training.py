@@ -1,0 +1,78 @@
+"""One training run on a lake: freeze a snapshot, take so many hours of it, train, write the row of the run."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flows.provenance import code_commit
+from hmmr_model.config_json import to_json
+from hmmr_model.configs import TrainConfig
+from hmmr_model.fit import Progress
+from hmmr_model.presets import PRESETS
+from hmmr_model.train import train
+from storage.lake import Lake
+from storage.snapshot import Snapshot, freeze, load, nested
+from storage.tables import rows_to_table
+
+
+def configured(preset: str, *, steps: int | None = None, **changes: Any) -> TrainConfig:
+    """The preset of that name with what was asked to differ; ValueError names the presets."""
+    if preset not in PRESETS:
+        raise ValueError(f"no preset {preset}; there are {', '.join(PRESETS)}")
+    config = PRESETS[preset]()
+    return replace(config, **changes) if steps is None else replace(config, steps=steps, **changes)
+
+
+def train_on_lake(
+    lake: Path, labelled: Sequence[Path], out: Path, config: TrainConfig, *, hours: float | None = None,
+    snapshot: str | None = None, resume: bool = True, progress: Progress | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Train on `hours` (None: all) of a snapshot (None: frozen now) of the lake; OUT/model.pt is the checkpoint.
+
+    Writes a row of `runs` that names the snapshot of exactly what was trained on. Raises as hmmr_model.train does.
+    """
+    source = Lake(lake, create=False)
+    whole = load(source, snapshot) if snapshot else freeze(source)
+    used = whole if hours is None else nested(whole, hours=hours, seed=config.seed)
+    folders = [Lake(folder, create=False) for folder in labelled]
+    began = datetime.now(UTC)
+    result = train(
+        config, source, folders, out, tracklet_ids=used.tracklet_ids, snapshot=whole.digest, resume=resume,
+        progress=progress,
+    )  # fmt: skip
+    row = _row(config, whole, used, began, result.seconds, result.checkpoint) | {
+        "command": _command(lake, labelled, out, config, whole, hours),
+        "curves": json.dumps(result.curves),
+    }
+    source.append("runs", rows_to_table("runs", [row]), transaction=f"run/{row['run_id']}")
+    return {"checkpoint": str(result.checkpoint), "snapshot": whole.digest, "hours": used.hours, "steps": result.steps}
+
+
+def _row(
+    config: TrainConfig, whole: Snapshot, used: Snapshot, began: datetime, seconds: float, checkpoint: Path
+) -> dict[str, Any]:
+    told = json.loads(to_json(config)) | {"hours": used.hours, "lake_hours": whole.hours}
+    return {
+        "run_id": f"{config.preset}-{used.digest[:8]}-{config.seed}-{began:%Y%m%dT%H%M%S}",
+        "kind": "train",
+        "started_at": began,
+        "seconds": seconds,
+        "config": json.dumps(told),
+        "snapshot": whole.digest,
+        "checkpoint": str(checkpoint),
+        "commit": code_commit(),
+    }
+
+
+def _command(
+    lake: Path, labelled: Sequence[Path], out: Path, config: TrainConfig, whole: Snapshot, hours: float | None
+) -> str:
+    words = ["hmmr", "train", "--lake", str(lake), "--out", str(out), "--snapshot", whole.digest]
+    words += [word for folder in labelled for word in ("--labelled", str(folder))]
+    words += ["--preset", config.preset, "--steps", str(config.steps), "--seed", str(config.seed)]
+    words += [] if hours is None else ["--hours", str(hours)]
+    return shlex.join(words)
