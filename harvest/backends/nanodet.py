@@ -1,0 +1,78 @@
+"""People detector of the embedded backend: NanoDet-g (github.com/RangiLyu/nanodet, Apache-2.0) in ONNX Runtime.
+
+P people. Pre- and post-processing follow the original: BGR with its mean and deviation, a box side is the mean of
+a distribution over 0..10 cells. Threshold 0.45: reference/detectors.md A5 (29 of 31 people, one false box).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from harvest.nms import suppress
+from harvest.onnx_session import OnnxNetwork
+from harvest.weights import NANODET, path
+
+_MEAN_BGR = np.array([103.53, 116.28, 123.675], np.float32)
+_DEVIATION_BGR = np.array([57.375, 57.12, 58.395], np.float32)
+_STRIDES = (8, 16, 32)
+_PERSON = 0
+
+
+@dataclass(frozen=True)
+class NanoDetConfig:
+    """`size` is the longer side in px that the network sees; cost grows with its square."""
+
+    size: int = 416
+    threshold: float = 0.45
+    overlap: float = 0.6
+    threads: int = 1
+    device: str = "cpu"
+
+
+class NanoDet:
+    """Boxes of people, frame by frame: on a CPU a batch is no faster than its frames (docs/LOG.md)."""
+
+    def __init__(self, config: NanoDetConfig = NanoDetConfig()) -> None:
+        self.config = config
+        self._network = OnnxNetwork(path(NANODET), threads=config.threads, device=config.device)
+
+    def people(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Per RGB frame (P, 5) float32: x0 y0 x1 y1 px inside the frame, score; best first."""
+        return [self._one(frame) for frame in frames]
+
+    def _one(self, frame_HW3: np.ndarray) -> np.ndarray:
+        image, ratio = _letterbox(frame_HW3, self.config.size)
+        outputs = self._network(images=image)
+        found = [
+            _decode(outputs[f"scores_{stride}"][0], outputs[f"distances_{stride}"][0], stride, image.shape[3])
+            for stride in _STRIDES
+        ]
+        boxes_P5 = np.concatenate(found)
+        boxes_P5 = boxes_P5[boxes_P5[:, 4] > self.config.threshold]
+        boxes_P5 = boxes_P5[suppress(boxes_P5[:, :4], boxes_P5[:, 4], self.config.overlap)]
+        boxes_P5[:, :4] = np.clip(boxes_P5[:, :4] / ratio, 0, np.tile(frame_HW3.shape[1::-1], 2))
+        return boxes_P5.astype(np.float32)
+
+
+def _letterbox(frame_HW3: np.ndarray, size: int) -> tuple[np.ndarray, float]:
+    """The frame at the top left of the smallest black canvas of multiples of 32 px; (1, 3, H, W) and the ratio."""
+    height, width = frame_HW3.shape[:2]
+    ratio = size / max(height, width)
+    inner = (max(round(width * ratio), 1), max(round(height * ratio), 1))
+    canvas = np.zeros((-(-inner[1] // 32) * 32, -(-inner[0] // 32) * 32, 3), np.float32)
+    canvas[: inner[1], : inner[0]] = cv2.resize(frame_HW3, inner)[:, :, ::-1]
+    image = (canvas - _MEAN_BGR) / _DEVIATION_BGR
+    return np.ascontiguousarray(image.transpose(2, 0, 1)[None]), ratio
+
+
+def _decode(scores_NC: np.ndarray, distances_NK: np.ndarray, stride: int, width: int) -> np.ndarray:
+    """Boxes (N, 5) in network pixels of all cells whose likeliest class is a person, from one stride's outputs."""
+    cells = np.flatnonzero(scores_NC.argmax(-1) == _PERSON)
+    rows, columns = np.divmod(cells, width // stride)
+    bins_N4K = np.exp(distances_NK[cells].reshape(len(cells), 4, -1))
+    reach_N4 = stride * (bins_N4K @ np.arange(bins_N4K.shape[2])) / bins_N4K.sum(-1)
+    centre_N2 = (np.stack([columns, rows], -1) + 0.5) * stride
+    corners = [centre_N2 - reach_N4[:, :2], centre_N2 + reach_N4[:, 2:], scores_NC[cells, _PERSON, None]]
+    return np.concatenate(corners, -1)

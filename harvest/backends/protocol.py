@@ -1,0 +1,34 @@
+"""What every 2D backend does for the harvest.
+
+P people in a frame, 25 joints in the order of body.joints.KEYPOINTS_25. Frames are RGB uint8 (H, W, 3); pixels are
+of the frame, origin at the outer corner of the top-left pixel.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+
+class PoseBackend(Protocol):
+    """Finds people and their joints in frames of one video. Not shared between processes: each makes its own."""
+
+    @property
+    def name(self) -> str:
+        """Stable name, kept in every tracklet row."""
+
+    @property
+    def weights(self) -> Mapping[str, str]:
+        """File name -> sha256 of everything that decides the result; part of the label key."""
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """Those of the 25 that the backend has; all others get score 0."""
+
+    def people(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Per frame (P, 5) float32: x0 y0 x1 y1 px and score in [0, 1], best first; (0, 5) where nobody is."""
+
+    def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Per frame, for its boxes (P, 4 or 5), (P, 25, 3) float32: x, y px and score in [0, 1]."""
+
+

@@ -1,0 +1,30 @@
+"""phi of the embedded backend: the 1,152 penultimate activations (2 x 2 x 288) of BlazePose's landmark network.
+
+All heads of that network are linear in them. It was trained with 3D labels, so this phi already holds 3D: its own
+3D landmarks, which come with the same forward pass, are the baseline to beat (reference/open_world.md E).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from harvest.backends.blazepose import BlazePose, world_25
+from harvest.weights import BLAZEPOSE
+
+
+class BlazePosePhi:
+    """Penultimate activations and zero-shot world landmarks, one forward pass a crop."""
+
+    name = "blazepose_penultimate"
+    dim = 1152
+    weights: Mapping[str, str] = {BLAZEPOSE.name: BLAZEPOSE.sha256}  # noqa: RUF012
+
+    def __init__(self, *, threads: int = 1, device: str = "cpu") -> None:
+        self._network = BlazePose(threads=threads, device=device)
+
+    def features(
+        self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """(N, 1152) and (N, 25, 3) of the squares as they are: their margin is the tracklet's, about BlazePose's own."""
+        reading = self._network.read(frames, boxes_N4)
+        return reading.penultimate_ND.astype(np.float32), world_25(reading)
