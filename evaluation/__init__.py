@@ -1,1 +1,1 @@
-"""Metrics, protocols, benchmark readers, contamination check, the study's statistics."""
+"""The evaluator: metrics, protocols, benchmark readers, baselines, and the check that test video was not trained on."""
