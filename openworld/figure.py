@@ -61,8 +61,8 @@ def open_figure() -> Figure:
     """Read once a process."""
     arrays = read_body(OPEN24_FILE)
     return Figure(
-        template=np.float32(arrays.v_template),
-        shapedirs=np.float32(arrays.shapedirs),
+        template=arrays.v_template.astype(np.float32),
+        shapedirs=arrays.shapedirs.astype(np.float32),
         faces=arrays.faces.astype(np.int32),
         skin=Skin(arrays.weights),
         keypoint_model=KeypointModel(arrays),
@@ -76,4 +76,4 @@ def random_betas(rng: np.random.Generator) -> Floats:
     one, other = rng.choice(len(sample), 2, replace=False)
     share = rng.uniform(-0.1, 1.1)
     low, high = open_figure().extras.betas_range
-    return np.float32(np.clip(share * sample[one] + (1 - share) * sample[other], low, high))
+    return np.asarray(np.clip(share * sample[one] + (1 - share) * sample[other], low, high), np.float32)

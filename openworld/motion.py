@@ -5,7 +5,7 @@ from it says so. T frames, 24 joints of an SMPL-format body, y up, metres, facin
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -52,7 +52,13 @@ class Performance:
     path: npt.NDArray[np.float64]
     """(T, 3) metres; where the body's origin is, apart from its height above the floor."""
     lift: npt.NDArray[np.float64]
-    """(T) metres between the lowest point of the body and the floor."""
+    """(T) metres between the lowest point of the body and the floor; with `grounded` False, the root's own height."""
+    grounded: bool = True
+    """Whether something touches the floor (or is `lift` above it) at each frame; recorded motion knows its own."""
+
+    def shortened(self, share: float) -> "Performance":
+        """The same with every step `share` as long; the feet slide a little."""
+        return replace(self, path=self.path * share)
 
 
 def perform(
@@ -78,7 +84,7 @@ def mirrored(performance: Performance) -> Performance:
     """The same clip seen in a mirror: left and right swapped, x negated."""
     flip = np.diag([-1.0, 1.0, 1.0])
     swapped = performance.rotations[:, mirror_permutation(SMPL_24)]
-    return Performance(performance.name, flip @ swapped @ flip, performance.path @ flip, performance.lift)
+    return replace(performance, rotations=flip @ swapped @ flip, path=performance.path @ flip)
 
 
 def _arms_for(rng: np.random.Generator, step: Lower) -> Upper:
@@ -103,8 +109,8 @@ def _pose(rng: np.random.Generator, lower: LowerBody, arms: Curve) -> Curve:
     for column, (side, sign) in enumerate((("left", 1.0), ("right", -1.0))):
         _legs(rng, pose, place, side, sign, lower, column)
         _arms(rng, pose, place, side, sign, arms[:, column], clock)
-    for joint, share in SPINE_SHARE.items():
-        pose[:, place[joint]] = share * np.stack([lower.bend, lower.twist, lower.side], 1)
+    for name, share in SPINE_SHARE.items():
+        pose[:, place[name]] = share * np.stack([lower.bend, lower.twist, lower.side], 1)
     look = np.stack([drift(rng, clock, 0.12, 0.6), drift(rng, clock, 0.25, 0.5), drift(rng, clock, 0.08, 0.5)], 1)
     pose[:, place["neck"]], pose[:, place["head"]] = look, 0.6 * look
     for joint in range(1, 24):

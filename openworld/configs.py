@@ -1,0 +1,85 @@
+"""Which films are made: how many of what, in which splits. The defaults are the ones that ran."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from openworld.camera import CameraStyle
+from openworld.motion import Family
+
+Kind = Literal["one", "crossing", "cut", "empty"]
+"""One person; two who cross and hide each other; two shots with different people; nobody."""
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """One split. Films of every kind are counted, not drawn, so that a small split has them too."""
+
+    name: str
+    films: int
+    family: Family = "broad"
+    camera: CameraStyle = "wild"
+    narrow_share: float = 0.0
+    """Share of films whose motion is narrow although the family is broad."""
+    crossing: int = 0
+    cut: int = 0
+    empty: int = 0
+    seconds: tuple[float, float] = (1.6, 2.4)
+    """Shortest and longest shot."""
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise ValueError(f"split name {self.name!r}: letters, digits and _ only, it becomes a folder")
+        if self.crossing + self.cut + self.empty > self.films:
+            raise ValueError(f"split {self.name}: more special films than the {self.films} films in all")
+
+
+@dataclass(frozen=True)
+class WorldConfig:
+    """A whole open world."""
+
+    splits: tuple[SplitConfig, ...]
+    seed: int = 0
+    width: int = 320
+    height: int = 240
+    fps: int = 25
+    samples: int = 2
+    """Samples a side of each pixel."""
+    crf: int = 18
+    """x264's quality; 18 is taken for visually lossless (its own documentation)."""
+    processes: int | None = None
+    """None: one a core. Changes speed, never content."""
+
+    def __post_init__(self) -> None:
+        names = [split.name for split in self.splits]
+        if len(set(names)) < len(names):
+            raise ValueError(f"split names must differ: {names}")
+        if self.width % 2 or self.height % 2:
+            raise ValueError(f"{self.width}x{self.height}: H.264 in 4:2:0 needs even sizes")
+
+
+def quickstart_world(seed: int = 0) -> WorldConfig:
+    """About 3,600 frames: few narrow labelled films, broader unlabelled ones (reference/scaling_pilot.md section 4)."""
+    return WorldConfig(
+        splits=(
+            SplitConfig("labelled", 12, family="narrow", camera="lab"),
+            SplitConfig("unlabelled", 36, crossing=2, cut=2, empty=1),
+            SplitConfig("dev", 8, narrow_share=0.25),
+            SplitConfig("test", 14, narrow_share=0.25, crossing=1, cut=1),
+        ),
+        seed=seed,
+    )
+
+
+def study_world(labelled: int = 20, unlabelled: int = 640, dev: int = 40, test: int = 80, seed: int = 0) -> WorldConfig:
+    """The pilot's study as films: 20 labelled and up to 32 times as many unlabelled ones, 4 s each."""
+    four = (4.0, 4.0)
+    return WorldConfig(
+        splits=(
+            SplitConfig("labelled", labelled, family="narrow", camera="lab", seconds=four),
+            SplitConfig("unlabelled", unlabelled, crossing=unlabelled // 20, cut=unlabelled // 20,
+                        empty=unlabelled // 50, seconds=four),
+            SplitConfig("dev", dev, narrow_share=0.25, seconds=four),
+            SplitConfig("test", test, narrow_share=0.25, crossing=test // 20, cut=test // 20, seconds=four),
+        ),
+        seed=seed,
+    )  # fmt: skip

@@ -1,0 +1,31 @@
+"""A picture to look at: one row a film, frames from start to end, with the true skeletons drawn on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from body.draw import draw_skeleton
+from body.raster_kernels import Bytes
+from openworld.film import Film
+from openworld.truth_file import read_people
+from storage.tables import row_views
+
+
+def contact_sheet(films: Sequence[Film], columns: int = 6, *, skeletons: bool = True) -> Bytes:
+    """(rows * height, columns * width, 3) RGB. Films must be of one size."""
+    return np.concatenate([_strip(film.video, film.truth, columns, skeletons) for film in films])
+
+
+def _strip(video: Path, truth: Path, columns: int, skeletons: bool) -> Bytes:
+    import decord
+
+    reader = decord.VideoReader(str(video), num_threads=1)
+    wanted = np.linspace(0, len(reader) - 1, columns).astype(int)
+    pictures = [np.asarray(reader[int(frame)].asnumpy(), np.uint8) for frame in wanted]
+    if skeletons:
+        for row in row_views(read_people(truth)):
+            points = row["keypoints_2d"].reshape(-1, 25, 3)
+            for place, frame in enumerate(wanted):
+                pictures[place] = draw_skeleton(pictures[place], points[frame])
+    return np.concatenate(pictures, 1)
