@@ -1,0 +1,119 @@
+"""The data-scale curve as numbers: per-seed points, their means, ceiling, baselines, share of the gap closed."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from dashboard.view import Row
+
+MACRO = "*macro"
+"""The `sequence` of a score that is the mean over sequences (storage/schema.py)."""
+
+CURVE_VARIANTS: tuple[str, ...] = ("semi",)
+"""Variants whose error is a function of the added hours; every other one is a line."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a number is comparable within: never compare across two of these."""
+
+    dataset: str
+    split: str
+    protocol: str
+    metric: str
+
+
+@dataclass(frozen=True)
+class Point:
+    """One trained model on one test set. `value` is in the unit of the metric, `run_id` a row of runs."""
+
+    hours: float
+    seed: int
+    value: float
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The points of one study, feature and variant in one setting, sorted by hours and seed."""
+
+    study: str
+    phi_name: str
+    variant: str
+    points: tuple[Point, ...]
+
+    @property
+    def name(self) -> str:
+        """How legends call it."""
+        return " · ".join(part for part in (self.study, self.phi_name) if part) or "study"
+
+    @property
+    def hours(self) -> list[float]:
+        """The sizes, ascending."""
+        return sorted({point.hours for point in self.points})
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds, ascending."""
+        return sorted({point.seed for point in self.points})
+
+    def mean(self, hours: float) -> float:
+        """Mean over the seeds at one size."""
+        return fmean(point.value for point in self.points if point.hours == hours)
+
+    def overall(self) -> float:
+        """Mean over all points: what a line is drawn at."""
+        return fmean(point.value for point in self.points)
+
+
+def settings(scores: Iterable[Row]) -> list[Setting]:
+    """Every setting that has a macro score."""
+    return sorted(
+        {_setting(row) for row in scores if row["sequence"] == MACRO},
+        key=lambda s: (s.split != "test", s.dataset, s.protocol, s.metric),
+    )
+
+
+def curves(scores: Iterable[Row], setting: Setting) -> list[Curve]:
+    """The curves and lines of one setting. A cell that was scored twice counts once, by its latest score."""
+    groups: dict[tuple[str, str, str], dict[tuple[float, int], Row]] = defaultdict(dict)
+    for row in scores:
+        if row["sequence"] == MACRO and _setting(row) == setting:
+            cells = groups[(row["study"] or "", row["phi_name"] or "", row["variant"])]
+            cell = (row["hours"], row["seed"])
+            if cell not in cells or row["scored_at"] >= cells[cell]["scored_at"]:
+                cells[cell] = row
+    return [Curve(*key, points=_points(cells.values())) for key, cells in sorted(groups.items())]
+
+
+def gap_closed(curve: Curve, ceiling: Curve | None) -> float | None:
+    """Share of the way from no pseudo-labels to the ceiling that the largest size went.
+
+    1 means as good as true 3D of the same films, 0 means no gain, negative means worse. None without a ceiling,
+    without a zero-hour point, or where the ceiling itself is no better than no film at all.
+    """
+    hours = curve.hours
+    if ceiling is None or not hours or hours[0] != 0 or len(hours) < 2:
+        return None
+    start, end, best = curve.mean(0), curve.mean(hours[-1]), ceiling.overall()
+    return (start - end) / (start - best) if start > best else None
+
+
+def ceiling_of(curve: Curve, all_curves: Sequence[Curve]) -> Curve | None:
+    """The supervised ceiling of the same study and feature, at its largest size."""
+    for other in all_curves:
+        if (other.study, other.phi_name, other.variant) == (curve.study, curve.phi_name, "ceiling"):
+            top = other.hours[-1]
+            points = tuple(point for point in other.points if point.hours == top)
+            return Curve(other.study, other.phi_name, other.variant, points)
+    return None
+
+
+def _setting(row: Row) -> Setting:
+    return Setting(row["dataset"], row["split"], row["protocol"], row["metric"])
+
+
+def _points(rows: Iterable[Row]) -> tuple[Point, ...]:
+    made = [Point(row["hours"], row["seed"], row["value"], row["run_id"]) for row in rows]
+    return tuple(sorted(made, key=lambda point: (point.hours, point.seed)))

@@ -1,0 +1,85 @@
+"""One self-contained HTML file about a lake: nothing is fetched, whatever opens it, wherever it lies."""
+
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+
+from plotly.offline import get_plotlyjs
+
+from dashboard.markup import Html, element, join
+from dashboard.panel import Panel
+from dashboard.panels.baselines import baselines_panel
+from dashboard.panels.curve import curve_panel
+from dashboard.panels.exposure import exposure_panel
+from dashboard.panels.funnel import funnel_panel
+from dashboard.panels.learning import learning_panel
+from dashboard.panels.rejects import rejects_panel
+from dashboard.panels.runs import runs_panel
+from dashboard.panels.scores import scores_panel
+from dashboard.panels.sources import sources_panel
+from dashboard.panels.strip import Picture, strip_panel
+from dashboard.panels.versions import versions_panel
+from dashboard.view import LakeView, read_view
+from storage.atomic import write_atomically
+from storage.lake import Lake
+
+_PANELS: tuple[Callable[[LakeView], Panel], ...] = (
+    curve_panel, scores_panel, baselines_panel, funnel_panel, rejects_panel, sources_panel, learning_panel,
+    exposure_panel, versions_panel, runs_panel,
+)  # fmt: skip
+
+_STRIP_PLACE = 3
+
+
+def export(lake: Lake, out: Path, *, title: str = "What the added video was worth", intro: str = "",
+           pictures: Sequence[Picture] = ()) -> Path:  # fmt: skip
+    """Write the page about `lake` to `out`, atomically, and return that path.
+
+    Reads only the lake. `intro` is a paragraph of the caller's own below the title, `pictures` are PNGs that the
+    caller drew. An empty or partly filled lake gives a page that says what is missing.
+    """
+    write_atomically(out, render(read_view(lake), title=title, intro=intro, pictures=pictures).encode())
+    return Path(out)
+
+
+def render(view: LakeView, *, title: str, intro: str = "", pictures: Sequence[Picture] = ()) -> str:
+    """The page as text."""
+    panels = [make(view) for make in _PANELS]
+    panels.insert(_STRIP_PLACE, strip_panel(pictures))
+    scripts = [get_plotlyjs().replace("</script", "<\\/script"), _resource("page.js")]
+    head = join(
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=_policy(scripts)),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("title", title),
+        element("link", rel="icon", href="data:,"),
+        Html(f"<style>{_resource('page.css')}</style>"),
+    )
+    body = element("body", _top(title, intro, panels), element("main", *[p.html() for p in panels], id="main"),
+                   _bottom(), *[Html(f"<script>{script}</script>") for script in scripts])  # fmt: skip
+    return "<!DOCTYPE html>\n" + element("html", element("head", head), body, lang="en")
+
+
+def _top(title: str, intro: str, panels: Sequence[Panel]) -> Html:
+    links = [element("li", element("a", panel.title, href=f"#{panel.key}")) for panel in panels]
+    skip = element("a", "Skip to the content", href="#main", class_="skip")
+    told = element("p", intro) if intro else None
+    return join(skip, element("header", element("h1", title), told),
+                element("nav", element("ul", *links), aria_label="Parts of this page"))  # fmt: skip
+
+
+def _bottom() -> Html:
+    return element("footer", "Made from the lake alone by ", element("code", "hmmr dashboard --export FILE.html"),
+                   ". This file asks for nothing from the network.")  # fmt: skip
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    """Only our own scripts may run, whatever a title says, and nothing may be fetched."""
+    hashes = " ".join(f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in scripts)
+    return f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
+
+
+def _resource(name: str) -> str:
+    return files("dashboard").joinpath(name).read_text(encoding="utf-8")

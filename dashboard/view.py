@@ -1,0 +1,94 @@
+"""What a page is about: the rows of one lake, read once, in plain Python."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from storage.items import Books
+from storage.lake import Lake
+from storage.layout import Layout
+from storage.ledger import Ledger
+from storage.snapshot import Snapshot, digests, load
+
+Row = Mapping[str, Any]
+
+_COLUMNS: dict[str, list[str]] = {
+    "tracklets": ["tracklet_id", "source_id", "n_frames", "seconds", "mean_score", "tags", "backend", "preset",
+                  "licence"],
+    "rejects": ["source_id", "first_frame", "last_frame", "n_frames", "stage", "reason", "measured", "threshold",
+                "preset"],
+    "videos": ["source_id", "url", "host", "uploader", "title", "licence", "duration_s", "bytes", "tags",
+               "stage_seconds"],
+}  # fmt: skip
+"""Columns that the page needs of wide tables; of the others it reads all."""
+
+_EXAMPLES_OF_A_REASON = 4
+
+
+@dataclass(frozen=True)
+class LakeView:
+    """Rows of the tables, the ledger's books (None where there is no ledger), versions and snapshots."""
+
+    tracklets: Sequence[Row] = ()
+    videos: Sequence[Row] = ()
+    rejects: Sequence[Row] = ()
+    reject_examples: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    runs: Sequence[Row] = ()
+    scores: Sequence[Row] = ()
+    books: Books | None = None
+    versions: Mapping[str, int] = field(default_factory=dict)
+    snapshots: Sequence[Snapshot] = ()
+
+
+def read_view(lake: Lake) -> LakeView:
+    """Everything that the panels draw. A table that was never written counts as empty."""
+    tracklets, videos, rejects = (
+        lake.read(name, _COLUMNS[name]).to_pylist() for name in ("tracklets", "videos", "rejects")
+    )
+    return LakeView(
+        tracklets=tracklets,
+        videos=videos,
+        rejects=rejects,
+        reject_examples=_examples(lake, rejects),
+        runs=_newest(lake.read("runs").to_pylist(), "run_id", "started_at"),
+        scores=_newest(lake.read("scores").to_pylist(), "score_id", "scored_at"),
+        books=read_books(lake.layout),
+        versions=lake.versions(),
+        snapshots=_snapshots(lake),
+    )
+
+
+def read_books(layout: Layout) -> Books | None:
+    """The ledger's books; None where this lake has no ledger yet. Looking must not make one."""
+    try:
+        url = layout.ledger_url
+    except ValueError:
+        return None
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        return None
+    ledger = Ledger.open(layout.root)
+    try:
+        return ledger.books()
+    finally:
+        ledger.close()
+
+
+def _newest(rows: Sequence[Row], key: str, time: str) -> list[Row]:
+    """One row a key: a run or score that was written twice counts once."""
+    return list({row[key]: row for row in sorted(rows, key=lambda row: row[time])}.values())
+
+
+def _examples(lake: Lake, rejects: Sequence[Row]) -> dict[str, list[Row]]:
+    """A few rejects of each reason with their keypoints, which are too wide to read for all."""
+    found: dict[str, list[Row]] = {}
+    for reason in sorted({row["reason"] for row in rejects}):
+        rows = lake.read("rejects", where=pc.field("reason") == reason).to_pylist()
+        found[reason] = [row for row in rows if row["keypoints"]][:_EXAMPLES_OF_A_REASON]
+    return found
+
+
+def _snapshots(lake: Lake) -> list[Snapshot]:
+    return [load(lake, digest) for digest in digests(lake)]
