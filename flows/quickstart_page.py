@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from flows.cells import Ground
-from flows.pictures import test_film_pictures
+from flows.pictures import film_pictures
 from flows.quickstart_cells import best_checkpoint
 from flows.quickstart_config import STUDY, QuickstartConfig
 from flows.report import write_report
@@ -15,7 +15,7 @@ def make_page(config: QuickstartConfig, ground: Ground) -> Path:
     """Keep the best checkpoint (by dev) as OUT/model.pt, draw the strip, write report.json and report.html."""
     checkpoint = config.out / "model.pt"
     shutil.copyfile(best_checkpoint(config, ground), checkpoint)
-    pictures = test_film_pictures(checkpoint, Lake(config.held_out), config.films / "test")
+    pictures = film_pictures(checkpoint, Lake(config.held_out), config.films / "test")
     return write_report(
         Lake(config.lake), STUDY, config.out, snapshot=ground.snapshot, checkpoint=checkpoint, films=config.films,
         pictures=pictures, extra={},

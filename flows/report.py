@@ -22,8 +22,8 @@ POINT = ("variant", "phi", "hours", "seed", "dataset", "split", "protocol")
 
 INTRO = (
     "People in these films are synthetic and their motion is written by hand. What is measured is how the method uses "
-    "added video, not how well it would do on yours. The feature comes from BlazePose, which was itself trained with 3D "
-    "labels: its own 3D, without any training here, is the row zero_shot. Every choice was made on dev films."
+    "added video, not how well it would do on yours. The feature comes from BlazePose, which was itself trained with "
+    "3D labels: its own 3D, without any training here, is the row zero_shot. Every choice was made on dev films."
 )
 
 
