@@ -3,28 +3,36 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from body.draw import draw_skeleton
 from body.raster_kernels import Bytes
-from openworld.film import Film
-from openworld.truth_file import read_people
+from openworld.truth_file import read_people, truth_path
+from storage.atomic import write_atomically
 from storage.tables import row_views
 
 
-def contact_sheet(films: Sequence[Film], columns: int = 6, *, skeletons: bool = True) -> Bytes:
-    """(rows * height, columns * width, 3) RGB. Films must be of one size."""
-    return np.concatenate([_strip(film.video, film.truth, columns, skeletons) for film in films])
+def contact_sheet(videos: Sequence[Path], columns: int = 6, *, skeletons: bool = True) -> Bytes:
+    """(rows * height, columns * width, 3) RGB; films of one size."""
+    return np.concatenate([_strip(video, columns, skeletons) for video in videos])
 
 
-def _strip(video: Path, truth: Path, columns: int, skeletons: bool) -> Bytes:
+def write_contact_sheet(videos: Sequence[Path], picture: Path, *, skeletons: bool = True) -> None:
+    """The same as a PNG file."""
+    sheet = contact_sheet(videos, skeletons=skeletons)
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    write_atomically(picture, encoded.tobytes())
+
+
+def _strip(video: Path, columns: int, skeletons: bool) -> Bytes:
     import decord
 
     reader = decord.VideoReader(str(video), num_threads=1)
     wanted = np.linspace(0, len(reader) - 1, columns).astype(int)
     pictures = [np.asarray(reader[int(frame)].asnumpy(), np.uint8) for frame in wanted]
     if skeletons:
-        for row in row_views(read_people(truth)):
+        for row in row_views(read_people(truth_path(video))):
             points = row["keypoints_2d"].reshape(-1, 25, 3)
             for place, frame in enumerate(wanted):
                 pictures[place] = draw_skeleton(pictures[place], points[frame])

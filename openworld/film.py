@@ -44,10 +44,6 @@ def make_film(plan: FilmPlan, out: Path) -> Film:
 
 def stage_film(plan: FilmPlan, figure: Figure) -> list[Shot]:
     """The film's shots, before a pixel is drawn."""
-    if plan.motion is not None:
-        from openworld.mocap_shot import stage_recorded
-
-        return [stage_recorded(plan, figure)]
     return [stage(plan, number, figure) for number in range(len(plan.frames))]
 
 

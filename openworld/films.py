@@ -9,11 +9,9 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 
-from openworld.configs import SplitConfig, WorldConfig, quickstart_world, study_world
 from openworld.film import Film, make_film
 from openworld.plan import FilmPlan, plan_films
-
-__all__ = ["Film", "Progress", "SplitConfig", "WorldConfig", "make_films", "quickstart_world", "study_world"]
+from openworld.worlds import WorldConfig
 
 Progress = Callable[[int, int], None]
 """Told (films done, films in all) after each film."""

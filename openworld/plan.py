@@ -5,9 +5,9 @@ import json
 from dataclasses import asdict, dataclass
 
 from openworld.camera import CameraStyle
-from openworld.configs import Kind, SplitConfig, WorldConfig
 from openworld.motion import Family
 from openworld.seeds import generator
+from openworld.worlds import Kind, SplitConfig, WorldConfig
 
 WORLD_VERSION = 1
 """Raise it when the same plan would give other pixels or other truth, so that films on disk are made again."""
@@ -31,8 +31,6 @@ class FilmPlan:
     fps: int
     samples: int
     crf: int
-    motion: str | None = None
-    """Name of a recorded motion; None for a procedural one."""
 
     @property
     def digest(self) -> str:

@@ -4,7 +4,7 @@ T frames, P people; camera frame x right, y down, z forward, metres.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from openworld.plan import FilmPlan
 from openworld.scenery import Backdrop, Scenery, random_scenery
 from openworld.seeds import generator
 
-CROSSING_TRAVEL_M = 1.3
+CROSSING_TRAVEL_M = 1.0
 """Farthest from the middle that people go who cross."""
 CROSSING_GAP_M = 0.9
 """Depth between the two paths: people pass, they do not walk through each other."""
@@ -45,6 +45,7 @@ def stage(plan: FilmPlan, number: int, figure: Figure) -> Shot:
     clock = Clock(plan.frames[number], plan.fps)
     stance = random_stance(rng, plan.camera)
     if plan.kind == "crossing":
+        stance = replace(stance, follows=False)
         actors = _crossing(rng, figure, plan, clock, stance)
     else:
         actors = [] if plan.kind == "empty" else [_alone(rng, figure, plan, clock, stance)]

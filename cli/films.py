@@ -1,0 +1,69 @@
+"""`hmmr films`: synthetic films with known 3D, and a picture of them to look at."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from openworld.worlds import WorldConfig
+
+app = typer.Typer(help="Make synthetic films with known 3D.", no_args_is_help=True)
+
+OUT = typer.Option("--out", help="Folder for the films: OUT/SPLIT/FILM.mp4 with FILM.truth.parquet beside it.")
+PRESET = typer.Option(help="quickstart (70 short films) or study (780 films of 4 s). Both: hand-written motion.")
+SEED = typer.Option(help="Another seed, other people, motions and places; the same seed, the same films.")
+PROCESSES = typer.Option(help="Processes side by side; 0 is one a core. Changes speed, never content.")
+
+
+@app.command()
+def make(
+    out: Annotated[Path, OUT],
+    preset: Annotated[str, PRESET] = "quickstart",
+    seed: Annotated[int, SEED] = 0,
+    processes: Annotated[int, PROCESSES] = 0,
+) -> None:
+    """Make the films of a preset. What is there already is kept, so that it can be stopped and run again.
+
+    A synthetic person before a synthetic scene: what is measured on these films is said of them, not of real video.
+    """
+    from dataclasses import replace
+
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from openworld.films import make_films
+
+    world = replace(_world(preset, seed), processes=processes or None)
+    columns = (TextColumn("films"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as bar:
+        task = bar.add_task("films", total=None)
+        films = make_films(world, out, lambda done, total: bar.update(task, completed=done, total=total))
+    seconds = sum(film.seconds for film in films)
+    typer.echo(f"{len(films)} films, {seconds / 60:.1f} minutes, in {out}")
+
+
+@app.command()
+def look(
+    out: Annotated[Path, typer.Argument(help="Folder that `hmmr films make` wrote, or one split of it.")],
+    picture: Annotated[Path, typer.Option("--picture", help="PNG to write.")] = Path("films.png"),
+    films: Annotated[int, typer.Option(help="How many films, a row each.")] = 8,
+    skeletons: Annotated[bool, typer.Option(help="Draw the true keypoints.")] = True,
+) -> None:
+    """Write a contact sheet: frames of some films with the true skeletons drawn on."""
+    from openworld.contact_sheet import write_contact_sheet
+
+    videos = sorted(out.rglob("*.mp4"))
+    if not videos:
+        raise typer.BadParameter(f"no film below {out}: `hmmr films make --out {out}` makes some")
+    write_contact_sheet(videos[:: max(1, len(videos) // films)][:films], picture, skeletons=skeletons)
+    typer.echo(f"{picture}")
+
+
+def _world(preset: str, seed: int) -> "WorldConfig":
+    from openworld.worlds import quickstart_world, study_world
+
+    if preset == "quickstart":
+        return quickstart_world(seed)
+    if preset == "study":
+        return study_world(seed=seed)
+    raise typer.BadParameter(f"{preset} is none of quickstart, study", param_hint="--preset")
