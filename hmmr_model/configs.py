@@ -26,7 +26,7 @@ class ModelConfig:
     dropout: float = 0.2
     """After each hidden layer of a regressor; the paper has 0.5."""
     input_dropout: float = 0.1
-    """Share of φ's entries zeroed in training, after standardising."""
+    """Share of φ's entries zeroed in training, after standardising, each for a whole window."""
     standardise: bool = True
     """Standardise φ by the training set's statistics; the paper's network takes φ as it is."""
     phi_clamp: float = 5.0
@@ -53,6 +53,8 @@ class LossConfig:
     hallucination: float = 1.0
     auxiliary: float = 1.0
     """Factor on the 2D, 3D and body terms of every head but the current one; the paper has 1."""
+    auxiliary_every: int = 4
+    """Those heads take part in every n-th step; the paper has 1. Six heads cost six times one."""
     detach_hallucination_target: bool = False
     """True stops the hallucination loss from pulling the encoder; the released code lets it."""
     prior_every: int = 2

@@ -17,6 +17,11 @@ def join_group(device: str) -> tuple[int, int]:
     return dist.get_rank(), dist.get_world_size()
 
 
+def own_device(device: str) -> str:
+    """The device of this process: `cuda` under torchrun is the GPU of its local rank."""
+    return f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and "LOCAL_RANK" in os.environ else device
+
+
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
     """Replace each gradient by its mean over the processes, in one message. Nothing to do when alone."""
     if not (dist.is_available() and dist.is_initialized()):

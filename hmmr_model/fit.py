@@ -23,7 +23,7 @@ from hmmr_model.checkpoint import (
 from hmmr_model.config_json import to_json
 from hmmr_model.configs import TrainConfig
 from hmmr_model.data import TrainingSet
-from hmmr_model.distributed import any_process, join_group
+from hmmr_model.distributed import any_process, join_group, own_device
 from hmmr_model.loader import Loader
 from hmmr_model.objective import Keypoints
 from hmmr_model.state import Curves, TrainingState
@@ -70,18 +70,20 @@ def fit(
     rank, world = join_group(config.device)
     state_file, model_file = out / "state.pt", out / "model.pt"
     key = run_key(config, data, snapshot, world)
+    config = replace(config, device=own_device(config.device))
     state = _begin(config, data, state_file if resume else None, key)
     stepper = Stepper(config, state, keypoints, real_poses, rank)
     loader = Loader(data, range(state.step, config.steps), rank, world)
-    began = time.perf_counter()
+    began, latest = time.perf_counter(), dict[str, Tensor]()
     for step, batch in loader:
         result = stepper(to_device(batch, config.device))
+        latest |= result.terms  # terms of auxiliary heads come every few steps only
         if any_process(result.diverged):
             terms = {name: float(value) for name, value in result.terms.items()}
             _save(state, state_file, key, rank)
             raise TrainingDivergedError(step, batch.tracklet_ids, terms, state_file)
         if state.step % config.log_every == 0 or state.step == config.steps:
-            _log(state, result.terms, config.steps, progress)
+            _log(state, latest, config.steps, progress)
         if state.step % config.save_every == 0:
             _save(state, state_file, key, rank)
     seconds = time.perf_counter() - began
@@ -94,7 +96,7 @@ def fit(
 
 def run_key(config: TrainConfig, data: TrainingSet, snapshot: str | None, world: int) -> str:
     """What must be equal for a state to be gone on from: configuration, data, and number of processes."""
-    told = [to_json(replace(config, save_every=0)), snapshot or "", str(world), data.digest()]
+    told = [to_json(replace(config, save_every=0, log_every=0, device="", threads=0)), snapshot or "", str(world), data.digest()]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 

@@ -69,28 +69,28 @@ class HMMR(nn.Module):
         start = [torch.tensor(MEAN_CAMERA), mean_pose(config.pose_form), torch.zeros(BETAS)]
         self.mean = nn.Parameter(torch.cat(start))
 
-    def strips(self, phi_BTD: Tensor) -> Strips:
+    def strips(self, phi_BTD: Tensor, hallucinate: bool = True) -> Strips:
         """Standardised φ through the encoder, and through the hallucinator."""
         x_BTC = self.stem(self.input(phi_BTD))
-        guessed = self.hallucinator(x_BTC) if self.hallucinator is not None else None
+        guessed = self.hallucinator(x_BTC) if self.hallucinator is not None and hallucinate else None
         return Strips(self.encoder(x_BTC), guessed)
 
-    def heads(self, strip_BTC: Tensor, hallucinated: bool) -> dict[Head, BodyGuess]:
+    def heads(self, strip_BTC: Tensor, hallucinated: bool, deltas: bool = True) -> dict[Head, BodyGuess]:
         """All predictions from one strip: the current body, and the poses `deltas` frames away."""
         form = self.config.pose_form
         state = self.regressor(strip_BTC, self.mean.expand(*strip_BTC.shape[:2], -1)).float()
         camera_BT3, pose_BTP, betas_BTK = state.split([3, pose_numbers(form), BETAS], dim=-1)
         guesses = {Head(hallucinated, 0): BodyGuess(pose_to_matrices(pose_BTP, form), betas_BTK, camera_BT3)}
-        for delta in self.config.deltas:
+        for delta in self.config.deltas if deltas else ():
             # The start is not detached: the Δ losses also teach the current pose (reference/paper.md 8.9).
             moved_BTP = self.delta_regressors[_delta_key(delta)](strip_BTC, pose_BTP)
             guesses[Head(hallucinated, delta)] = BodyGuess(pose_to_matrices(moved_BTP, form), betas_BTK, None)
         return guesses
 
-    def forward(self, phi_BTD: Tensor) -> tuple[Strips, dict[Head, BodyGuess]]:
-        """Both strips and every head's answer."""
-        strips = self.strips(phi_BTD)
-        guesses = self.heads(strips.seen_BTC, False)
+    def forward(self, phi_BTD: Tensor, auxiliary: bool = True) -> tuple[Strips, dict[Head, BodyGuess]]:
+        """Both strips and every head's answer; without `auxiliary`, the seen strip and the current body alone."""
+        strips = self.strips(phi_BTD, auxiliary)
+        guesses = self.heads(strips.seen_BTC, False, auxiliary)
         if strips.hallucinated_BTC is not None:
             guesses |= self.heads(strips.hallucinated_BTC, True)
         return strips, guesses

@@ -81,14 +81,17 @@ def head_terms(head: Head, guess: BodyGuess, points: Tensor, batch: Batch) -> di
 def supervised_terms(
     config: LossConfig, strips: Strips, guesses: dict[Head, BodyGuess], batch: Batch, keypoints: Keypoints
 ) -> dict[str, Tensor]:
-    """Every weighted term but the pose prior's, by name; they add up to the loss. Summed over heads."""
+    """Every weighted term but the pose prior's, by name; they add up to the loss.
+
+    The current head's under their own names; the other heads' summed, as `auxiliary_...`.
+    """
     points = body_keypoints(guesses, keypoints)
     terms: dict[str, Tensor] = {}
     for head, guess in guesses.items():
-        factor = 1.0 if head == NOW else config.auxiliary
+        factor, prefix = (1.0, "") if head == NOW else (config.auxiliary, "auxiliary_")
         for name, value in head_terms(head, guess, points[head], batch).items():
             weighted = factor * float(getattr(config, name)) * value
-            terms[name] = terms[name] + weighted if name in terms else weighted
+            terms[prefix + name] = terms[prefix + name] + weighted if prefix + name in terms else weighted
     all_betas = torch.stack([g.betas_BTK for g in guesses.values()])
     terms["beta_prior"] = config.beta_prior * beta_prior(all_betas)
     terms["constant_shape"] = config.constant_shape * constant_shape_loss(guesses[NOW].betas_BTK)

@@ -58,7 +58,7 @@ class Stepper:
         config = self.config.loss
         kind = self.config.device.split(":")[0]
         with torch.autocast(kind, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            strips, guesses = self.forward(batch.phi_BTD)
+            strips, guesses = self.forward(batch.phi_BTD, self.state.step % config.auxiliary_every == 0)
         terms = supervised_terms(config, strips, guesses, batch, self.keypoints)
         fake = made_up_poses(guesses, config.prior_every)
         if config.adversarial:

@@ -23,7 +23,10 @@ def keypoint_model() -> KeypointModel:
 def _smooth(rng: np.random.Generator, frames: int, numbers: int) -> np.ndarray:
     """Slow sums of sines, (frames, numbers)."""
     time = np.arange(frames)[:, None]
-    return sum(rng.normal(size=numbers) * np.sin(time * rng.uniform(0.05, 0.25, numbers) + rng.uniform(0, 6, numbers)) for _ in range(2))
+    return sum(
+        rng.normal(size=numbers) * np.sin(time * rng.uniform(0.05, 0.25, numbers) + rng.uniform(0, 6, numbers))
+        for _ in range(2)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +34,10 @@ def make_tracks(keypoint_model: KeypointModel) -> MakeTracks:
     mix = np.random.default_rng(7).normal(size=(75, PHI)).astype(np.float32)
 
     def make(lengths: Sequence[int], seed: int = 0, labelled: bool = True) -> list[Track]:
-        return [_track(f"{'lab' if labelled else 'pse'}{seed}_{i}", n, seed * 100 + i, labelled) for i, n in enumerate(lengths)]
+        return [
+            _track(f"{'lab' if labelled else 'pse'}{seed}_{i}", n, seed * 100 + i, labelled)
+            for i, n in enumerate(lengths)
+        ]
 
     def _track(name: str, frames: int, seed: int, labelled: bool) -> Track:
         rng = np.random.default_rng([seed, labelled])
@@ -44,7 +50,9 @@ def make_tracks(keypoint_model: KeypointModel) -> MakeTracks:
         crop = np.concatenate([0.85 * points[..., :2], np.ones((frames, 25, 1))], axis=-1).astype(np.float32)
         phi = (np.tanh(points.reshape(frames, 75)) @ mix).astype(np.float16)
         ones = np.ones(frames, np.float32)
-        labels = TrackLabels(crop, points, np.ones((frames, 25), np.float32), rotations.numpy(), ones, betas.numpy(), ones)
+        labels = TrackLabels(
+            crop, points, np.ones((frames, 25), np.float32), rotations.numpy(), ones, betas.numpy(), ones
+        )
         return Track(name, phi, crop.copy(), labels if labelled else None)
 
     return make

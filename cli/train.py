@@ -1,0 +1,110 @@
+"""`hmmr train`: HMMR on a lake of pseudo-labelled tracklets and on lakes with 3D labels."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from hmmr_model.configs import TrainConfig
+    from hmmr_model.fit import Progress
+
+app = typer.Typer(help="Train HMMR on a lake and labelled data.")
+
+LAKE = typer.Option("--lake", help="Lake of pseudo-labelled tracklets; else $HMMR_LAKE, else ./lake.")
+LABELLED = typer.Option("--labelled", help="Lake with 3D labels; may be given more than once. Required.")
+OUT = typer.Option("--out", help="Folder for model.pt, and state.pt that a killed run goes on from.")
+PRESET = typer.Option(help="paper (2,048 wide, a GPU), open (all heads, minutes on a CPU) or tiny (seconds).")
+HOURS = typer.Option(help="So many hours of the lake, nested by source and seed; 0 is labelled data alone.")
+SNAPSHOT = typer.Option(help="Digest of a frozen selection (`hmmr lake snapshot`); without it one is frozen now.")
+RESUME = typer.Option("--resume/--fresh", help="Go on with what OUT holds, or begin anew.")
+DEVICE = typer.Option(help="cpu, cuda, cuda:1, mps. Under torchrun each process takes its own.")
+PHI = typer.Option(help="Image feature of the lakes to train on, such as keypoints; else the preset's.")
+PRIOR = typer.Option(help="Real poses for the pose prior: an .npz, or a folder of AMASS files.")
+WARM = typer.Option(help="model.pt whose regressor and mean to start from, as HMMR starts from HMR's.")
+BODY = typer.Option(help="SMPL-format body file with a keypoint regressor; else the open body.")
+PRECISION = typer.Option(help="fp32, or bf16 for the network's forward pass.")
+THREADS = typer.Option(help="CPU threads; 0 leaves torch's own choice.")
+BOARD = typer.Option(help="Also write the curves for TensorBoard into OUT/tensorboard (needs tensorboard).")
+
+
+@app.callback(invoke_without_command=True)
+def train(
+    labelled: Annotated[list[Path], LABELLED],
+    out: Annotated[Path, OUT],
+    lake: Annotated[Path | None, LAKE] = None,
+    preset: Annotated[str, PRESET] = "open",
+    hours: Annotated[float | None, HOURS] = None,
+    snapshot: Annotated[str | None, SNAPSHOT] = None,
+    seed: int = 0,
+    device: Annotated[str, DEVICE] = "cpu",
+    steps: int | None = None,
+    resume: Annotated[bool, RESUME] = True,
+    phi: Annotated[str | None, PHI] = None,
+    prior_poses: Annotated[Path | None, PRIOR] = None,
+    warm_start: Annotated[Path | None, WARM] = None,
+    body: Annotated[Path | None, BODY] = None,
+    body_name: str = "open24",
+    precision: Annotated[str, PRECISION] = "fp32",
+    compile_network: Annotated[bool, typer.Option("--compile", help="torch.compile the network.")] = False,
+    threads: Annotated[int, THREADS] = 1,
+    tensorboard: Annotated[bool, BOARD] = False,
+) -> None:
+    """Train HMMR; write OUT/model.pt and a row of the lake's `runs`.
+
+    Half of each batch has 3D labels, half the lake's detected 2D. Films or tracklets labelled dev, test or mocap never
+    train. Safe to kill: the same command goes on, and ends with the same weights. Several processes:
+    `torchrun --nproc-per-node 2 -m cli.main train ...`.
+    """
+    from flows.training import configured, train_on_lake
+    from storage.layout import lake_root
+
+    if precision not in ("fp32", "bf16"):
+        raise typer.BadParameter(f"{precision} is neither fp32 nor bf16", param_hint="--precision")
+    try:
+        config = configured(
+            preset, steps=steps, seed=seed, device=device, prior_poses=_text(prior_poses), body=_text(body),
+            body_name=body_name, warm_start=_text(warm_start), precision=precision, compile=compile_network,
+            threads=threads,
+        )  # fmt: skip
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--preset") from None
+    if phi:
+        config = replace(config, data=replace(config.data, phi_name=phi))
+    told = _guarded(
+        lambda: train_on_lake(
+            Path(lake_root(lake)), labelled, out, config, hours=hours, snapshot=snapshot, resume=resume,
+            progress=_progress(config, out if tensorboard else None),
+        )
+    )  # fmt: skip
+    typer.echo(f"{told['checkpoint']}: {told['steps']} steps, {told['hours']:.3f} h added, snapshot {told['snapshot']}")
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _progress(config: "TrainConfig", board: Path | None) -> "Progress":
+    from cli.training_progress import TrainingProgress
+
+    return TrainingProgress(config, board)
+
+
+def _guarded(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What can be wrong with files and data, as one line and exit code 1; Ctrl-C as a promise."""
+    from hmmr_model.checkpoint import BadCheckpointError
+    from hmmr_model.fit import TrainingDivergedError
+    from hmmr_model.lake_tracks import NoTrainingDataError
+    from hmmr_model.prior_poses import NoPriorPosesError
+    from storage.errors import LakeError
+
+    try:
+        return run()
+    except (BadCheckpointError, TrainingDivergedError, NoTrainingDataError, NoPriorPosesError, LakeError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        typer.echo("\nstopped; the same command goes on from the last saved state", err=True)
+        raise typer.Exit(130) from None
