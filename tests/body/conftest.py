@@ -1,5 +1,6 @@
 """Bodies that the tests of this room share."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,17 @@ def random_body(tmp_path: Path) -> Path:
     path = tmp_path / "random_body.npz"
     np.savez(path, **smpl_like_arrays())
     return path
+
+
+@pytest.fixture(scope="session")
+def debian_bvh() -> Path:
+    """BVH takes of Debian's assimp-testmodels; CI must have them (scripts/install_test_programs)."""
+    folder = Path("/usr/share/assimp/models/BVH")
+    if not folder.is_dir():
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(
+            f"needs {folder}: apt-get install assimp-testmodels"
+        )
+    return folder
 
 
 @pytest.fixture(autouse=True)
