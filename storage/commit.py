@@ -7,9 +7,10 @@ worker that was only slow can no longer commit, the rows of the other tables go,
 """
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from storage.errors import CommitAborted
 from storage.items import Finished
@@ -29,29 +30,34 @@ def commit_shard(
     finished: Mapping[str, Finished],
     *,
     between: Callable[[str], None] | None = None,
-) -> str:
-    """Write the tables of some items that `worker` holds, and mark these items done. Returns the commit's id.
+) -> tuple[str, ...]:
+    """Write the tables of some items (`finished`, by source_id) and mark them done. Returns the items that went in.
 
-    `tables` may name any table of `ORDER`. `between(point)` is called after each step, for tests that crash there.
-    CommitAborted: the lease had run out and the commit was rolled back; the items are somebody else's now.
+    `tables` may name any table of `ORDER`. An item that `worker` does not hold any more (its lease ran out, or it
+    was erased) is left out with its rows. `between(point)` is called after each step, for tests that crash there.
+    CommitAborted: the lease ran out in mid-commit and everything was rolled back; the items are somebody else's.
     """
     step = between or (lambda _: None)
     unknown = set(tables) - set(ORDER)
     if unknown:
         raise KeyError(f"a commit of labels does not write {', '.join(sorted(unknown))}")
     commit_id = uuid.uuid4().hex
-    ledger.open_commit(commit_id, worker, finished)
+    held = ledger.open_commit(commit_id, worker, finished)
     step("opened")
     try:
         for name in ORDER:
-            _write(lake, name, tables.get(name), commit_id)
+            _write(lake, name, _rows_of(tables.get(name), held), commit_id)
             step(name)
     except CommitAborted:
         ledger.close_commit(commit_id, done=False)
         raise
     ledger.close_commit(commit_id)
     step("closed")
-    return commit_id
+    return tuple(held)
+
+
+def _rows_of(table: pa.Table | None, held: Sequence[str]) -> pa.Table | None:
+    return None if table is None else table.filter(pc.is_in(table["source_id"], value_set=pa.array(held, pa.string())))
 
 
 def _write(lake: Lake, name: str, table: pa.Table | None, commit_id: str) -> None:

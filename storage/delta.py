@@ -156,7 +156,9 @@ class DeltaFolder:
                     raise _translated(error, self.where) from error
                 time.sleep(random.random() * 0.05 * min(attempt + 1, 10))
             except (DeltaError, OSError) as error:
-                raise _translated(error, self.where) from error
+                # A log that is being cleaned up can fail to load once or twice; anything else fails again at once.
+                if is_full(error) or attempt >= 3:
+                    raise _translated(error, self.where) from error
             table = self.open_or_create()
         raise AssertionError("unreachable")
 

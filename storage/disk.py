@@ -2,6 +2,7 @@
 
 import errno
 import os
+import time
 from functools import cached_property
 
 import pyarrow.fs as pafs
@@ -61,8 +62,18 @@ class Disk:
         return bool(self.filesystem.get_file_info(self.inner(path)).type == pafs.FileType.File)
 
     def size(self, path: str) -> int:
-        """Bytes of a file."""
-        return int(self.filesystem.get_file_info(self.inner(path)).size)
+        """Bytes of a file; FileNotFoundError where there is none."""
+        info = self.filesystem.get_file_info(self.inner(path))
+        if info.type == pafs.FileType.NotFound:
+            raise FileNotFoundError(path)
+        return int(info.size)
+
+    def age_s(self, path: str) -> float:
+        """Seconds since a file was last written; FileNotFoundError where there is none."""
+        info = self.filesystem.get_file_info(self.inner(path))
+        if info.type == pafs.FileType.NotFound:
+            raise FileNotFoundError(path)
+        return time.time() - float(info.mtime_ns) / 1e9
 
     def files(self, folder: str) -> list[str]:
         """Every file below a folder, sorted; empty where there is no folder."""

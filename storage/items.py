@@ -35,6 +35,8 @@ class Finished:
 
     label_key: str
     tracklets: int = 0
+    rejected: str | None = None
+    """Slug why none of it was kept: its rows of `rejects` are committed, and the item ends as rejected."""
 
 
 @dataclass(frozen=True)

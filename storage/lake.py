@@ -17,6 +17,9 @@ from storage.validate import schema_of, validated
 NEEDS_TRACKLET = ("features", "labels3d")
 """Tables whose rows do not exist for a reader while their tracklet does not."""
 
+_READS = 5
+"""Tries of one read while others erase and compact."""
+
 
 class Lake:
     """One lake. Cheap to make; safe to use from many processes at once.
@@ -31,7 +34,7 @@ class Lake:
             raise NoSuchLake(f"no lake at {self.layout.root}; `hmmr harvest run SOURCE --lake DIR` makes one")
         if create:
             self.disk.make_folder(self.layout.root)
-        self._ids: tuple[int, pa.ChunkedArray] | None = None
+        self._ids: tuple[int, pa.Array] | None = None
 
     @property
     def root(self) -> str:
@@ -56,6 +59,14 @@ class Lake:
 
         Rows of features and labels3d whose tracklet does not exist (yet) are left out.
         """
+        for _ in range(_READS):
+            try:
+                return self._read(name, columns, where)
+            except FileNotFoundError as error:  # an erase or a sweep took a file of the version that was being read
+                gone = error
+        raise NoSuchLake(f"a file of {name} is missing in {self.root}: `hmmr lake reconcile` says more") from gone
+
+    def _read(self, name: str, columns: Sequence[str] | None, where: pc.Expression | None) -> pa.Table:
         schema = schema_of(name)
         wanted = list(schema.names if columns is None else columns)
         source = self.dataset(name)
@@ -88,8 +99,8 @@ class Lake:
         """Version of every table."""
         return {name: self.version(name) for name in TABLES}
 
-    def _tracklet_ids(self) -> pa.ChunkedArray:
+    def _tracklet_ids(self) -> pa.Array:
         version = self.version("tracklets")
         if self._ids is None or self._ids[0] != version:
-            self._ids = (version, self.read("tracklets", ["tracklet_id"]).column(0))
+            self._ids = (version, self.read("tracklets", ["tracklet_id"]).column(0).combine_chunks())
         return self._ids[1]

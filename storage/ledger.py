@@ -50,20 +50,25 @@ class Ledger:
 
     # ---- asking ----------------------------------------------------------------------------------------------
 
-    def ask(self, items: Iterable[Item], *, recipe: str = "", retry_failed: bool = False) -> int:
+    def ask(
+        self, items: Iterable[Item], *, recipe: str = "", retry_failed: bool = False, retry_rejected: Sequence[str] = ()
+    ) -> int:
         """Enter items; the same id twice is one item. Returns how many are new or to be done again.
 
         `recipe`: digest of the labelling code and configuration. An item that ended under another recipe becomes
-        pending again. `retry_failed`: so does one that failed for good. Erased items stay erased, and an item
-        whose source, URL, uploader or host was erased is entered as erased.
+        pending again. `retry_failed`: so does one that failed for good. `retry_rejected`: so does one that was
+        rejected for one of these reasons (a licence may have been vouched for since). Erased items stay erased,
+        and an item whose source, URL, uploader or host was erased is entered as erased.
         """
         fresh = 0
         with self.engine.begin() as connection:
             for item in items:
-                fresh += self._ask_one(connection, item, recipe, retry_failed)
+                fresh += self._ask_one(connection, item, recipe, retry_failed, retry_rejected)
         return fresh
 
-    def _ask_one(self, connection: Connection, item: Item, recipe: str, retry_failed: bool) -> int:
+    def _ask_one(
+        self, connection: Connection, item: Item, recipe: str, retry_failed: bool, retry_rejected: Sequence[str]
+    ) -> int:
         if self.tombstones.covers(connection, item):
             self._enter_erased(connection, item)
             return 0
@@ -72,7 +77,7 @@ class Ledger:
             return 1
         row = self._row(connection, item.item_id)
         stale = row.state in (DONE, REJECTED) and bool(recipe) and row.recipe != recipe
-        again = retry_failed and row.state == FAILED
+        again = (retry_failed and row.state == FAILED) or (row.state == REJECTED and row.reason in retry_rejected)
         if not (stale or again):
             return 0
         self._move(connection, row, PENDING, reason="relabel" if stale else "retry", recipe=recipe or row.recipe,
@@ -95,11 +100,16 @@ class Ledger:
 
     # ---- working ---------------------------------------------------------------------------------------------
 
-    def claim(self, worker: str, limit: int = 1, lease_s: float = DEFAULT_LEASE_S) -> list[Claim]:
-        """Lease up to `limit` items: pending, or failed and due, whose host is not banned and has budget left."""
+    def claim(
+        self, worker: str, limit: int = 1, lease_s: float = DEFAULT_LEASE_S, *, only: Sequence[str] | None = None
+    ) -> list[Claim]:
+        """Lease up to `limit` items: pending, or failed and due, whose host is not banned and has budget left.
+
+        `only`: none but these item ids.
+        """
         now = self.clock()
         with self.engine.begin() as connection:
-            rows = connection.execute(self._claimable(now, limit)).all()
+            rows = connection.execute(self._claimable(now, limit, only)).all()
             claims = []
             for row in rows:
                 self._move(connection, row, PENDING, reason="claimed", worker=worker, lease_until=now + lease_s,
@@ -107,13 +117,15 @@ class Ledger:
                 claims.append(Claim(_item(row), row.attempts + 1, now + lease_s))
         return claims
 
-    def _claimable(self, now: float, limit: int) -> Any:
+    def _claimable(self, now: float, limit: int, only: Sequence[str] | None) -> Any:
         free = or_(ITEMS.c.worker.is_(None), ITEMS.c.lease_until < now)
         due = and_(ITEMS.c.state == FAILED, ITEMS.c.due_at <= now)
         # An item of an open commit is settled by reconcile, which alone knows whether its rows are in the lake.
         ready = and_(or_(and_(ITEMS.c.state == PENDING, free), due), ITEMS.c.commit_id.is_(None))
         closed = select(HOSTS.c.host).where(self.hosts.closed(now))
         query = select(ITEMS).where(ready, ITEMS.c.host.not_in(closed)).order_by(ITEMS.c.changed_at, ITEMS.c.item_id)
+        if only is not None:
+            query = query.where(ITEMS.c.item_id.in_(only))
         return query.limit(limit).with_for_update(skip_locked=True)
 
     def renew(self, worker: str, item_ids: Sequence[str], lease_s: float = DEFAULT_LEASE_S) -> None:
@@ -158,16 +170,23 @@ class Ledger:
             due = None if retry_in_s is None else self.clock() + retry_in_s
             self._move(connection, row, FAILED, reason=reason, error_class=error_class, due_at=due)
 
-    def open_commit(self, commit_id: str, worker: str, finished: Mapping[str, Finished]) -> None:
-        """Say, before the first row is written, which items a commit to the lake will finish."""
+    def open_commit(self, commit_id: str, worker: str, finished: Mapping[str, Finished]) -> list[str]:
+        """Say, before the first row is written, which items a commit to the lake will finish.
+
+        Returns those that the worker still holds; the others were erased or taken over and are left out.
+        """
+        held = []
         with self.engine.begin() as connection:
             connection.execute(
                 insert(COMMITS).values(commit_id=commit_id, worker=worker, state="open", opened_at=self.clock())
             )
             for item_id, end in finished.items():
-                self._held(connection, item_id, worker)
-                values = {"commit_id": commit_id, "label_key": end.label_key, "tracklets": end.tracklets}
-                connection.execute(update(ITEMS).where(ITEMS.c.item_id == item_id).values(**values))
+                mine = (ITEMS.c.item_id == item_id, ITEMS.c.worker == worker, ITEMS.c.state == PENDING)
+                values = {"commit_id": commit_id, "label_key": end.label_key, "tracklets": end.tracklets,
+                          "reason": end.rejected}  # fmt: skip
+                if connection.execute(update(ITEMS).where(*mine).values(**values)).rowcount:
+                    held.append(item_id)
+        return held
 
     def close_commit(self, commit_id: str, *, done: bool = True) -> None:
         """Settle a commit: its items are done, or (rolled back) pending again. A second time does nothing."""
@@ -176,10 +195,15 @@ class Ledger:
             if connection.execute(closing.values(state="done" if done else "aborted")).rowcount == 0:
                 return
             for row in connection.execute(select(ITEMS).where(ITEMS.c.commit_id == commit_id)).all():
-                if done:
-                    self._move(connection, row, DONE, commit_id=None)
-                else:
-                    self._move(connection, row, PENDING, reason="rolled_back", commit_id=None)
+                self._settle_item(connection, row, done)
+
+    def _settle_item(self, connection: Connection, row: Row[Any], done: bool) -> None:
+        if row.state == ERASED:  # erased while the commit was open: it stays so
+            connection.execute(update(ITEMS).where(ITEMS.c.item_id == row.item_id).values(commit_id=None))
+        elif done:
+            self._move(connection, row, REJECTED if row.reason else DONE, reason=row.reason, commit_id=None)
+        else:
+            self._move(connection, row, PENDING, reason="rolled_back", commit_id=None)
 
     def open_commits(self, *, older_than_lease: bool = True) -> dict[str, list[str]]:
         """Commits that were opened and not settled, with their items; by default only those whose lease ran out."""
@@ -253,6 +277,15 @@ class Ledger:
         attempt, worker = new.get("attempts", row.attempts), new["worker"] or row.worker
         why = {"reason": new["reason"], "error_class": new["error_class"], "worker": worker}
         self._event(connection, row.item_id, row.state, state, attempt, **why)
+
+    def end(self, connection: Connection, row: Row[Any], state: str) -> None:
+        """Bring an item into a state inside a transaction of the caller, whoever holds it (erase, reconcile)."""
+        self._move(connection, row, state)
+
+    def put_back(self, item_id: str, reason: str) -> None:
+        """Make a done item pending again, because the lake does not have what it says (reconcile)."""
+        with self.engine.begin() as connection:
+            self._move(connection, self._row(connection, item_id), PENDING, reason=reason, attempts=0)
 
     def _event(
         self, connection: Connection, item_id: str, was: str | None, state: str, attempt: int, **values: Any

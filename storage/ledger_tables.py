@@ -74,6 +74,14 @@ TOMBSTONES = Table(
     Column("at", Float, nullable=False),
 )
 
+ERASURES = Table(
+    "erasures",
+    METADATA,
+    Column("mark", String(64), primary_key=True),
+    Column("names", Text, nullable=False),
+)
+"""Erasures under way: what the source was known by, so that one that is cut short still finds everything."""
+
 SECRETS = Table("secrets", METADATA, Column("name", String(32), primary_key=True), Column("value", String(128)))
 
 

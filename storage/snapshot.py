@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow.compute as pc
 
@@ -87,13 +88,19 @@ def save(lake: Lake, snapshot: Snapshot) -> None:
 
 
 def load(lake: Lake, digest: str) -> Snapshot:
-    """The snapshot of that digest or of its unique prefix (8 or more digits). SnapshotMissing otherwise."""
+    """The snapshot of that digest or of its unique prefix (8 or more digits). SnapshotMissing otherwise.
+
+    If sources were erased since, what is left of it (which has another digest).
+    """
     matches = [known for known in digests(lake) if known == digest or (len(digest) >= 8 and known.startswith(digest))]
     if len(matches) != 1:
         raise SnapshotMissing(
             f"{lake.root} has {len(matches)} snapshots {digest}; `hmmr lake snapshot list` shows them"
         )
-    snapshot = _decode(lake.disk.read(lake.layout.snapshot(matches[0])))
+    value = json.loads(lake.disk.read(lake.layout.snapshot(matches[0])))
+    if "successor" in value:
+        return load(lake, value["successor"])
+    snapshot = _decode(value)
     if snapshot.digest != matches[0]:
         raise SnapshotMissing(f"snapshot {matches[0]} of {lake.root} was changed: its ids hash to {snapshot.digest}")
     return snapshot
@@ -103,6 +110,28 @@ def digests(lake: Lake) -> list[str]:
     """Digests of all snapshots of the lake, sorted."""
     names = [path.rsplit("/", 1)[-1] for path in lake.disk.files(lake.layout.snapshots)]
     return [name.removesuffix(".json") for name in names if name.endswith(".json") and not name.startswith(".")]
+
+
+def drop_sources(lake: Lake, sources: Sequence[str], mark: str) -> list[tuple[str, str]]:
+    """Take erased sources out of every list. Returns (old digest, new digest) of those that changed.
+
+    The old digest stays loadable: its file now only names its successor. `mark` names the erasure in it, so that
+    one that was cut short and is run again knows what it had changed before.
+    """
+    gone, changed = set(sources), []
+    for old in digests(lake):
+        value = json.loads(lake.disk.read(lake.layout.snapshot(old)))
+        if value.get("mark") == mark:
+            changed.append((old, value["successor"]))
+        if not gone & set(value.get("sources", ())):
+            continue
+        before = _decode(value)
+        after = Snapshot(tuple(m for m in before.members if m.source_id not in gone), before.tables)
+        save(lake, after)
+        note = {"format": "hmmr-snapshot-1", "digest": old, "successor": after.digest, "mark": mark}
+        lake.disk.write(lake.layout.snapshot(old), json.dumps(note, sort_keys=True).encode())
+        changed.append((old, after.digest))
+    return changed
 
 
 def source_order(sources: Sequence[str], seed: int) -> list[str]:
@@ -144,7 +173,6 @@ def _encode(snapshot: Snapshot) -> bytes:
     return json.dumps(value, sort_keys=True).encode()
 
 
-def _decode(raw: bytes) -> Snapshot:
-    value = json.loads(raw)
+def _decode(value: dict[str, Any]) -> Snapshot:
     members = tuple(Member(t, value["sources"][s], d) for t, s, d in value["members"])
     return Snapshot(members, tuple(sorted(value["tables"].items())))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from storage.commit import ORDER, commit_shard
-from storage.errors import CommitAborted, LedgerError
+from storage.errors import CommitAborted
 from storage.example_rows import shard, source_name
 from storage.items import Finished, Item
 from storage.lake import Lake
@@ -38,10 +38,14 @@ def test_rows_are_in_and_items_are_done(lake: Lake, ledger: Ledger) -> None:
     assert ledger.open_commits(older_than_lease=False) == {}
 
 
-def test_a_worker_without_the_lease_writes_nothing(lake: Lake, ledger: Ledger) -> None:
-    with pytest.raises(LedgerError, match="held by w"):
-        commit_shard(lake, ledger, "other", shard(SOURCES), FINISHED)
-    assert lake.version("features") == -1
+def test_items_that_the_worker_lost_are_left_out(lake: Lake, ledger: Ledger) -> None:
+    assert commit_shard(lake, ledger, "other", shard(SOURCES), FINISHED) == ()
+    assert lake.read("videos").num_rows == lake.read("tracklets").num_rows == 0
+    ledger.reject(SOURCES[1], "w", "seen")
+    assert commit_shard(lake, ledger, "w", shard(SOURCES), FINISHED) == (SOURCES[0], SOURCES[2])
+    for name in ORDER:
+        assert SOURCES[1] not in lake.read(name)["source_id"].to_pylist()
+    assert ledger.books().done == 2
     assert ledger.open_commits(older_than_lease=False) == {}
 
 

@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,23 +12,8 @@ from storage.items import Finished, Item
 from storage.ledger import Ledger
 
 
-class Clock:
-    """A clock that stands until it is told to go on."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def ledger(tmp_path: Path, clock: Clock) -> Ledger:
+def ledger(tmp_path: Path, clock: Any) -> Ledger:
     return Ledger.open(tmp_path / "lake", clock)
 
 
@@ -62,7 +48,7 @@ def test_every_end_is_counted_once(ledger: Ledger) -> None:
     assert ledger.entry("c").error_class == "HTTPError"
 
 
-def test_a_failed_item_comes_back_when_it_is_due(ledger: Ledger, clock: Clock) -> None:
+def test_a_failed_item_comes_back_when_it_is_due(ledger: Ledger, clock: Any) -> None:
     ledger.ask(items("a", "b"))
     ledger.claim("w", limit=2)
     ledger.fail("a", "w", "http_503", retry_in_s=60)
@@ -76,7 +62,7 @@ def test_a_failed_item_comes_back_when_it_is_due(ledger: Ledger, clock: Clock) -
     assert [claim.item.item_id for claim in ledger.claim("w")] == ["b"]
 
 
-def test_a_dead_worker_s_items_come_back_and_its_late_result_is_refused(ledger: Ledger, clock: Clock) -> None:
+def test_a_dead_worker_s_items_come_back_and_its_late_result_is_refused(ledger: Ledger, clock: Any) -> None:
     ledger.ask(items("a"))
     ledger.claim("dead", lease_s=10)
     assert ledger.claim("w") == []
@@ -110,7 +96,7 @@ def test_another_recipe_makes_done_and_rejected_pending_again(ledger: Ledger) ->
     assert ledger.books().pending == 2
 
 
-def test_an_item_of_an_open_commit_is_not_given_away(ledger: Ledger, clock: Clock) -> None:
+def test_an_item_of_an_open_commit_is_not_given_away(ledger: Ledger, clock: Any) -> None:
     ledger.ask(items("a"))
     ledger.claim("w", lease_s=10)
     ledger.open_commit("c", "w", {"a": Finished("key")})
@@ -124,7 +110,7 @@ def test_an_item_of_an_open_commit_is_not_given_away(ledger: Ledger, clock: Cloc
     assert ledger.books().done == 0
 
 
-def test_hosts_are_paced_and_bans_are_kept(ledger: Ledger, clock: Clock) -> None:
+def test_hosts_are_paced_and_bans_are_kept(ledger: Ledger, clock: Any) -> None:
     ledger.ask([*items("a", host="slow.test"), *items("b", host="free.test")])
     ledger.hosts.limit("slow.test", interval_s=2.0, per_day=3)
     assert [ledger.hosts.spend("slow.test") for _ in range(3)] == [0.0, 2.0, 4.0]

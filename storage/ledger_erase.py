@@ -1,0 +1,105 @@
+"""The ledger's part of an erasure: tombstones first, so that nobody starts again; the item's own row last."""
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, text, update
+
+from storage.items import ERASED
+from storage.ledger import Ledger
+from storage.ledger_tables import COMMITS, ERASURES, EVENTS, HOSTS, ITEMS
+
+
+def sources_of(
+    ledger: Ledger, *, sources: Sequence[str] = (), uploader: str | None = None, host: str | None = None
+) -> dict[str, str | None]:
+    """Items with that id or URL, of that uploader, or of that host: id to URL."""
+    matches: list[ColumnElement[bool]] = [ITEMS.c.item_id.in_(sources), ITEMS.c.url.in_(sources)]
+    if uploader is not None:
+        matches.append(ITEMS.c.uploader == uploader)
+    if host is not None:
+        matches.append(ITEMS.c.host == host)
+    with ledger.engine.begin() as connection:
+        rows = connection.execute(select(ITEMS.c.item_id, ITEMS.c.url).where(or_(*matches))).all()
+    return {row.item_id: row.url for row in rows}
+
+
+def bury(ledger: Ledger, names: dict[str, set[str]], sources: Sequence[str]) -> list[str]:
+    """Set tombstones (kind to values) and take the items from whoever works on them. Returns the hashes, sorted."""
+    with ledger.engine.begin() as connection:
+        hashes = [ledger.tombstones.add(connection, kind, value) for kind in sorted(names) for value in names[kind]]
+        mine = select(ITEMS).where(ITEMS.c.item_id.in_(sources), ITEMS.c.state != ERASED)
+        for row in connection.execute(mine.with_for_update()).all():
+            ledger.end(connection, row, ERASED)
+    return sorted(hashes)
+
+
+def remember(ledger: Ledger, mark: str, names: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Note an erasure's names until it has ended; returns them with those that an earlier try had noted."""
+    with ledger.engine.begin() as connection:
+        mine = ERASURES.c.mark == mark
+        old = connection.execute(select(ERASURES.c.names).where(mine)).scalar()
+        before = {} if old is None else json.loads(old)
+        merged = {kind: sorted({*values, *before.get(kind, ())}) for kind, values in names.items()}
+        connection.execute(delete(ERASURES).where(mine))
+        connection.execute(insert(ERASURES).values(mark=mark, names=json.dumps(merged)))
+    return merged
+
+
+def commits_of(ledger: Ledger, sources: Sequence[str]) -> dict[str, list[str]]:
+    """Open commits that have one of these items, with all of their items."""
+    with ledger.engine.begin() as connection:
+        mine = select(ITEMS.c.commit_id).where(ITEMS.c.item_id.in_(sources), ITEMS.c.commit_id.is_not(None))
+        open_ones = select(COMMITS.c.commit_id).where(COMMITS.c.state == "open", COMMITS.c.commit_id.in_(mine))
+        ids = list(connection.execute(open_ones).scalars())
+        query = select(ITEMS.c.commit_id, ITEMS.c.item_id).where(ITEMS.c.commit_id.in_(ids))
+        found: dict[str, list[str]] = {}
+        for commit_id, item_id in connection.execute(query.order_by(ITEMS.c.item_id)).tuples().all():
+            found.setdefault(str(commit_id), []).append(item_id)
+    return found
+
+
+def anonymise(ledger: Ledger, sources: Sequence[str], mark: str, host: str | None = None) -> None:
+    """Leave of each item one row 'erased' under its keyed hash, so that the books still balance; then purge."""
+    with ledger.engine.begin() as connection:
+        for source in sources:
+            _anonymise_one(ledger, connection, source)
+        connection.execute(delete(ERASURES).where(ERASURES.c.mark == mark))
+        if host is not None:
+            connection.execute(delete(HOSTS).where(HOSTS.c.host == host))
+    purge(ledger)
+
+
+def _anonymise_one(ledger: Ledger, connection: Connection, source: str) -> None:
+    grave = ledger.tombstones.grave(source)
+    if connection.execute(select(ITEMS.c.item_id).where(ITEMS.c.item_id == source)).first() is None:
+        return
+    # Somebody may have asked for the item again between burial and now: then its grave is there already.
+    connection.execute(delete(ITEMS).where(ITEMS.c.item_id == grave))
+    connection.execute(delete(EVENTS).where(EVENTS.c.item_id == grave))
+    blank = dict.fromkeys(("url", "uploader", "reason", "error_class", "evidence", "label_key", "commit_id", "due_at"))
+    connection.execute(
+        update(ITEMS)
+        .where(ITEMS.c.item_id == source)
+        .values(item_id=grave, host="erased", request="{}", recipe="", tracklets=0, **blank)
+    )
+    forgotten = {"item_id": grave, "reason": None, "error_class": None}
+    connection.execute(update(EVENTS).where(EVENTS.c.item_id == source).values(**forgotten))
+
+
+def purge(ledger: Ledger) -> None:
+    """Make the database forget deleted bytes: free pages, write-ahead log, dead rows."""
+    with ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if ledger.engine.dialect.name == "postgresql":
+            for table in ("items", "events"):
+                connection.execute(text(f"VACUUM FULL {table}"))
+            return
+        raw = connection.connection.dbapi_connection
+        assert raw is not None
+        cursor = raw.cursor()
+        # SQLite's own commands run outside any transaction; the engine's BEGIN IMMEDIATE would be in their way.
+        if getattr(raw, "in_transaction", False):
+            cursor.execute("COMMIT")
+        for command in ("PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+            cursor.execute(command)
+            cursor.fetchall()

@@ -1,0 +1,137 @@
+"""The books, proved: ledger against its own events, ledger against lake, table against table. Repairs what is safe."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import select
+
+from storage.items import DONE, ERASED
+from storage.lake import NEEDS_TRACKLET, Lake
+from storage.ledger import Ledger
+from storage.ledger_tables import EVENTS, ITEMS
+from storage.recover import settle_open_commits
+from storage.rewrite import delete_rows, sweep
+from storage.schema import TABLES
+from storage.snapshot import digests, load
+
+
+@dataclass
+class Findings:
+    """What was found. `problems` is what is left to a human: the command ends non-zero."""
+
+    repaired: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """True, and nothing to worry about."""
+
+
+def reconcile(lake: Lake, ledger: Ledger, *, repair: bool = True, force: bool = False) -> Findings:
+    """Check everything, and with `repair` mend what is safe to mend.
+
+    `force`: no worker is alive, so every open commit is settled, not only those whose lease ran out.
+    """
+    found = Findings()
+    if repair:
+        settled = settle_open_commits(lake, ledger, force=force)
+        found.repaired += [f"commit {commit} was whole: its items are done" for commit in settled.completed]
+        found.repaired += [f"commit {commit} was cut short: rolled back" for commit in settled.rolled_back]
+    _check_events(ledger, found)
+    _check_items(lake, ledger, found, repair)
+    _check_doubles(lake, found)
+    _check_orphans(lake, ledger, found, repair)
+    _check_files(lake, found, repair)
+    _check_snapshots(lake, found)
+    return found
+
+
+def _check_events(ledger: Ledger, found: Findings) -> None:
+    """Each item's events must be a chain that ends in its state: the sums follow."""
+    with ledger.engine.begin() as connection:
+        states = dict(connection.execute(select(ITEMS.c.item_id, ITEMS.c.state)).tuples().all())
+        query = select(EVENTS.c.item_id, EVENTS.c.was, EVENTS.c.state).order_by(EVENTS.c.event_id)
+        told: dict[str, str] = {}
+        for item, was, state in connection.execute(query).tuples():
+            if told.get(item) != was:
+                found.problems.append(f"ledger: events of {item} jump from {told.get(item)} to {was}")
+            told[item] = state
+    differing = {item for item in states.keys() | told.keys() if states.get(item) != told.get(item)}
+    found.problems += [f"ledger: {i} is {states.get(i)}, its events say {told.get(i)}" for i in sorted(differing)]
+    if not ledger.books().balanced:
+        found.problems.append(f"ledger: the books do not balance: {ledger.books()}")
+
+
+def _check_items(lake: Lake, ledger: Ledger, found: Findings, repair: bool) -> None:
+    # The ledger first: what it calls done is in the lake by then, whatever workers do meanwhile.
+    entries = ledger.entries()
+    rows = lake.read("tracklets", ["source_id", "label_key"])
+    pairs = Counter(zip(rows["source_id"].to_pylist(), rows["label_key"].to_pylist(), strict=True))
+    known = set()
+    for entry in entries:
+        known.add(entry.item.item_id)
+        if entry.state == ERASED and not entry.item.item_id.startswith("erased:"):
+            found.problems.append(f"erasing {entry.item.item_id} was cut short: run `hmmr lake erase` for it again")
+        if entry.state != DONE or entry.label_key is None:
+            continue
+        there = pairs[(entry.item.item_id, entry.label_key)]
+        if there == entry.tracklets:
+            continue
+        if there == 0 and repair:
+            ledger.put_back(entry.item.item_id, "lost_rows")
+            found.repaired.append(f"{entry.item.item_id}: its {entry.tracklets} tracklets are gone; pending again")
+        else:
+            found.problems.append(
+                f"{entry.item.item_id}: the ledger says {entry.tracklets} tracklets, the lake {there}"
+            )
+    strangers = sorted({source for source, _ in pairs} - known)
+    found.notes += [f"{source}: in the lake, never asked for (appended by hand?)" for source in strangers]
+
+
+def _check_doubles(lake: Lake, found: Findings) -> None:
+    for name, keys in (("tracklets", ["tracklet_id"]), ("features", ["tracklet_id", "phi_name"])):
+        counts = lake.read(name, keys).group_by(keys).aggregate([([], "count_all")])
+        for row in counts.filter(pc.greater(counts["count_all"], 1)).to_pylist():
+            found.problems.append(f"{name}: {row['tracklet_id']} is there {row['count_all']} times")
+
+
+def _check_orphans(lake: Lake, ledger: Ledger, found: Findings, repair: bool) -> None:
+    """Rows that wait for a tracklet and belong to no commit under way."""
+    for name in NEEDS_TRACKLET:
+        lost = _lost(lake, ledger, name)
+        if lost and repair:
+            gone = delete_rows(lake, name, pc.field("tracklet_id").isin(pa.array(lost, pa.string())))
+            found.repaired.append(f"{name}: {gone.rows} rows without a tracklet removed")
+        elif lost:
+            found.problems.append(f"{name}: rows of {len(lost)} tracklets that do not exist")
+
+
+def _lost(lake: Lake, ledger: Ledger, name: str) -> list[str]:
+    dataset = lake.dataset(name)
+    if dataset is None:
+        return []
+    # In this order: a row seen here whose commit is not open afterwards has its tracklet by the time of the third read.
+    rows = dataset.to_table(columns=["tracklet_id", "source_id"])
+    busy = {item for items in ledger.open_commits(older_than_lease=False).values() for item in items}
+    known = set(lake.read("tracklets", ["tracklet_id"]).column(0).to_pylist())
+    pairs = zip(rows["tracklet_id"].to_pylist(), rows["source_id"].to_pylist(), strict=True)
+    return sorted({tracklet for tracklet, source in pairs if tracklet not in known and source not in busy})
+
+
+def _check_files(lake: Lake, found: Findings, repair: bool) -> None:
+    for name in TABLES:
+        if repair and (swept := sweep(lake, name)):
+            found.repaired.append(f"{name}: {swept} files that no version names removed")
+        folder = lake.folder(name)
+        table = folder.open()
+        for file in folder.file_names(table) if table is not None else []:
+            if not lake.disk.exists(f"{folder.where}/{file}"):
+                found.problems.append(f"{name}: file {file} is missing")
+
+
+def _check_snapshots(lake: Lake, found: Findings) -> None:
+    there = set(lake.read("tracklets", ["tracklet_id"]).column(0).to_pylist())
+    for digest in digests(lake):
+        missing = len(set(load(lake, digest).tracklet_ids) - there)
+        if missing:
+            found.problems.append(f"snapshot {digest[:12]}: {missing} of its tracklets are not in the lake")

@@ -1,0 +1,94 @@
+"""Names taken out of the files below a lake that are no table: caches, lists, logs, pages, exports."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from storage.errors import LakeError
+from storage.lake import Lake
+from storage.schema import TABLES
+
+TEXT_SUFFIXES = (".json", ".jsonl", ".log", ".txt", ".md", ".html", ".csv", ".yaml", ".yml", ".crc")
+"""Files that are rewritten with the names replaced; of any other kind a file that holds a name is reported."""
+
+
+@dataclass
+class Scrubbed:
+    """What was done to files, as paths relative to the lake."""
+
+    deleted: list[str] = field(default_factory=list)
+    rewritten: list[str] = field(default_factory=list)
+    holding: list[str] = field(default_factory=list)
+    """Files of unknown kind that still hold a name: the user has to look."""
+
+
+def scrub_files(lake: Lake, names: Mapping[str, str]) -> Scrubbed:
+    """Replace each name (key) by its keyed hash (value) in all files outside the tables' data and the ledger.
+
+    Names are ids, URLs and content hashes: titles are too often common words to be replaced wherever they stand.
+    A file whose path holds a name is deleted. Parquet files lose the rows of the names.
+    """
+    done = Scrubbed()
+    for path in lake.disk.files(lake.root):
+        relative = path.removeprefix(lake.root + "/")
+        if _has_own_way(relative):
+            continue
+        if any(name in relative for name in names):
+            lake.disk.delete(path)
+            done.deleted.append(relative)
+            continue
+        _scrub_file(lake, path, relative, names, done)
+    return done
+
+
+def _has_own_way(relative: str) -> bool:
+    table, _, rest = relative.partition("/")
+    is_table_data = table in TABLES and rest.endswith(".parquet")
+    return is_table_data or relative.startswith(("snapshots/", "ledger.sqlite"))
+
+
+def _scrub_file(lake: Lake, path: str, relative: str, names: Mapping[str, str], done: Scrubbed) -> None:
+    try:
+        raw = lake.disk.read(path)
+    except FileNotFoundError:
+        return
+    if relative.endswith(".parquet"):
+        _scrub_parquet(lake, path, relative, names, done)
+    elif any(name.encode() in raw for name in names):
+        if not relative.endswith(TEXT_SUFFIXES):
+            done.holding.append(relative)
+            return
+        lake.disk.write(path, replaced(raw.decode(errors="surrogateescape"), names).encode(errors="surrogateescape"))
+        done.rewritten.append(relative)
+
+
+def replaced(text: str, names: Mapping[str, str]) -> str:
+    """`text` with every name replaced, the longest first, so that a name inside another does no harm."""
+    for name in sorted(names, key=len, reverse=True):
+        text = text.replace(name, names[name])
+    return text
+
+
+def _scrub_parquet(lake: Lake, path: str, relative: str, names: Mapping[str, str], done: Scrubbed) -> None:
+    try:
+        table = pq.read_table(lake.disk.inner(path), filesystem=lake.disk.filesystem, partitioning=None)
+    except (pa.ArrowException, OSError) as error:
+        raise LakeError(f"{path} cannot be read, so nobody knows what it holds: delete it and run again") from error
+    keep = [not any(_mentions(value, names) for value in row.values()) for row in _string_rows(table)]
+    if all(keep):
+        return
+    sink = pa.BufferOutputStream()
+    pq.write_table(table.filter(pa.array(keep)), sink, compression="zstd")
+    lake.disk.write(path, sink.getvalue().to_pybytes())
+    done.rewritten.append(relative)
+
+
+def _string_rows(table: pa.Table) -> list[dict[str, str | None]]:
+    strings = [field.name for field in table.schema if pa.types.is_string(field.type)]
+    return list(table.select(strings).to_pylist()) if strings else [{}] * table.num_rows
+
+
+def _mentions(value: str | None, names: Mapping[str, str]) -> bool:
+    return value is not None and any(name in value for name in names)

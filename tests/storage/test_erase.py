@@ -1,0 +1,178 @@
+"""Erasing: nothing of the source is left, everything else is as it was, and it does not come back."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import pytest
+
+from storage.atomic import write_atomically
+from storage.commit import commit_shard
+from storage.erase import Target, erase
+from storage.errors import LakeError
+from storage.example_rows import WHEN, shard, source_name, video_row
+from storage.items import Finished, Item
+from storage.lake import Lake
+from storage.ledger import Ledger
+from storage.rewrite import compact
+from storage.schema import TABLES
+from storage.snapshot import freeze, load
+from storage.tables import rows_to_table
+
+SOURCES = [source_name(i) for i in range(6)]
+GONE = SOURCES[2]
+Search = Callable[[Path, set[str], set[float]], list[str]]
+
+
+def url_of(source: str) -> str:
+    return str(video_row(source)["url"])
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = Lake(tmp_path / "lake")
+    ledger = Ledger.open(lake.root)
+    ledger.ask(Item(s, "films.test", url_of(s), f"uploader-{s[:6]}", {"title": f"a film {s[:6]}"}) for s in SOURCES)
+    ledger.claim("w", limit=6)
+    for part in (SOURCES[:3], SOURCES[3:]):
+        commit_shard(lake, ledger, "w", shard(part), {s: Finished("k1", 2) for s in part})
+    return lake
+
+
+def names_of(lake: Lake, source: str) -> tuple[set[str], set[float]]:
+    rows = lake.read("tracklets", None, pc.field("source_id") == source).to_pylist()
+    features = lake.read("features", None, pc.field("source_id") == source).to_pylist()
+    rejects = lake.read("rejects", None, pc.field("source_id") == source).to_pylist()
+    video = lake.read("videos", None, pc.field("source_id") == source).to_pylist()[0]
+    names = {source, video["url"], video["title"], video["uploader"], video["content_sha256"]}
+    names |= {row["tracklet_id"] for row in rows}
+    first = [row[c][0][0] for row in rows for c in ("keypoints", "boxes")]
+    first += [row["zero_shot_3d"][0][0] for row in features] + [row["keypoints"][0][0] for row in rejects]
+    return names, set(first)
+
+
+def others(lake: Lake) -> dict[str, list[dict[str, Any]]]:
+    keep = pc.field("source_id") != GONE
+    tables = [name for name, schema in TABLES.items() if "source_id" in schema.names]
+    return {name: sorted(lake.read(name, None, keep).to_pylist(), key=repr) for name in tables}
+
+
+def test_the_searcher_finds_what_is_there(lake: Lake, search_lake: Search) -> None:
+    names, values = names_of(lake, GONE)
+    hits = "\n".join(search_lake(Path(lake.root), names, values))
+    for name in names | {str(value) for value in values}:
+        assert name in hits
+
+
+def test_nothing_is_left_and_the_rest_is_unchanged(lake: Lake, search_lake: Search) -> None:
+    names, values = names_of(lake, GONE)
+    before = others(lake)
+    root = Path(lake.root)
+    write_atomically(root / "cache" / GONE / "pose-abc.npz", b"x")
+    write_atomically(root / "cache" / "log.txt", f"did {GONE} from {url_of(GONE)}\n")
+    write_atomically(root / "pages" / f"{GONE}.svg", b"x")
+    old = freeze(lake)
+    run = {
+        "run_id": "r", "kind": "train", "started_at": WHEN, "seconds": 1.0, "config": json.dumps({"only": [GONE]}),
+        "snapshot": old.digest, "checkpoint": "checkpoints/m.pt", "command": "x", "commit": "c", "curves": "{}",
+    }  # fmt: skip
+    lake.append("runs", rows_to_table("runs", [run]))
+    ledger = Ledger.open(lake.root)
+    receipt = erase(lake, ledger, Target(sources=(url_of(GONE),)), why="asked by the person")
+    ledger.close()
+
+    assert search_lake(root, names, values) == []
+    assert others(lake) == before
+    assert receipt.rows == {"tracklets": 2, "features": 2, "rejects": 1, "videos": 1, "shots": 1}
+    assert receipt.mentions == 1
+    assert receipt.checkpoints == ("checkpoints/m.pt",)
+    assert receipt.still_holding == ()
+    left = load(lake, old.digest)
+    assert receipt.snapshots == ((old.digest, left.digest),)
+    assert set(left.sources) == set(SOURCES) - {GONE}
+    text = Path(receipt.path).read_text()
+    assert not any(name in text for name in names)
+    assert json.loads(text)["why"] == "asked by the person"
+    assert not Path(receipt.path).is_relative_to(root)
+
+
+def test_it_does_not_come_back(lake: Lake) -> None:
+    ledger = Ledger.open(lake.root)
+    erase(lake, ledger, Target(sources=(GONE,)))
+    assert ledger.books().as_dict() == {"asked": 6, "done": 5, "rejected": 0, "failed": 0, "pending": 0, "erased": 1}
+    assert ledger.ask([Item(GONE, "films.test")], recipe="new", retry_failed=True) == 0
+    assert ledger.ask([Item("another-id", "films.test", url_of(GONE))]) == 0
+    assert ledger.books().pending == 0
+    assert ledger.tombstones.has("content", str(video_row(GONE)["content_sha256"]))
+    assert ledger.claim("w") == []
+
+
+def test_an_uploader_or_a_host_goes_as_a_whole(lake: Lake) -> None:
+    ledger = Ledger.open(lake.root)
+    erase(lake, ledger, Target(uploader=f"uploader-{GONE[:6]}"))
+    assert set(lake.read("tracklets")["source_id"].to_pylist()) == set(SOURCES) - {GONE}
+    assert ledger.ask([Item("new", "films.test", uploader=f"uploader-{GONE[:6]}")]) == 0
+    erase(lake, ledger, Target(host="films.test"))
+    assert all(lake.read(name).num_rows == 0 for name in TABLES)
+    assert ledger.books().erased == 7
+    assert ledger.ask([Item("newer", "films.test")]) == 0
+
+
+def test_old_files_of_a_compaction_are_searched_too(lake: Lake, search_lake: Search) -> None:
+    names, values = names_of(lake, GONE)
+    for name in TABLES:
+        compact(lake, name)
+    ledger = Ledger.open(lake.root)
+    erase(lake, ledger, Target(sources=(GONE,)))
+    ledger.close()
+    assert search_lake(Path(lake.root), names, values) == []
+
+
+def test_a_worker_that_holds_the_item_loses_it(lake: Lake) -> None:
+    ledger = Ledger.open(lake.root)
+    new = source_name(50)
+    ledger.ask([Item(new, "films.test")])
+    ledger.claim("slow")
+
+    def erase_now(point: str) -> None:
+        if point == "videos":
+            erase(lake, Ledger.open(lake.root), Target(sources=(new,)))
+
+    with pytest.raises(LakeError, match="rolled back"):
+        commit_shard(lake, ledger, "slow", shard([new]), {new: Finished("k1", 2)}, between=erase_now)
+    for name, schema in TABLES.items():
+        if "source_id" in schema.names:
+            assert new not in lake.read(name)["source_id"].to_pylist()
+    assert ledger.books().erased == 1
+
+
+def test_an_unknown_source_is_named(lake: Lake) -> None:
+    with pytest.raises(LakeError, match="never-seen"):
+        erase(lake, Ledger.open(lake.root), Target(sources=("never-seen",)))
+
+
+@pytest.mark.parametrize("step", ["bury", "delete_rows", "scrub_files", "drop_sources", "write_receipt", "anonymise"])
+def test_an_erasure_that_was_cut_goes_on(
+    lake: Lake, search_lake: Search, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    import storage.erase as module
+
+    names, values = names_of(lake, GONE)
+    old = freeze(lake).digest
+    ledger = Ledger.open(lake.root)
+    write_atomically(Path(lake.root) / "cache" / "log.txt", " ".join(name for name in names if len(name) >= 32))
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, step, die)
+        with pytest.raises(KeyboardInterrupt):
+            erase(lake, ledger, Target(sources=(GONE,)))
+    receipt = erase(lake, ledger, Target(sources=(GONE,)))
+    ledger.close()
+    assert search_lake(Path(lake.root), names, values) == []
+    assert [pair[0] for pair in receipt.snapshots] == [old]
+    assert Ledger.open(lake.root).books().erased == 1

@@ -1,0 +1,107 @@
+"""Reconcile: what was cut is mended, what is wrong is said."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import pytest
+
+from storage.commit import ORDER, commit_shard
+from storage.example_rows import shard, source_name
+from storage.items import Finished, Item
+from storage.lake import Lake
+from storage.ledger import Ledger
+from storage.reconcile import reconcile
+from storage.rewrite import delete_rows
+from storage.schema import TABLES
+from storage.snapshot import freeze
+
+SOURCES = [source_name(i) for i in range(2)]
+FINISHED = {source: Finished("k1", 2) for source in SOURCES}
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake")
+
+
+@pytest.fixture
+def ledger(lake: Lake, clock: Any) -> Ledger:
+    ledger = Ledger.open(lake.root, clock)
+    ledger.ask(Item(source, "films.test") for source in SOURCES)
+    ledger.claim("w", limit=2, lease_s=10)
+    return ledger
+
+
+def rows(lake: Lake) -> dict[str, list[str]]:
+    return {name: sorted(map(repr, lake.read(name).to_pylist())) for name in TABLES}
+
+
+@pytest.mark.parametrize("point", ["opened", *ORDER, "closed"])
+def test_a_commit_that_was_cut_ends_whole_or_not_at_all(
+    lake: Lake, ledger: Ledger, clock: Any, tmp_path: Path, point: str
+) -> None:
+    whole = Lake(tmp_path / "whole")
+    for name, table in shard(SOURCES).items():
+        whole.append(name, table)
+
+    def kill(reached: str) -> None:
+        if reached == point:
+            raise Killed
+
+    with pytest.raises(Killed):
+        commit_shard(lake, ledger, "w", shard(SOURCES), FINISHED, between=kill)
+    assert reconcile(lake, ledger).repaired == []
+    clock.now += 11
+    found = reconcile(lake, ledger)
+    assert found.problems == []
+    assert bool(found.repaired) == (point != "closed")
+    if point in ("tracklets", "closed"):
+        assert ledger.books().done == 2
+    else:
+        assert ledger.books().pending == 2
+        assert all(lake.read(name).num_rows == 0 for name in TABLES)
+        assert len(ledger.claim("v", limit=2)) == 2
+        commit_shard(lake, ledger, "v", shard(SOURCES), FINISHED)
+    assert rows(lake) == rows(whole)
+    again = reconcile(lake, ledger)
+    assert (again.repaired, again.problems) == ([], [])
+
+
+def test_lost_rows_are_harvested_again_and_a_snapshot_says_so(lake: Lake, ledger: Ledger) -> None:
+    commit_shard(lake, ledger, "w", shard(SOURCES), FINISHED)
+    freeze(lake)
+    delete_rows(lake, "tracklets", pc.field("source_id") == SOURCES[0])
+    found = reconcile(lake, ledger)
+    assert [text for text in found.problems if "snapshot" in text]
+    assert ledger.books().pending == 1
+    assert lake.dataset("features").count_rows() == 2  # type: ignore[union-attr]
+
+
+def test_doubles_and_wrong_counts_are_problems(lake: Lake, ledger: Ledger) -> None:
+    commit_shard(lake, ledger, "w", shard(SOURCES), FINISHED)
+    lake.append("tracklets", shard(SOURCES[:1])["tracklets"])
+    problems = reconcile(lake, ledger).problems
+    assert any("the ledger says 2 tracklets, the lake 4" in text for text in problems)
+    assert sum("is there 2 times" in text for text in problems) == 2
+
+
+def test_without_repair_nothing_changes(lake: Lake, ledger: Ledger) -> None:
+    lake.append("features", shard(SOURCES)["features"])
+    found = reconcile(lake, ledger, repair=False)
+    assert found.problems == ["features: rows of 4 tracklets that do not exist"]
+    assert lake.dataset("features").count_rows() == 4  # type: ignore[union-attr]
+
+
+def test_a_missing_file_and_a_tampered_ledger_are_problems(lake: Lake, ledger: Ledger) -> None:
+    commit_shard(lake, ledger, "w", shard(SOURCES), FINISHED)
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE items SET state = 'rejected' WHERE item_id = ?", (SOURCES[0],))
+    problems = reconcile(lake, ledger).problems
+    assert problems == [f"ledger: {SOURCES[0]} is rejected, its events say done"]
+    next((Path(lake.root) / "shots").glob("*.parquet")).unlink()
+    assert any("is missing" in text for text in reconcile(lake, ledger).problems)
