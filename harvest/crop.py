@@ -14,14 +14,26 @@ def square_around(box_4: np.ndarray, scale: float) -> np.ndarray:
     return np.concatenate([centre - half, centre + half]).astype(np.float32)
 
 
-def cut(frame_HW3: np.ndarray, square_4: np.ndarray, size: int) -> np.ndarray:
-    """The square, resampled to (size, size, 3) bilinearly; what lies outside the frame is black."""
+def cut(frame_HW3: np.ndarray, square_4: np.ndarray, size: int, angle: float = 0.0) -> np.ndarray:
+    """The square, turned by `angle` (radians, about its centre), resampled to (size, size, 3) bilinearly.
+
+    What lies outside the frame is black.
+    """
+    into_22, centre_2 = _turn(square_4, size, angle)
+    shift_2 = size / 2 - 0.5 + into_22 @ (0.5 - centre_2)  # OpenCV counts from pixel centres
+    matrix = np.concatenate([into_22, shift_2[:, None]], 1)
+    return np.asarray(cv2.warpAffine(frame_HW3, matrix, (size, size), flags=cv2.INTER_LINEAR))
+
+
+def to_frame(points_K2: np.ndarray, square_4: np.ndarray, size: int, angle: float = 0.0) -> np.ndarray:
+    """Points in px of a crop of `size` -> px of the frame that `cut` took it from."""
+    into_22, centre_2 = _turn(square_4, size, angle)
+    return np.asarray((points_K2 - size / 2) @ np.linalg.inv(into_22).T + centre_2)
+
+
+def _turn(square_4: np.ndarray, size: int, angle: float) -> tuple[np.ndarray, np.ndarray]:
+    """Matrix from frame to crop axes, in crop px per frame px, and the square's centre."""
     ratio = size / max(float(square_4[2] - square_4[0]), 1e-3)
-    shift = 0.5 * (ratio - 1) - ratio * square_4[:2]  # OpenCV counts from pixel centres
-    matrix = np.array([[ratio, 0, shift[0]], [0, ratio, shift[1]]], np.float64)
-    return cv2.warpAffine(frame_HW3, matrix, (size, size), flags=cv2.INTER_LINEAR)
-
-
-def to_frame(points_K2: np.ndarray, square_4: np.ndarray, size: int) -> np.ndarray:
-    """Points in px of a crop of `size` -> px of the frame that `square_4` was cut from."""
-    return np.asarray(square_4[:2] + points_K2 * (float(square_4[2] - square_4[0]) / size))
+    cos, sin = np.cos(angle), np.sin(angle)
+    square = np.asarray(square_4, np.float64)
+    return ratio * np.array([[cos, sin], [-sin, cos]]), (square[:2] + square[2:4]) / 2

@@ -30,7 +30,7 @@ def _providers(device: str) -> list[str]:
         return ["CPUExecutionProvider"]
     wanted = {"cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}.get(device.partition(":")[0])
     have = onnxruntime.get_available_providers()
-    if wanted not in have:
+    if wanted is None or wanted not in have:
         raise ValueError(
             f"device {device}: this onnxruntime has {', '.join(have)}. For CUDA: pip install onnxruntime-gpu "
             f"in place of onnxruntime; or use --device cpu"

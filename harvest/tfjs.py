@@ -45,14 +45,15 @@ def read_tfjs(topology: bytes, weights: bytes) -> TfjsGraph:
 
 
 def _constants(entries: list[dict[str, Any]], weights: bytes) -> dict[str, np.ndarray]:
-    arrays, offset = {}, 0
+    arrays: dict[str, np.ndarray] = {}
+    offset = 0
     for entry in entries:
         quantised = entry.get("quantization", {})
         stored = np.dtype(_STORED[quantised.get("dtype", entry["dtype"])])
         count = prod(entry["shape"])
         if offset + count * stored.itemsize > len(weights):
             raise ValueError(f"tfjs weights end before {entry['name']}")
-        array = np.frombuffer(weights, stored, count, offset).astype(_LOADED[entry["dtype"]])
+        array: np.ndarray = np.frombuffer(weights, stored, count, offset).astype(_LOADED[entry["dtype"]])
         offset += count * stored.itemsize
         if "scale" in quantised:
             array = array * np.float32(quantised["scale"]) + np.float32(quantised["min"])

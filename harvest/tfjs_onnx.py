@@ -8,62 +8,15 @@ The bytes are a pure function of the input: no clock, no version, no floating-po
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
-import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from harvest.tfjs import Node, TfjsGraph
+from harvest.tfjs_ops import translate_node
+from harvest.tfjs_writer import OnnxWriter, Operand, Value
 
 OPSET = 18
 IR_VERSION = 9
-
-
-@dataclass(frozen=True)
-class Value:
-    """An ONNX tensor that stands for a TensorFlow one: axis i of TensorFlow's is axis layout[i] of ONNX's."""
-
-    name: str
-    layout: tuple[int, ...]
-
-
-Operand = Value | np.ndarray
-
-
-@dataclass
-class OnnxWriter:
-    """Collects ONNX nodes and initialisers under short, reproducible names."""
-
-    free_batch: bool
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    initialisers: list[onnx.TensorProto] = field(default_factory=list)
-
-    def constant(self, array: np.ndarray) -> str:
-        """Stores an array and returns its name."""
-        name = f"c{len(self.initialisers)}"
-        self.initialisers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-        return name
-
-    def emit(self, op: str, inputs: list[str], outputs: int = 1, **attributes: Any) -> list[str]:
-        """Writes one node and returns the names of its outputs."""
-        names = [f"t{len(self.nodes)}_{k}" for k in range(outputs)]
-        self.nodes.append(helper.make_node(op, inputs, names, **attributes))
-        return names
-
-    def in_layout(self, value: Value, layout: tuple[int, ...]) -> str:
-        """Name of a tensor that holds `value` in the wanted layout; writes a Transpose only where one is needed."""
-        permutation = [0] * len(layout)
-        for have, want in zip(value.layout, layout, strict=True):
-            permutation[want] = have
-        if permutation == sorted(permutation):
-            return value.name
-        return self.emit("Transpose", [value.name], perm=permutation)[0]
-
-    def plain(self, value: Value) -> str:
-        """Name of a tensor that holds `value` in TensorFlow's own order of axes."""
-        return self.in_layout(value, tuple(range(len(value.layout))))
 
 
 def translate(
@@ -74,12 +27,10 @@ def translate(
     `inputs`: ONNX name -> (tfjs node to replace, shape); a string as first dimension makes the batch free.
     `outputs`: ONNX name -> tfjs node. ValueError names an operation or node that cannot be translated.
     """
-    from harvest.tfjs_ops import translate_node
-
     writer = OnnxWriter(any(isinstance(shape[0], str) for _, shape in inputs.values()))
     known: dict[str, list[Operand]] = {name: [array] for name, array in graph.constants.items()}
-    for name, (node, shape) in inputs.items():
-        known[node] = [Value(name, tuple(range(len(shape))))]
+    for name, (replaced, shape) in inputs.items():
+        known[replaced] = [Value(name, tuple(range(len(shape))))]
     for node in _needed(graph, list(outputs.values()), known):
         operands = [known[source][int(port or 0)] for source, _, port in (i.partition(":") for i in node.inputs)]
         known[node.name] = translate_node(writer, node, operands)

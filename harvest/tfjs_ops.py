@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from harvest.tfjs import Node
-from harvest.tfjs_onnx import OnnxWriter, Operand, Value
+from harvest.tfjs_writer import OnnxWriter, Operand, Value
 
 NCHW = (0, 2, 3, 1)
 """Layout of a TensorFlow NHWC tensor that is stored as NCHW."""
@@ -74,7 +74,7 @@ def _activation(
     inputs = [value.name]
     match op:
         case "Relu6":
-            inputs += [writer.constant(np.float32(bound)) for bound in (0, 6)]
+            inputs += [writer.constant(np.array(bound, np.float32)) for bound in (0, 6)]
             (name,) = writer.emit("Clip", inputs)
         case "LeakyRelu":
             (name,) = writer.emit("LeakyRelu", inputs, alpha=float(attributes.get("alpha", 0.2)))

@@ -149,7 +149,9 @@ def _lock(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")
     except OSError as error:
-        raise WeightsError(f"{folder} cannot be written ({error.strerror}): set HMMR_WEIGHTS to a folder that can") from error
+        raise WeightsError(
+            f"{folder} cannot be written ({error.strerror}): set HMMR_WEIGHTS to a folder that can"
+        ) from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

