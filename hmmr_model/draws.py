@@ -1,6 +1,7 @@
 """Which window is drawn n-th: a pure function of seed and n, so that a resumed run draws what it would have drawn."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ class Draws:
             raise ValueError(f"needs at least one track, and tracks of at least {window} frames")
         self._starts_N = np.asarray(lengths) - window + 1
         self._seed, self._salt = seed, salt
-        self._epoch, self._order, self._first = -1, np.empty(0, np.int64), np.empty(0, np.int64)
+        self._epoch = lru_cache(maxsize=4)(self._draw_epoch)
 
     def pick(self, positions: range) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Track and first frame of the draws at these positions of the endless sequence."""
@@ -24,12 +25,10 @@ class Draws:
 
     def _one(self, position: int) -> tuple[int, int]:
         epoch, index = divmod(position, len(self._starts_N))
-        if epoch != self._epoch:
-            self._enter(epoch)
-        return int(self._order[index]), int(self._first[index])
+        order_N, first_N = self._epoch(epoch)
+        return int(order_N[index]), int(first_N[index])
 
-    def _enter(self, epoch: int) -> None:
+    def _draw_epoch(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         rng = np.random.default_rng([self._seed, self._salt, epoch])
-        self._order = rng.permutation(len(self._starts_N))
-        self._first = (rng.random(len(self._order)) * self._starts_N[self._order]).astype(np.int64)
-        self._epoch = epoch
+        order_N = rng.permutation(len(self._starts_N))
+        return order_N, (rng.random(len(order_N)) * self._starts_N[order_N]).astype(np.int64)

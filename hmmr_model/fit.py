@@ -96,7 +96,12 @@ def fit(
 
 def run_key(config: TrainConfig, data: TrainingSet, snapshot: str | None, world: int) -> str:
     """What must be equal for a state to be gone on from: configuration, data, and number of processes."""
-    told = [to_json(replace(config, save_every=0, log_every=0, device="", threads=0)), snapshot or "", str(world), data.digest()]
+    told = [
+        to_json(replace(config, save_every=0, log_every=0, device="", threads=0)),
+        snapshot or "",
+        str(world),
+        data.digest(),
+    ]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 

@@ -52,7 +52,8 @@ def constant_shape_loss(betas_BTK: Tensor) -> Tensor:
 
 def hallucination_loss(seen: Tensor, hallucinated: Tensor, detach: bool) -> Tensor:
     """Mean squared difference of the two strips; the target is not detached unless asked (paper.md 8.15)."""
-    return (hallucinated - (seen.detach() if detach else seen)).square().mean()
+    target = seen.detach() if detach else seen
+    return (hallucinated.float() - target.float()).square().mean()
 
 
 def _about_hips(joints: Tensor) -> Tensor:

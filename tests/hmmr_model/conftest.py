@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 import torch
+
 from body.keypoints import KeypointModel
 from body.rotations import axis_angle_to_matrix
-
 from hmmr_model.configs import DataConfig, LossConfig, ModelConfig, OptimiserConfig, TrainConfig
 from hmmr_model.tracks import Track, TrackLabels
 

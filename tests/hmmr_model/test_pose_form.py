@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from body.rotations import matrix_to_axis_angle
 from scipy.spatial.transform import Rotation
 
+from body.rotations import matrix_to_axis_angle
 from hmmr_model.configs import PoseForm
 from hmmr_model.pose_form import mean_pose, pose_numbers, pose_to_matrices
 

@@ -1,0 +1,84 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from hmmr_model.configs import DataConfig
+from hmmr_model.data import TrainingSet
+from hmmr_model.tracks import Track
+
+CONFIG = DataConfig(batch=6)
+MakeTracks = Callable[..., list[Track]]
+
+
+def test_first_half_has_labels_and_second_half_is_pseudo_labelled(make_tracks: MakeTracks) -> None:
+    batch = TrainingSet(make_tracks([30] * 4), make_tracks([25] * 5, 1, labelled=False), CONFIG, 0).batch(0)
+    assert [name[:3] for name in batch.tracklet_ids] == ["lab"] * 3 + ["pse"] * 3
+    assert batch.labelled == 3
+    assert batch.phi_BTD.shape[:2] == (6, 20)
+
+
+def test_without_added_video_the_second_half_is_the_labelled_films_own_detected_2d(make_tracks: MakeTracks) -> None:
+    tracks = [replace(t, keypoints_TJ3=t.keypoints_TJ3 + 5.0) for t in make_tracks([30] * 4)]
+    batch = TrainingSet(tracks, [], CONFIG, 0).batch(0)
+    assert {name[:3] for name in batch.tracklet_ids} == {"lab"}
+    assert batch.labelled == 3
+    assert batch.keypoints_BTJ3[:3, ..., :2].abs().max() < 3  # true projection
+    assert batch.keypoints_BTJ3[3:, ..., 0].min() > 2  # what was detected
+
+
+def test_the_labelled_windows_do_not_depend_on_the_added_video(make_tracks: MakeTracks) -> None:
+    labelled = make_tracks([30] * 4)
+    alone = TrainingSet(labelled, [], CONFIG, 0)
+    added = TrainingSet(labelled, make_tracks([25] * 9, 1, labelled=False), CONFIG, 0)
+    for step in range(5):
+        assert torch.equal(alone.batch(step).joints_LTJ3, added.batch(step).joints_LTJ3)
+
+
+def test_windows_line_up_phi_with_labels(make_tracks: MakeTracks) -> None:
+    track = make_tracks([50])[0]
+    batch = TrainingSet([track], [], CONFIG, 0).batch(2)
+    start = next(s for s in range(31) if np.array_equal(track.phi_TD[s : s + 20], batch.phi_BTD[0].numpy()))
+    assert track.labels is not None
+    assert np.array_equal(track.labels.joints_TJ3[start : start + 20], batch.joints_LTJ3[0].numpy())
+    assert np.array_equal(track.labels.rotations_TJ33[start : start + 20], batch.rotations_LTJ33[0].numpy())
+
+
+def test_visibility_is_binary_at_the_threshold(make_tracks: MakeTracks) -> None:
+    track = make_tracks([20], labelled=False)[0]
+    track.keypoints_TJ3[..., 2] = np.linspace(0, 0.2, 25)
+    batch = TrainingSet(make_tracks([20]), [track], replace(CONFIG, batch=2), 0).batch(0)
+    expected = (np.linspace(0, 0.2, 25) >= 0.1).astype(np.float32)
+    assert np.array_equal(batch.keypoints_BTJ3[1, 0, :, 2].numpy(), expected)
+
+
+def test_a_process_takes_its_share_of_the_doubled_batch(make_tracks: MakeTracks) -> None:
+    labelled, pseudo = make_tracks([30] * 4), make_tracks([25] * 5, 1, labelled=False)
+    whole = TrainingSet(labelled, pseudo, replace(CONFIG, batch=12), 0).batch(3)
+    parts = [TrainingSet(labelled, pseudo, CONFIG, 0).batch(3, rank, 2) for rank in (0, 1)]
+    assert torch.equal(whole.phi_BTD[:6], torch.cat([p.phi_BTD[:3] for p in parts]))
+    assert torch.equal(whole.phi_BTD[6:], torch.cat([p.phi_BTD[3:] for p in parts]))
+
+
+def test_statistics_of_phi_are_those_of_all_frames(make_tracks: MakeTracks) -> None:
+    labelled, pseudo = make_tracks([30] * 2), make_tracks([25] * 2, 1, labelled=False)
+    frames = np.concatenate([t.phi_TD for t in (*labelled, *pseudo)]).astype(np.float64)
+    mean, std = TrainingSet(labelled, pseudo, CONFIG, 0).phi_statistics()
+    np.testing.assert_allclose(mean, frames.mean(0), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(std, frames.std(0), rtol=1e-4)
+
+
+def test_digest_sees_every_label(make_tracks: MakeTracks) -> None:
+    digests = {TrainingSet(make_tracks([30]), [], CONFIG, 0).digest() for _ in range(2)}
+    changed = make_tracks([30])
+    assert changed[0].labels is not None
+    changed[0].labels.joints_TJ3[3, 4, 1] += 1e-3
+    assert len(digests) == 1
+    assert TrainingSet(changed, [], CONFIG, 0).digest() not in digests
+
+
+def test_a_batch_that_cannot_be_halved_is_refused(make_tracks: MakeTracks) -> None:
+    with pytest.raises(ValueError, match="halved"):
+        TrainingSet(make_tracks([30]), [], replace(CONFIG, batch=5), 0)

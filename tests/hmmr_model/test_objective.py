@@ -1,0 +1,111 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from body.keypoints import KeypointModel
+from hmmr_model.batch import Batch
+from hmmr_model.configs import DataConfig, LossConfig
+from hmmr_model.data import TrainingSet
+from hmmr_model.network import BodyGuess, Head, Strips
+from hmmr_model.objective import NOW, Shift, body_keypoints, head_terms, made_up_poses, supervised_terms
+from hmmr_model.tracks import Track
+
+PLAIN = LossConfig(
+    keypoints_2d=1, joints_3d=1, rotations=1, betas=1, beta_prior=0, constant_shape=0, hallucination=0, auxiliary=1
+)
+
+
+@pytest.fixture
+def batch(make_tracks: Callable[..., list[Track]]) -> Batch:
+    """Both halves from labelled tracks, so that the truth of every window is known."""
+    return TrainingSet(make_tracks([20] * 2), [], DataConfig(batch=4), 0).batch(0)
+
+
+def _truth(batch: Batch, head: Head, wrong_by: int = 0) -> BodyGuess:
+    """What a perfect head says at frame t: the truth of t + delta (repeated past the window's ends)."""
+    frames = (torch.arange(20) + head.delta + wrong_by).clamp(0, 19)
+    rotations = batch.rotations_LTJ33[:, frames]
+    camera = torch.tensor([0.85, 0.0, 0.0]).expand(len(rotations), 20, 3)
+    return BodyGuess(rotations, batch.betas_LTK, None if head.delta else camera)
+
+
+def _labelled_only(batch: Batch) -> Batch:
+    n = batch.labelled
+    return Batch(**{**vars(batch), "phi_BTD": batch.phi_BTD[:n], "keypoints_BTJ3": batch.keypoints_BTJ3[:n]})
+
+
+@pytest.mark.parametrize("delta", [0, -5, 5])
+def test_a_perfect_head_pays_nothing_and_one_frame_off_pays(
+    batch: Batch, keypoint_model: KeypointModel, delta: int
+) -> None:
+    batch, head = _labelled_only(batch), Head(False, delta)
+    for wrong_by in (0, 1):
+        guess = _truth(batch, head, wrong_by)
+        points = body_keypoints({head: guess}, keypoint_model)[head]
+        terms = head_terms(head, guess, points, batch)
+        assert set(terms) == {"keypoints_2d", "joints_3d", "rotations", "betas"}
+        for name in ("keypoints_2d", "joints_3d", "rotations"):
+            assert (terms[name].item() < 1e-6) == (wrong_by == 0), name
+
+
+@pytest.mark.parametrize(
+    ("delta", "predicted", "target"), [(5, (0, 15), (5, 20)), (-5, (5, 20), (0, 15)), (0, (0, 20), (0, 20))]
+)
+def test_frames_of_a_delta_head(delta: int, predicted: tuple[int, int], target: tuple[int, int]) -> None:
+    frames = torch.arange(20)[None]
+    assert Shift(delta).predicted(frames)[0].tolist() == list(range(*predicted))
+    assert Shift(delta).target(frames)[0].tolist() == list(range(*target))
+
+
+def test_a_delta_head_is_free_of_the_camera(batch: Batch, keypoint_model: KeypointModel) -> None:
+    """Its 2D loss uses the best camera, so a crop that moves between t and t + 5 teaches it nothing."""
+    batch, head = _labelled_only(batch), Head(False, 5)
+    moved = batch.keypoints_BTJ3.clone()
+    moved[..., :2] = moved[..., :2] * 1.1 + torch.linspace(0, 0.3, 20)[None, :, None, None]
+    guess = _truth(batch, head)
+    points = body_keypoints({head: guess}, keypoint_model)[head]
+    moved_batch = Batch(**{**vars(batch), "keypoints_BTJ3": moved})
+    assert head_terms(head, guess, points, moved_batch)["keypoints_2d"].item() < 1e-5
+    assert head_terms(NOW, _truth(batch, NOW), points, moved_batch)["keypoints_2d"].item() > 0.05
+
+
+def test_keypoints_are_centred_at_the_pelvis(batch: Batch, keypoint_model: KeypointModel) -> None:
+    guess = _truth(_labelled_only(batch), NOW)
+    points = body_keypoints({NOW: guess}, keypoint_model)[NOW]
+    assert torch.allclose(points, batch.joints_LTJ3, atol=1e-5)
+
+
+def test_terms_are_weighted_and_the_auxiliary_heads_are_summed(batch: Batch, keypoint_model: KeypointModel) -> None:
+    batch = _labelled_only(batch)
+    heads = [NOW, Head(False, 5), Head(True, 0)]
+    guesses = {head: _truth(batch, head, wrong_by=1) for head in heads}
+    strips = Strips(torch.zeros(2, 20, 4), torch.ones(2, 20, 4))
+    plain = supervised_terms(PLAIN, strips, guesses, batch, keypoint_model)
+    points = body_keypoints(guesses, keypoint_model)
+    alone = [head_terms(head, guesses[head], points[head], batch)["rotations"] for head in heads]
+    assert plain["rotations"].item() == pytest.approx(alone[0].item())
+    assert plain["auxiliary_rotations"].item() == pytest.approx((alone[1] + alone[2]).item())
+    doubled = supervised_terms(
+        LossConfig(rotations=3, auxiliary=2, hallucination=7), strips, guesses, batch, keypoint_model
+    )
+    assert doubled["rotations"].item() == pytest.approx(3 * alone[0].item())
+    assert doubled["auxiliary_rotations"].item() == pytest.approx(6 * (alone[1] + alone[2]).item())
+    assert doubled["hallucination"].item() == pytest.approx(7.0)
+
+
+def test_constant_shape_is_asked_of_the_current_head_alone(batch: Batch, keypoint_model: KeypointModel) -> None:
+    batch = _labelled_only(batch)
+    guesses = {NOW: _truth(batch, NOW), Head(True, 0): _truth(batch, Head(True, 0))}
+    noisy = guesses[Head(True, 0)]._replace(betas_BTK=torch.randn(2, 20, 10))
+    strips = Strips(torch.zeros(2, 20, 4), torch.zeros(2, 20, 4))
+    terms = supervised_terms(LossConfig(), strips, guesses | {Head(True, 0): noisy}, batch, keypoint_model)
+    assert terms["constant_shape"].item() == 0.0
+    assert terms["beta_prior"].item() > 0.01
+
+
+def test_the_prior_sees_all_frames_of_all_heads(batch: Batch) -> None:
+    batch = _labelled_only(batch)
+    guesses = {head: _truth(batch, head) for head in (NOW, Head(False, 5))}
+    assert len(made_up_poses(guesses, 1)) == 2 * 2 * 20
+    assert len(made_up_poses(guesses, 2)) == 2 * 2 * 10
