@@ -4,7 +4,7 @@ P people in a frame.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class EmbeddedConfig:
 
     detector_size: int = 320
     detector_threshold: float = 0.4
-    refine: RefineLimits = RefineLimits()
+    refine: RefineLimits = field(default_factory=RefineLimits)
     threads: int = 1
     device: str = "cpu"
 
