@@ -1,6 +1,5 @@
-"""Unpaired poses for the pose prior: procedural motion of nobody who is in any film."""
+"""Unpaired poses for the pose prior: what other synthetic people do, of no film and with no picture."""
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -9,24 +8,23 @@ import numpy.typing as npt
 from openworld.curves import Clock
 from openworld.motion import perform
 from openworld.seeds import generator
-from storage.atomic import write_atomically
 
-CLIP_FRAMES = 50
-"""Poses taken from one made-up clip; two seconds of it."""
-
-
-def prior_poses(count: int = 20_000, seed: int = 0) -> npt.NDArray[np.float32]:
-    """`count` broad poses (N, 24, 3, 3), as many as the pilot took (reference/scaling_pilot.md section 2)."""
-    clock = Clock(CLIP_FRAMES, 25)
-    clips = [
-        perform(generator(seed, "prior", number), "broad", clock).rotations.astype(np.float32)
-        for number in range(-(-count // CLIP_FRAMES))
-    ]
-    return np.concatenate(clips)[:count]
+CLIPS, FRAMES, FPS = 200, 100, 25.0
+"""20,000 poses, as in reference/scaling_pilot.md section 2."""
 
 
-def write_prior_poses(path: Path, count: int = 20_000, seed: int = 0) -> Path:
-    """Writes `rotations` (N, 24, 3, 3) as .npz, whole or not at all."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, rotations=prior_poses(count, seed))
-    return write_atomically(path, buffer.getvalue())
+def prior_poses(clips: int = CLIPS, seed: int = 0) -> npt.NDArray[np.float32]:
+    """(N, 24, 3, 3) rotations of broad hand-written motion, each joint in its parent's frame, N = clips x 100.
+
+    Drawn under a name of their own, so that no clip is one of a film's.
+    """
+    clock = Clock(FRAMES, FPS)
+    clips_made = [perform(generator(seed, "prior", index), "broad", clock).rotations for index in range(clips)]
+    return np.concatenate(clips_made).astype(np.float32)
+
+
+def write_prior_poses(path: Path) -> None:
+    """Keep `prior_poses()` as .npz in the form that hmmr_model/prior_poses.py reads; whole or not at all."""
+    part = path.with_name(f".{path.name}.part.npz")
+    np.savez_compressed(part, rotations=prior_poses())
+    part.replace(path)
