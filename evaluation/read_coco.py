@@ -1,0 +1,110 @@
+"""COCO person keypoints, and PoseTrack18, which uses the same JSON with tracks. 2D only.
+
+Legend: T frames of one track; pixels.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from body.joints import COCO_17
+from evaluation.errors import BadDatasetError
+from evaluation.joint_sets import POSETRACK_17
+from evaluation.sequence import BenchmarkSequence, Joints, field_of, shaped
+
+
+def read_coco(path: Path, images: Path | None = None) -> Iterator[BenchmarkSequence]:
+    """Each annotated person of a person_keypoints_*.json as a sequence of one frame. Crowds and people without a
+    keypoint are left out; how many is in the `counted` of the first sequence."""
+    data = _load(path)
+    by_id = {image["id"]: image for image in data["images"]}
+    kept = [a for a in data["annotations"] if not a.get("iscrowd") and a.get("num_keypoints", 0) > 0]
+    dropped = {"crowd_or_without_keypoints": len(data["annotations"]) - len(kept)}
+    for i, person in enumerate(kept):
+        image = _image(path, by_id, person)
+        yield BenchmarkSequence(
+            dataset="coco",
+            split=path.stem.split("_")[-1],
+            name=f"{image['id']}/{person['id']}",
+            fps=None,
+            frame_ids=np.zeros(1, np.int64),
+            valid=np.ones(1, bool),
+            joints_2d=Joints(COCO_17, _keypoints(path, person)[None]),
+            images=((images or path.parent) / image["file_name"],),
+            counted=dropped if i == 0 else {},
+        )
+
+
+def read_posetrack(root: Path, split: str) -> Iterator[BenchmarkSequence]:
+    """Every track of annotations/SPLIT/*.json. A joint counts as seen where its position is not (0, 0): the files'
+    own flag is 0 for many joints that are placed (VIBE reads them the same way). Frames follow the files' frame_id."""
+    files = sorted((root / "annotations" / split).glob("*.json"))
+    if not files:
+        raise BadDatasetError(root / "annotations" / split, "holds no .json; unpack the labels of PoseTrack18 here")
+    for path in files:
+        yield from read_posetrack_file(root, path, split)
+
+
+def read_posetrack_file(root: Path, path: Path, split: str) -> list[BenchmarkSequence]:
+    """The tracks of one video, each in the order of its frames."""
+    data = _load(path)
+    by_id = {image["id"]: image for image in data["images"]}
+    tracks: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for person in data["annotations"]:
+        if person.get("keypoints"):
+            tracks[int(field_of(path, person, "track_id"))].append(person)
+    unlabelled = sum(not image.get("is_labeled", True) for image in data["images"])
+    return [_track(root, path, split, track, people, by_id, unlabelled) for track, people in sorted(tracks.items())]
+
+
+def _track(
+    root: Path,
+    path: Path,
+    split: str,
+    track: int,
+    people: Sequence[dict[str, Any]],
+    by_id: dict[Any, dict[str, Any]],
+    unlabelled: int,
+) -> BenchmarkSequence:
+    both = [(_image(path, by_id, person), _keypoints(path, person)) for person in people]
+    both.sort(key=lambda pair: int(field_of(path, pair[0], "frame_id")))
+    points = np.stack([keypoints for _, keypoints in both])
+    points[..., 2] = (points[..., :2] != 0).any(-1)
+    return BenchmarkSequence(
+        dataset="posetrack18",
+        split=split,
+        name=f"{path.stem}/{track}",
+        fps=None,
+        frame_ids=np.array([int(image["frame_id"]) % 10_000 for image, _ in both]),
+        valid=np.asarray(points[..., 2].any(1)),
+        joints_2d=Joints(POSETRACK_17, points),
+        images=tuple(root / image["file_name"] for image, _ in both),
+        counted={"frames_not_labelled": unlabelled},
+    )
+
+
+def _keypoints(path: Path, person: dict[str, Any]) -> NDArray[np.float64]:
+    return shaped(path, f"keypoints of annotation {person.get('id')}", person["keypoints"], 51).reshape(17, 3)
+
+
+def _image(path: Path, by_id: dict[Any, dict[str, Any]], person: dict[str, Any]) -> dict[str, Any]:
+    if person.get("image_id") not in by_id:
+        raise BadDatasetError(path, f"annotation {person.get('id')} belongs to no image of the file")
+    return by_id[person["image_id"]]
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text())
+    except OSError as error:
+        raise BadDatasetError(path, f"cannot be read: {error.strerror}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadDatasetError(path, f"is not whole JSON ({error})") from error
+    if not isinstance(data, dict) or not all(isinstance(data.get(key), list) for key in ("images", "annotations")):
+        raise BadDatasetError(path, "has no images and annotations: is it a COCO-style file?")
+    return data

@@ -1,0 +1,71 @@
+"""InstaVariety's track files (TAG/VIDEO/TRACK/*.json, one OpenPose detection a frame), as HMMR released them.
+
+Legend: T detected frames of a track; pixels of the source video.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.errors import BadDatasetError
+from evaluation.joint_sets import OPENPOSE_25
+from evaluation.sequence import BenchmarkSequence, Joints
+
+_SIDES = {"R": "right", "L": "left"}
+_SAME = {"hip": "mid_hip"}
+
+
+def read_instavariety(root: Path) -> Iterator[BenchmarkSequence]:
+    """Every track below `root`. A frame without detection has no file: `frame_ids` shows the gap, and nothing is
+    shifted. Ids are not unique over shots, so the folder names the track."""
+    folders = sorted({path.parent for path in root.glob("*/*/*/*.json")})
+    if not folders:
+        raise BadDatasetError(root, "holds no TAG/VIDEO/TRACK/*.json; unpack InstaVariety_tracks and point at it")
+    for folder in folders:
+        yield read_track(root, folder)
+
+
+def read_track(root: Path, folder: Path) -> BenchmarkSequence:
+    """One track, in the order of its frames (0-based; `imloc` names ffmpeg's 1-based picture)."""
+    detections = [_load(path) for path in sorted(folder.glob("*.json"))]
+    detections.sort(key=lambda item: item[0])
+    frames = np.array([frame for frame, _ in detections])
+    first_of_each = np.append(True, np.diff(frames) != 0)
+    points = np.stack([points for _, points in detections])[first_of_each]
+    return BenchmarkSequence(
+        dataset="instavariety",
+        split="",
+        name=folder.relative_to(root).as_posix(),
+        fps=None,
+        frame_ids=frames[first_of_each],
+        valid=(points[..., 2] > 0).any(1),
+        joints_2d=Joints(OPENPOSE_25, points),
+        counted={"second_detection_of_a_frame": int((~first_of_each).sum())},
+    )
+
+
+def keypoint_name(label: str) -> str:
+    """ "R Big Toe" as "right_big_toe": the files' names in ours."""
+    words = label.split()
+    words[0] = _SIDES.get(words[0], words[0])
+    name = "_".join(words).lower()
+    return _SAME.get(name, name)
+
+
+def _load(path: Path) -> tuple[int, NDArray[np.float64]]:
+    try:
+        entries: dict[str, Any] = json.loads(path.read_text())
+        points = np.zeros((len(OPENPOSE_25), 3))
+        for label, value in entries.items():
+            name = keypoint_name(label) if isinstance(value, dict) and "logits" in value else ""
+            if name in OPENPOSE_25:
+                points[OPENPOSE_25.index(name)] = value["x"], value["y"], value["logits"]
+        return int(entries["frame"]), points
+    except OSError as error:
+        raise BadDatasetError(path, f"cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise BadDatasetError(path, f"is not a track file of InstaVariety ({error})") from error

@@ -1,0 +1,121 @@
+"""MPI-INF-3DHP as it is downloaded: S1/Seq1/annot.mat + camera.calibration + videos, and TS1/annot_data.mat + images.
+
+Legend: F frames, C cameras; files in mm and camera axes, here in metres.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.io import loadmat
+
+from evaluation.camera import Camera
+from evaluation.errors import BadDatasetError
+from evaluation.hdf5 import read_hdf5
+from evaluation.joint_sets import MPI3D_17, MPI3D_28
+from evaluation.sequence import BenchmarkSequence, Joints, field_of, shaped
+
+VNECT_CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)
+FPS = {("S1", "Seq2"): 50.0, **{(s, q): 50.0 for s in ("S3", "S5") for q in ("Seq1", "Seq2")}}
+"""Sequences at 50 frames a second, from the release's mpii_get_sequence_info.m; the others have 25."""
+
+
+def read_mpi3d_train(root: Path, cameras: Sequence[int] = VNECT_CAMERAS) -> Iterator[BenchmarkSequence]:
+    """Every S?/Seq? below `root`, seen by each of `cameras`. BadDatasetError names what is missing or broken."""
+    folders = sorted(path for path in root.glob("S[1-8]/Seq[12]") if path.is_dir())
+    if not folders:
+        raise BadDatasetError(root, "holds no S1/Seq1 ...; run the release's get_dataset.sh and point here")
+    for folder in folders:
+        annotations = _mat(folder / "annot.mat")
+        lenses = read_calibration(folder / "camera.calibration")
+        for camera in cameras:
+            yield _train(folder, annotations, lenses, camera)
+
+
+def read_mpi3d_test(root: Path) -> Iterator[BenchmarkSequence]:
+    """TS1 to TS6. Truth is `univ_annot3`, the height-normalised one that VIBE and SPIN score; every frame is given,
+    and `valid` says which ones the release itself counts (TCMR leaves the others out, VIBE does not)."""
+    files = sorted(root.glob("TS[1-6]/annot_data.mat"))
+    if not files:
+        raise BadDatasetError(root, "holds no TS1/annot_data.mat ...; unpack mpi_inf_3dhp_test_set.zip here")
+    for path in files:
+        entries = read_hdf5(path, ("annot2", "univ_annot3", "valid_frame"))
+        points = shaped(path, "univ_annot3", entries["univ_annot3"].squeeze(1), None, 17, 3) / 1000
+        pixels = shaped(path, "annot2", entries["annot2"].squeeze(1), None, 17, 2)
+        length = min(len(points), len(pixels))
+        yield BenchmarkSequence(
+            dataset="mpi_inf_3dhp",
+            split="test",
+            name=path.parent.name,
+            fps=None,
+            frame_ids=np.arange(length),
+            valid=entries["valid_frame"].reshape(-1)[:length] > 0,
+            joints_3d=Joints(MPI3D_17, points[:length]),
+            joints_2d=Joints(MPI3D_17, _seen(pixels[:length])),
+            images=tuple(path.parent / "imageSequence" / f"img_{i + 1:06d}.jpg" for i in range(length)),
+            counted={"frames_of_unequal_length": abs(len(points) - len(pixels))},
+        )
+
+
+def read_calibration(path: Path) -> dict[int, Camera]:
+    """Cameras of a Skeletool file: 7 lines each, the fifth the intrinsics and the sixth the extrinsics (mm)."""
+    try:
+        lines = path.read_text().splitlines()[1:]
+        blocks = [lines[i : i + 7] for i in range(0, len(lines) - 6, 7)]
+        return {int(block[0].split()[1]): _camera(path, block) for block in blocks}
+    except OSError as error:
+        raise BadDatasetError(path, f"cannot be read: {error.strerror}") from error
+    except (ValueError, IndexError) as error:
+        raise BadDatasetError(path, f"is not a Skeletool calibration ({error})") from error
+
+
+def _camera(path: Path, block: Sequence[str]) -> Camera:
+    inner = shaped(path, "intrinsic", block[4].split()[1:], 16).reshape(4, 4)
+    outer = shaped(path, "extrinsic", block[5].split()[1:], 16).reshape(4, 4)
+    return Camera(
+        focal=np.array([inner[0, 0], inner[1, 1]]),
+        centre=inner[:2, 2],
+        rotation=outer[:3, :3],
+        translation=outer[:3, 3] / 1000,
+    )
+
+
+def _train(folder: Path, annotations: dict[str, Any], lenses: dict[int, Camera], camera: int) -> BenchmarkSequence:
+    path = folder / "annot.mat"
+
+    def of_camera(name: str, width: int) -> NDArray[np.float64]:
+        cells = np.asarray(field_of(path, annotations, name), object).reshape(-1)
+        return shaped(path, f"{name}[{camera}]", field_of(path, cells, camera), None, width)
+
+    points = of_camera("annot3", 84).reshape(-1, 28, 3) / 1000
+    pixels = of_camera("annot2", 56).reshape(-1, 28, 2)
+    length = min(len(points), len(pixels))
+    if camera not in lenses:
+        raise BadDatasetError(folder / "camera.calibration", f"has no camera {camera}")
+    return BenchmarkSequence(
+        dataset="mpi_inf_3dhp",
+        split="train",
+        name=f"{folder.parent.name}/{folder.name}/{camera}",
+        fps=FPS.get((folder.parent.name, folder.name), 25.0),
+        frame_ids=np.arange(length),
+        valid=np.ones(length, bool),
+        joints_3d=Joints(MPI3D_28, points[:length]),
+        joints_2d=Joints(MPI3D_28, _seen(pixels[:length])),
+        camera=lenses[camera],
+        video=folder / "imageSequence" / f"video_{camera}.avi",
+        counted={"frames_of_unequal_length": abs(len(points) - len(pixels))},
+    )
+
+
+def _seen(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.concatenate([pixels, np.ones_like(pixels[..., :1])], -1)
+
+
+def _mat(path: Path) -> dict[str, Any]:
+    try:
+        entries: dict[str, Any] = loadmat(path)
+        return entries
+    except (OSError, ValueError, TypeError, NotImplementedError) as error:
+        raise BadDatasetError(path, f"is not a MATLAB file ({error})") from error

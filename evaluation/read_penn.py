@@ -1,0 +1,47 @@
+"""Penn Action as it is downloaded: labels/%04d.mat and frames/%04d/%06d.jpg. 2D only, 13 joints.
+
+Legend: N frames; pixels are 1-based in the files (MATLAB), 0-based here.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from scipy.io import loadmat
+
+from evaluation.errors import BadDatasetError
+from evaluation.joint_sets import PENN_13
+from evaluation.sequence import BenchmarkSequence, Joints, field_of, shaped
+
+
+def read_penn(root: Path) -> Iterator[BenchmarkSequence]:
+    """Every clip, with the release's own split (`train` is 1 or -1). BadDatasetError names what is broken."""
+    files = sorted((root / "labels").glob("*.mat"))
+    if not files:
+        raise BadDatasetError(root / "labels", "holds no .mat; unpack Penn_Action.tar.gz and point at its folder")
+    for path in files:
+        yield read_penn_file(path)
+
+
+def read_penn_file(path: Path) -> BenchmarkSequence:
+    """One clip. Its frame rate is not in the release, so motion of it is not scored."""
+    try:
+        entries = loadmat(path)
+    except (OSError, ValueError, TypeError, NotImplementedError) as error:
+        raise BadDatasetError(path, f"is not a MATLAB file ({error})") from error
+    x, y, seen = (shaped(path, name, field_of(path, entries, name), None, 13) for name in ("x", "y", "visibility"))
+    if not x.shape == y.shape == seen.shape:
+        raise BadDatasetError(path, f"x, y and visibility have {len(x)}, {len(y)} and {len(seen)} frames")
+    number = path.stem
+    said = int(np.asarray(field_of(path, entries, "nframes")).reshape(-1)[0])
+    return BenchmarkSequence(
+        dataset="penn_action",
+        split="train" if int(np.asarray(field_of(path, entries, "train")).reshape(-1)[0]) == 1 else "test",
+        name=number,
+        fps=None,
+        frame_ids=np.arange(len(x)),
+        valid=np.asarray(seen.any(1)),
+        joints_2d=Joints(PENN_13, np.stack([x - 1, y - 1, seen], -1)),
+        images=tuple(path.parents[1] / "frames" / number / f"{i + 1:06d}.jpg" for i in range(len(x))),
+        counted={"frames_not_labelled": max(0, said - len(x))},
+    )

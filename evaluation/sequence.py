@@ -1,0 +1,103 @@
+"""What every benchmark reader gives: one person through one video, in one form.
+
+Legend: T frames, J joints in the file's own set, 3 x y z.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from body.joints import KEYPOINTS_25
+from evaluation.camera import Camera
+from evaluation.errors import BadDatasetError
+
+
+@dataclass(frozen=True)
+class Joints:
+    """A joint set through time, under its own names."""
+
+    names: tuple[str, ...]
+    points: NDArray[np.float64]
+    """(T, J, 3): x y z metres in the camera frame, or x y px and confidence."""
+
+    def keypoints_25(self, missing: float) -> NDArray[np.float32]:
+        """(T, 25, 3) in the universal order; joints that the set does not have hold `missing`."""
+        result = np.full((len(self.points), len(KEYPOINTS_25), 3), missing, np.float32)
+        for column, name in enumerate(self.names):
+            if name in KEYPOINTS_25:
+                result[:, KEYPOINTS_25.index(name)] = self.points[:, column]
+        return result
+
+    def pick(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """(T, len(names), 3) by name; KeyError for a name that the set does not have."""
+        missing = [name for name in names if name not in self.names]
+        if missing:
+            raise KeyError(f"joint set lacks {', '.join(missing)}")
+        return self.points[:, [self.names.index(name) for name in names]]
+
+
+@dataclass(frozen=True)
+class BodyMotion:
+    """SMPL parameters of a sequence: root in camera axes where the sequence has a camera, else in the file's own."""
+
+    name: str
+    """Which body file: smpl_male, smpl_female, smpl_neutral."""
+    axis_angles: NDArray[np.float64]
+    """(T, 24, 3) rad."""
+    betas: NDArray[np.float64]
+    """(10,)"""
+    translation: NDArray[np.float64] | None = None
+    """(T, 3) m of the body's origin, same frame as the root."""
+
+
+@dataclass(frozen=True)
+class BenchmarkSequence:
+    """One person in one video of a benchmark, as its files say."""
+
+    dataset: str
+    split: str
+    name: str
+    """Unique in the dataset: sequence, actor, camera."""
+    fps: float | None
+    """None where the files do not say; motion is then not scored (hazard 7)."""
+    frame_ids: NDArray[np.int64]
+    """(T,) number of each frame in its video."""
+    valid: NDArray[np.bool_]
+    """(T,) whether the benchmark's own rules let the frame count."""
+    joints_3d: Joints | None = None
+    joints_2d: Joints | None = None
+    camera: Camera | None = None
+    body: BodyMotion | None = None
+    images: tuple[Path, ...] = ()
+    """T paths, or none: then `video` has the pictures."""
+    video: Path | None = None
+    counted: dict[str, int] = field(default_factory=dict)
+    """What was left out or mended while reading, by reason."""
+
+    def __len__(self) -> int:
+        return len(self.frame_ids)
+
+
+def shaped(path: Path, name: str, value: Any, *shape: int | None) -> NDArray[np.float64]:
+    """`value` as float64 of the given shape (None: any length); BadDatasetError names the field otherwise."""
+    try:
+        array = np.asarray(value, np.float64)
+    except (TypeError, ValueError) as error:
+        raise BadDatasetError(path, f"{name} is not an array of numbers ({error})") from None
+    fits = array.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, array.shape, strict=True))
+    if not fits:
+        wanted = tuple("N" if want is None else want for want in shape)
+        raise BadDatasetError(path, f"{name} is {array.shape}, not {wanted}")
+    return array
+
+
+def field_of(path: Path, entries: Any, name: str | int) -> Any:
+    """`entries[name]`; BadDatasetError names the field (or the actor's number) that the file lacks."""
+    try:
+        return entries[name]
+    except (KeyError, IndexError, TypeError):
+        raise BadDatasetError(path, f"has no {name}; is the download complete?") from None

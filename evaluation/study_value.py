@@ -1,0 +1,90 @@
+"""What the next hour of video is worth, by the law that fits best.
+
+Legend: B draws.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from evaluation.study_fits import LawFit
+from evaluation.study_laws import Fits
+from evaluation.study_steps import Interval, interval
+from evaluation.study_table import Float
+
+_FARTHEST = 1e4
+"""Times the largest size beyond which 'hours to the target' is called out of reach."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Hours to a target. None where the law never gets there; `share` of the draws that do."""
+
+    target: float
+    hours: float | None
+    low: float | None
+    high: float | None
+    share: float
+
+
+@dataclass(frozen=True)
+class MarginalValue:
+    """mm gained by one more hour and by a doubling at the largest size, and what the way to targets takes."""
+
+    law: str
+    at_hours: float
+    per_next_hour: Interval
+    per_doubling: Interval
+    reach: list[Reach]
+    cost_per_mm: Interval | None
+
+
+def marginal_value(found: LawFit, hours: float, targets: list[float], cost_per_hour: float | None) -> MarginalValue:
+    """Values at the largest size. `cost_per_hour` is in the user's own currency or GPU-hours."""
+    per_hour = _gain(found, hours, hours + 1)
+    return MarginalValue(
+        law=found.law,
+        at_hours=hours,
+        per_next_hour=per_hour,
+        per_doubling=_gain(found, hours, max(2 * hours, 1e-9)),
+        reach=[_reach(found, hours, target) for target in targets],
+        cost_per_mm=None if cost_per_hour is None else _cost(per_hour, cost_per_hour),
+    )
+
+
+def _gain(found: LawFit, start: float, end: float) -> Interval:
+    ends = np.array([start, end])
+    own, drawn_BX = found.best.at(ends)[0], found.drawn.at(ends)
+    return interval(float(own[0] - own[1]), drawn_BX[:, 0] - drawn_BX[:, 1])
+
+
+def _cost(per_hour: Interval, cost: float) -> Interval | None:
+    """Cost per mm; None where an hour may be worth nothing, since the cost then has no upper end."""
+    if per_hour.low <= 0:
+        return None
+    return Interval(cost / per_hour.value, cost / per_hour.high, cost / per_hour.low)
+
+
+def _reach(found: LawFit, hours: float, target: float) -> Reach:
+    own = _hours_to(found.best, target, hours)[0]
+    drawn_B = _hours_to(found.drawn, target, hours)
+    share = float(np.isfinite(drawn_B).mean())
+    low, high = np.quantile(drawn_B, [0.025, 0.975], method="nearest")
+    return Reach(target, _finite(own), _finite(low), _finite(high), share)
+
+
+def _hours_to(fits: Fits, target: float, largest: float) -> Float:
+    """(B) hours at which each fitted law meets the target; infinite where it does not within reach."""
+    amount_B = np.maximum(fits.scale_B, 1e-300)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        if fits.law == "logarithm":
+            hours_B = np.exp((fits.floor_B - target) / amount_B) - fits.offset_B
+        else:
+            above_B = (target - fits.floor_B) / amount_B
+            hours_B = np.where(above_B > 0, above_B ** (-1 / fits.alpha_B), np.inf) - fits.offset_B
+    out = ~np.isfinite(hours_B) | (hours_B > _FARTHEST * largest) | (fits.scale_B <= 0)
+    return np.where(out, np.inf, np.maximum(hours_B, 0.0))
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
