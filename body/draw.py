@@ -88,4 +88,4 @@ def draw_mesh_overlay(
     """
     height, width = image.shape[:2]
     drawn, _ = Rasteriser(faces, width, height).draw(vertices, focal, centre, np.asarray(colour), image, Light())
-    return cv2.addWeighted(drawn, opacity, np.ascontiguousarray(image), 1 - opacity, 0)
+    return np.asarray(cv2.addWeighted(drawn, opacity, np.ascontiguousarray(image), 1 - opacity, 0), np.uint8)
