@@ -1,0 +1,43 @@
+"""The settings of a harvest, as one frozen tree whose defaults are the ones that ran."""
+
+from dataclasses import dataclass, field
+
+from harvest.decode import DecodeConfig
+from harvest.download import DownloadConfig
+from harvest.people import PeopleConfig
+from harvest.policy import Policy
+from harvest.presets import DEFAULT, Preset
+from harvest.shots import ShotConfig
+from harvest.track import TrackConfig
+
+
+@dataclass(frozen=True)
+class LabelConfig:
+    """How a file becomes labels. Everything in here is part of the label_key."""
+
+    decode: DecodeConfig = field(default_factory=DecodeConfig)
+    shots: ShotConfig = field(default_factory=ShotConfig)
+    people: PeopleConfig = field(default_factory=PeopleConfig)
+    track: TrackConfig = field(default_factory=TrackConfig)
+    preset: Preset = DEFAULT
+    phi_every: int = 16
+    """Frames between two batches of φ; no influence on the result."""
+
+
+@dataclass(frozen=True)
+class HarvestConfig:
+    """One harvest: policy, download, labels, and how many work at once."""
+
+    policy: Policy = field(default_factory=Policy)
+    download: DownloadConfig = field(default_factory=DownloadConfig)
+    label: LabelConfig = field(default_factory=LabelConfig)
+    backend: str = "embedded"
+    phis: tuple[str, ...] = ("blazepose_penultimate",)
+    workers: int = 2
+    item_seconds: float = 4 * 3600.0
+    """A worker that is silent on one item for so long is killed."""
+    shard_videos: int = 16
+    """Videos to a commit."""
+    shard_seconds: float = 30.0
+    """A commit is made at least this often."""
+    retry_failed: bool = False

@@ -1,0 +1,127 @@
+"""Tracks become runs worth keeping; what is not kept is a rejection with its reason, value and threshold.
+
+Letters: T frames of a track. Keypoints (T, 25, 3); frames count from the track's start; ranges are [start, stop).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import median_filter
+from scipy.signal import medfilt
+
+from body.joints import KEYPOINTS_25
+from harvest.presets import Preset
+
+HEAD_AND_SHOULDERS = frozenset(
+    ["right_shoulder", "left_shoulder", "neck", "head_top", "nose", "left_eye", "right_eye", "left_ear", "right_ear"]
+)
+"""Joints that alone do not make a useful frame (paper.md 3.3)."""
+
+_BELOW = np.array([name not in HEAD_AND_SHOULDERS for name in KEYPOINTS_25])
+
+
+@dataclass(frozen=True)
+class Run:
+    """Frames start .. stop - 1 of a track, kept."""
+
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Frames start .. stop - 1 of a track, not kept, and why."""
+
+    start: int
+    stop: int
+    reason: str
+    measured: float
+    threshold: float
+
+
+def clean(
+    keypoints_TJ3: NDArray[np.float32], observed_T: NDArray[np.bool_], preset: Preset
+) -> tuple[list[Run], list[Rejection]]:
+    """Every frame of the track lands in exactly one run or one rejection."""
+    visible_TJ = keypoints_TJ3[:, :, 2] >= preset.visible_score
+    counts_T, spans = _spans(visible_TJ, observed_T, preset)
+    runs: list[Run] = []
+    rejected: list[Rejection] = []
+    for start, stop in spans:
+        why = _why_not(start, stop, visible_TJ, preset)
+        if why:
+            rejected.append(why)
+            continue
+        end = stop if preset.max_frames is None else min(stop, start + preset.max_frames)
+        runs.append(Run(start, end))
+        if end < stop:
+            rejected.append(Rejection(end, stop, "beyond_max_frames", stop - start, preset.max_frames or 0))
+    rejected += _between(spans, counts_T, preset)
+    return runs, sorted(rejected, key=lambda each: each.start)
+
+
+def candidates(keypoints_TJ3: NDArray[np.float32], observed_T: NDArray[np.bool_], preset: Preset) -> list[Run]:
+    """What `clean` may keep, judged from a track that still goes on: all its runs and perhaps more."""
+    _, spans = _spans(keypoints_TJ3[:, :, 2] >= preset.visible_score, observed_T, preset)
+    return [Run(start, stop) for start, stop in spans if stop - start >= preset.min_frames]
+
+
+def _spans(
+    visible_TJ: NDArray[np.bool_], observed_T: NDArray[np.bool_], preset: Preset
+) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
+    counts_T = _smooth_counts(visible_TJ.sum(axis=1), observed_T, preset)
+    return counts_T, list(_every_run(counts_T, preset) if preset.every_run else _first_run(counts_T, preset))
+
+
+def _smooth_counts(counts_T: NDArray[np.int64], observed_T: NDArray[np.bool_], preset: Preset) -> NDArray[np.int64]:
+    """Visible joints, median-filtered. The paper's filter pads with zeros; ours repeats the ends and takes a bridged
+    frame to show what the frame before it did, since the linker vouches for short gaps."""
+    if not preset.every_run:
+        return np.asarray(medfilt(counts_T.astype(np.float64), preset.median_frames), dtype=np.int64)
+    last_seen = np.maximum.accumulate(np.where(observed_T, np.arange(len(counts_T)), 0))
+    return np.asarray(median_filter(counts_T[last_seen], size=preset.median_frames, mode="nearest"))
+
+
+def _first_run(counts_T: NDArray[np.int64], preset: Preset) -> Iterator[tuple[int, int]]:
+    """The released code's: from the first frame above the start threshold (the very first frame if there is none,
+    as argmax has it) to the first later one at or below the stop threshold. The rest of the track is dropped."""
+    start = int(np.argmax(counts_T > preset.start_above))
+    low = np.flatnonzero(counts_T[start:] <= preset.stop_at)
+    stop = start + int(low[0]) if len(low) else len(counts_T)
+    if stop > start:
+        yield start, stop
+
+
+def _every_run(counts_T: NDArray[np.int64], preset: Preset) -> Iterator[tuple[int, int]]:
+    start: int | None = None
+    for n, count in enumerate(counts_T.tolist()):
+        if start is None and count > preset.start_above:
+            start = n
+        elif start is not None and count <= preset.stop_at:
+            yield start, n
+            start = None
+    if start is not None:
+        yield start, len(counts_T)
+
+
+def _why_not(start: int, stop: int, visible_TJ: NDArray[np.bool_], preset: Preset) -> Rejection | None:
+    if stop - start < preset.min_frames:
+        return Rejection(start, stop, "too_short", stop - start, preset.min_frames)
+    share = float((~visible_TJ[start:stop, _BELOW].any(axis=1)).mean())
+    if share >= preset.upper_only_share:
+        return Rejection(start, stop, "upper_body_only", share, preset.upper_only_share)
+    return None
+
+
+def _between(spans: list[tuple[int, int]], counts_T: NDArray[np.int64], preset: Preset) -> Iterator[Rejection]:
+    """The stretches outside every span, with the mean of visible joints there."""
+    edges = [0, *[edge for span in spans for edge in span], len(counts_T)]
+    after_first = False
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        if stop > start:
+            dropped = after_first and not preset.every_run
+            reason, threshold = ("after_first_run", preset.stop_at) if dropped else ("few_joints", preset.start_above)
+            yield Rejection(start, stop, reason, float(counts_T[start:stop].mean()), threshold)
+        after_first = True

@@ -1,0 +1,55 @@
+"""One name for one video: canonical URLs, and ids that are hashes of them or of a file's content."""
+
+import hashlib
+import re
+from pathlib import Path
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+_TRACKING = re.compile(r"^(utm_\w+|fbclid|gclid|si|feature|ref_src)$")
+_DEFAULT_PORT = {"http": 80, "https": 443}
+_PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
+_YOUTUBE = re.compile(
+    r"https?://(?:www\.|m\.)?(?:youtu\.be/|youtube\.com/(?:shorts/|embed/|watch\?(?:.*&)?v=))([\w-]{11})"
+)
+_SAFE_PATH = "/:@!$&'()*+,;=-._~%"
+
+
+def canonical_url(url: str) -> str:
+    """The form under which a URL is known to the ledger: two spellings of one address give one string.
+
+    Lower-case scheme and host, no default port, no fragment, no user name, no tracking parameters, one
+    percent-encoding. Raises ValueError for what is not an http(s) address.
+    """
+    parts = urlsplit(url.strip())
+    scheme = parts.scheme.lower()
+    if scheme not in _DEFAULT_PORT or not parts.hostname:
+        raise ValueError("not an http or https address")
+    host = parts.hostname.encode("idna").decode() if not parts.hostname.isascii() else parts.hostname
+    host = host.lower().rstrip(".")
+    netloc = f"[{host}]" if ":" in host else host
+    if parts.port not in (None, _DEFAULT_PORT[scheme]):
+        netloc += f":{parts.port}"
+    path = _PERCENT.sub(lambda match: match[0].upper(), quote(parts.path, safe=_SAFE_PATH)) or "/"
+    query = urlencode([(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if not _TRACKING.match(k)])
+    return _youtube(urlunsplit((scheme, netloc, path, query, "")))
+
+
+def _youtube(url: str) -> str:
+    match = _YOUTUBE.match(url)
+    return f"https://www.youtube.com/watch?v={match[1]}" if match else url
+
+
+def host_of(url: str) -> str:
+    """Host name in lower case, without the port; empty for what has none."""
+    return (urlsplit(url).hostname or "").lower()
+
+
+def text_id(text: str) -> str:
+    """sha256 of a canonical URL, as 64 hex digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """sha256 of a file's bytes; OSError as from opening it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

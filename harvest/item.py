@@ -1,0 +1,56 @@
+"""One item from its address to its labels: policy, download, decode and label, and its file is gone again."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from harvest.config import HarvestConfig
+from harvest.download import discard, download
+from harvest.errors import Unreadable
+from harvest.label import LabelledVideo, Labeller
+from harvest.networks import make_backend, make_phis
+from harvest.policy import check_before_contact, check_limits, licence_verdict
+from harvest.sources import Source
+
+Report = Callable[[str, int, "int | None"], None]
+"""(stage, done, total)"""
+
+
+class ItemWorker:
+    """Networks loaded once; then item after item."""
+
+    def __init__(self, config: HarvestConfig, downloads: Path) -> None:
+        self._config, self._downloads = config, downloads
+        backend = make_backend(config)
+        self._labeller = Labeller(backend, make_phis(config.phis), config.label, config.policy)
+
+    def do(self, source: Source, report: Report) -> LabelledVideo:
+        """Labels of one item. Raises HarvestError; a half-downloaded part stays for the next try, a whole file goes."""
+        if source.problem is not None:
+            raise source.problem
+        return self._remote(source, report) if source.is_url else self._local(source, report)
+
+    def _local(self, source: Source, report: Report) -> LabelledVideo:
+        policy = self._config.policy
+        check_before_contact(source, policy)
+        path = Path(source.address)
+        try:
+            check_limits(source, policy, seconds=None, size=path.stat().st_size)
+        except OSError as error:
+            raise Unreadable(source.name, error.strerror or str(error)) from error
+        verdict = licence_verdict(source, {}, policy)
+        return self._labeller.label(path, source, verdict, progress=lambda done, total: report("label", done, total))
+
+    def _remote(self, source: Source, report: Report) -> LabelledVideo:
+        config = self._config
+        got = download(
+            source, self._downloads / source.item_id, config.policy, config.download,
+            progress=lambda done, total: report("download", done, total),
+        )  # fmt: skip
+        try:
+            origin = {"title": got.title, "uploader": got.uploader, "provenance": got.provenance}
+            return self._labeller.label(
+                got.path, source, got.verdict, origin=origin,
+                progress=lambda done, total: report("label", done, total),
+            )  # fmt: skip
+        finally:
+            discard(source, self._downloads / source.item_id)

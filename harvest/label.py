@@ -1,0 +1,182 @@
+"""A video file becomes rows for the lake: one pass, bounded memory, a pure function of the file and the settings."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harvest.backends.protocol import PoseBackend
+from harvest.config import LabelConfig
+from harvest.decode import Frame, Video
+from harvest.errors import HarvestError, NoPerson, NothingUsable
+from harvest.fingerprint import MAX_SAMPLES, SAMPLE_SECONDS, fingerprint
+from harvest.identity import file_sha256
+from harvest.phi.protocol import Phi
+from harvest.policy import Policy, Verdict, seconds_limit
+from harvest.recipe import recipe
+from harvest.rows import (
+    ShotFacts,
+    VideoFacts,
+    feature_rows,
+    nobody_row,
+    reject_row,
+    shot_row,
+    tracklet_row,
+)
+from harvest.shot_labels import ShotLabeller
+from harvest.shots import split_shots
+from harvest.sources import Source
+from harvest.stopwatch import Stopwatch, TimedBackend, TimedPhi
+
+
+@dataclass
+class LabelledVideo:
+    """All rows of one video, by table; without committed_at, which the commit knows."""
+
+    label_key: str
+    rows: dict[str, list[dict[str, Any]]] = field(
+        default_factory=lambda: {name: [] for name in ("tracklets", "features", "rejects", "shots", "videos")}
+    )
+    rejection: HarvestError | None = None
+    """Why there is no tracklet, if there is none."""
+
+    @property
+    def n_tracklets(self) -> int:
+        return len(self.rows["tracklets"])
+
+
+class Labeller:
+    """A backend and its φ, loaded once, for many videos."""
+
+    def __init__(self, backend: PoseBackend, phis: Sequence[Phi], config: LabelConfig, policy: Policy) -> None:
+        self._watch = Stopwatch()
+        self._backend = TimedBackend(backend, self._watch)
+        self._phis = [TimedPhi(phi, self._watch) for phi in phis]
+        self._config, self._policy = config, policy
+        self.recipe = recipe(config, backend, phis)
+
+    def label(
+        self,
+        path: Path,
+        source: Source,
+        verdict: Verdict,
+        *,
+        origin: Mapping[str, Any] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> LabelledVideo:
+        """Labels of one file. Raises HarvestError for a file that cannot be labelled; a file in which nobody can be
+        used has a `rejection` and its rows. `progress` gets (working frames done, in all)."""
+        self._watch.seconds.clear()
+        content = file_sha256(path)
+        labelled = LabelledVideo(self.recipe.label_key(content))
+        with self._watch.stage("open"):
+            video = Video(
+                path, source.name, self._config.decode, max_pixels=self._policy.max_pixels,
+                max_seconds=seconds_limit(source, self._policy), sections_s=source.sections_s,
+            )  # fmt: skip
+        facts = VideoFacts(
+            source, video.width, video.height, video.working_rate, video.timing.time_base, verdict.licence,
+            labelled.label_key, self._backend.name, self._backend.joints, self._config.preset,
+        )  # fmt: skip
+        prints = self._shots(video, facts, labelled, progress)
+        labelled.rejection = _rejection(source, labelled)
+        row = _video_row(path, content, video, facts, verdict, prints, origin or {})
+        row["recipe"] = self.recipe.to_json()
+        row["stage_seconds"] = json.dumps(self._watch.rounded(), sort_keys=True)
+        labelled.rows["videos"].append(row)
+        return labelled
+
+    def _shots(
+        self,
+        video: Video,
+        facts: VideoFacts,
+        labelled: LabelledVideo,
+        progress: Callable[[int, int], None] | None,
+    ) -> list[int]:
+        """Fill the rows shot by shot; returns the fingerprints of sampled frames."""
+        prints: list[int] = []
+        total = int(video.keep_F.sum())
+        shot: ShotLabeller | None = None
+        shot_index = 0
+        frames = split_shots(self._decoded(video), self._config.shots)
+        for count, each in enumerate(frames):
+            if each.starts and shot is not None:
+                self._close(shot, shot_index, facts, labelled)
+                shot = None
+            if shot is None:
+                shot = ShotLabeller(self._backend, self._phis, self._config, float(video.working_rate))
+                shot_index = each.shot_index
+            shot.push(each.frame)
+            if count % max(1, round(SAMPLE_SECONDS * video.working_rate)) == 0 and len(prints) < MAX_SAMPLES:
+                prints.append(fingerprint(each.frame.pixels_HW3))
+            if progress:
+                progress(count + 1, total)
+        if shot is not None:
+            self._close(shot, shot_index, facts, labelled)
+        return prints
+
+    def _decoded(self, video: Video) -> "_TimedFrames":
+        return _TimedFrames(video.frames(), self._watch)
+
+    def _close(self, shot: ShotLabeller, shot_index: int, video: VideoFacts, labelled: LabelledVideo) -> None:
+        people = shot.finish()
+        facts = ShotFacts(shot_index, shot.frame_index, shot.pts)
+        rows = labelled.rows
+        rows["shots"].append(shot_row(video, facts, len(people)))
+        if not people:
+            rows["rejects"].append(nobody_row(video, facts))
+        for i, person in enumerate(people):
+            for run in person.runs:
+                rows["tracklets"].append(tracklet_row(video, facts, i, person, run))
+                rows["features"] += feature_rows(video, facts, i, person, run, self._phis)
+            rows["rejects"] += [reject_row(video, facts, i, person, why) for why in person.rejected]
+
+
+class _TimedFrames:
+    """Frames of a decoder, with the time that each took."""
+
+    def __init__(self, frames: Any, watch: Stopwatch) -> None:
+        self._frames, self._watch = frames, watch
+
+    def __iter__(self) -> "_TimedFrames":
+        return self
+
+    def __next__(self) -> Frame:
+        with self._watch.stage("decode"):
+            frame: Frame = next(self._frames)
+        return frame
+
+
+def _rejection(source: Source, labelled: LabelledVideo) -> HarvestError | None:
+    if labelled.rows["tracklets"]:
+        return None
+    reasons = sorted({row["reason"] for row in labelled.rows["rejects"]})
+    if reasons == ["no_person"]:
+        return NoPerson(source.name, "nobody was seen in it")
+    return NothingUsable(source.name, f"people were seen, no track could be kept ({', '.join(reasons) or 'no frame'})")
+
+
+def _video_row(
+    path: Path, content: str, video: Video, facts: VideoFacts, verdict: Verdict, prints: Sequence[int],
+    origin: Mapping[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    return {
+        "source_id": facts.source.item_id,
+        "url": facts.source.name,
+        "host": facts.source.host,
+        "uploader": origin.get("uploader"),
+        "title": origin.get("title"),
+        "content_sha256": content,
+        "fingerprints": list(prints),
+        "width": video.width,
+        "height": video.height,
+        "n_frames": video.n_frames,
+        "duration_s": video.timing.duration_s,
+        "bytes": path.stat().st_size,
+        "licence": verdict.licence,
+        "evidence": json.dumps(dict(verdict.evidence), sort_keys=True, default=str),
+        "tags": list(facts.source.tags),
+        "provenance": json.dumps(dict(origin.get("provenance") or {}), sort_keys=True, default=str),
+        "label_key": facts.label_key,
+    }

@@ -1,0 +1,32 @@
+"""Which parts of a track are kept: the numbers of each preset."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Thresholds of the track filters. A joint is visible if its score is at least `visible_score`."""
+
+    name: str
+    visible_score: float
+    start_above: int
+    """A run starts at a frame with more visible joints than this."""
+    stop_at: int
+    """It ends before the first frame with this many or fewer."""
+    median_frames: int
+    """Visible joints are counted through a median filter of this length."""
+    min_frames: int
+    max_frames: int | None
+    upper_only_share: float
+    """A run is dropped if at least this share of its frames shows no joint below the shoulders."""
+    every_run: bool
+    """Keep every good run of a track; False: only the first."""
+
+
+HMMR_2019 = Preset("hmmr_2019", 0.1, 6, 4, 5, 40, 500, 0.4, every_run=False)
+"""The paper's released code to the letter (reference/paper.md 3.3), its quirks included."""
+
+DEFAULT = Preset("default", 0.3, 6, 4, 5, 20, None, 0.4, every_run=True)
+"""Every good run of at least one training window (T = 20, paper.md 1.6)."""
+
+PRESETS = {preset.name: preset for preset in (HMMR_2019, DEFAULT)}

@@ -1,0 +1,174 @@
+"""Labels of one shot as rows of the lake's tables (storage/schema.py)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from body.joints import KEYPOINTS_25
+from harvest.boxes import diagonals, keypoint_boxes
+from harvest.filters import Rejection, Run
+from harvest.phi.protocol import Phi
+from harvest.presets import Preset
+from harvest.shot_labels import Person
+from harvest.sources import Source
+
+EXAMPLE_FRAMES = 3
+"""So many frames of a rejected stretch are kept, for drawing."""
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What all rows of one video share."""
+
+    source: Source
+    width: int
+    height: int
+    rate: Fraction
+    time_base: Fraction
+    licence: str
+    label_key: str
+    backend: str
+    joints: tuple[str, ...]
+    preset: Preset
+
+
+@dataclass(frozen=True)
+class ShotFacts:
+    """Where a shot lies in its video; entry n of the sequences is frame n of the shot."""
+
+    shot_index: int
+    frame_index: Sequence[int]
+    pts: Sequence[int]
+
+
+def tracklet_id(video: VideoFacts, shot: ShotFacts, person_index: int, first_frame: int) -> str:
+    """Stable: the same labels of the same video give the same id."""
+    text = f"{video.source.item_id}/{shot.shot_index}/{person_index}/{first_frame}/{video.label_key}"
+    return sha256(text.encode()).hexdigest()[:32]
+
+
+def tracklet_row(video: VideoFacts, shot: ShotFacts, person_index: int, person: Person, run: Run) -> dict[str, Any]:
+    """One run of a track as a row of `tracklets`, without its time of commit."""
+    first, stop = person.track.start + run.start, person.track.start + run.stop
+    keypoints = person.track.keypoints[run.start : run.stop]
+    observed = person.track.observed[run.start : run.stop]
+    return {
+        "tracklet_id": tracklet_id(video, shot, person_index, shot.frame_index[first]),
+        "source_id": video.source.item_id,
+        "shot_index": shot.shot_index,
+        "person_index": person_index,
+        "fps_num": video.rate.numerator,
+        "fps_den": video.rate.denominator,
+        "time_base_num": video.time_base.numerator,
+        "time_base_den": video.time_base.denominator,
+        "width": video.width,
+        "height": video.height,
+        "frame_index": np.array(shot.frame_index[first:stop], dtype=np.int32),
+        "pts": np.array(shot.pts[first:stop], dtype=np.int64),
+        "observed": observed,
+        "boxes": np.stack([person.labels.boxes[n] for n in range(first, stop)]),
+        "keypoints": keypoints.reshape(-1, 75),
+        "n_frames": stop - first,
+        "seconds": float((stop - first) / video.rate),
+        **_quality(video, keypoints[observed]),
+        "tags": list(video.source.tags),
+        "backend": video.backend,
+        "preset": video.preset.name,
+        "licence": video.licence,
+        "label_key": video.label_key,
+    }
+
+
+def _quality(video: VideoFacts, keypoints_TJ3: NDArray[np.float32]) -> dict[str, float]:
+    have = [KEYPOINTS_25.index(name) for name in video.joints]
+    scores = keypoints_TJ3[:, have, 2]
+    boxes, there = keypoint_boxes(keypoints_TJ3, video.preset.visible_score)
+    return {
+        "mean_score": float(scores.mean()),
+        "visible_joints": float((scores >= video.preset.visible_score).sum(axis=1).mean()),
+        "median_diagonal_px": float(np.median(diagonals(boxes[there]))) if there.any() else 0.0,
+    }
+
+
+def feature_rows(
+    video: VideoFacts, shot: ShotFacts, person_index: int, person: Person, run: Run, phis: Sequence[Phi]
+) -> list[dict[str, Any]]:
+    """One row of `features` for each φ of one run."""
+    first, stop = person.track.start + run.start, person.track.start + run.stop
+    rows = []
+    for p, phi in enumerate(phis):
+        features = np.stack([person.labels.features[p][n] for n in range(first, stop)])
+        zero_shot = person.labels.zero_shot[p]
+        rows.append({
+            "tracklet_id": tracklet_id(video, shot, person_index, shot.frame_index[first]),
+            "source_id": video.source.item_id,
+            "phi_name": phi.name,
+            "phi_dim": phi.dim,
+            "phi": features.astype("<f2").tobytes(),
+            "zero_shot_3d": np.stack([zero_shot[n].reshape(75) for n in range(first, stop)]) if zero_shot else None,
+            "label_key": video.label_key,
+        })  # fmt: skip
+    return rows
+
+
+def reject_row(video: VideoFacts, shot: ShotFacts, person_index: int, person: Person, why: Rejection) -> dict[str, Any]:
+    """A stretch of a track that was not kept."""
+    first, last = person.track.start + why.start, person.track.start + why.stop - 1
+    seen = why.start + np.flatnonzero(person.track.observed[why.start : why.stop])
+    picked = seen[np.linspace(0, len(seen) - 1, min(EXAMPLE_FRAMES, len(seen))).astype(int)] if len(seen) else seen
+    return {
+        "source_id": video.source.item_id,
+        "shot_index": shot.shot_index,
+        "person_index": person_index,
+        "first_frame": shot.frame_index[first],
+        "last_frame": shot.frame_index[last],
+        "n_frames": why.stop - why.start,
+        "stage": "filter",
+        "reason": why.reason,
+        "measured": why.measured,
+        "threshold": float(why.threshold),
+        "preset": video.preset.name,
+        "label_key": video.label_key,
+        "keypoints": person.track.keypoints[picked].reshape(-1, 75) if len(picked) else None,
+    }
+
+
+def shot_row(video: VideoFacts, shot: ShotFacts, n_tracks: int) -> dict[str, Any]:
+    """A row of `shots`."""
+    return {
+        "source_id": video.source.item_id,
+        "shot_index": shot.shot_index,
+        "first_frame": shot.frame_index[0],
+        "last_frame": shot.frame_index[-1],
+        "first_pts": shot.pts[0],
+        "last_pts": shot.pts[-1],
+        "n_tracks": n_tracks,
+        "label_key": video.label_key,
+    }
+
+
+def nobody_row(video: VideoFacts, shot: ShotFacts) -> dict[str, Any]:
+    """A shot in which nobody was seen, as a row of `rejects`."""
+    return {
+        "source_id": video.source.item_id,
+        "shot_index": shot.shot_index,
+        "person_index": -1,
+        "first_frame": shot.frame_index[0],
+        "last_frame": shot.frame_index[-1],
+        "n_frames": len(shot.pts),
+        "stage": "people",
+        "reason": "no_person",
+        "measured": 0.0,
+        "threshold": 1.0,
+        "preset": video.preset.name,
+        "label_key": video.label_key,
+        "keypoints": None,
+    }
+
+
+Rows = Mapping[str, Sequence[dict[str, Any]]]

@@ -1,0 +1,116 @@
+"""What yt-dlp raised, as one of ours: status codes and types first, a host's words only where there is no type."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from yt_dlp.networking.exceptions import HTTPError
+from yt_dlp.utils import GeoRestrictedError, UnsupportedError
+
+from harvest.errors import (
+    AddressRefused,
+    AgeGated,
+    Banned,
+    HarvestError,
+    NetworkFailed,
+    RateLimited,
+    ScriptRuntimeMissing,
+    SiteUnsupported,
+    SourceGeoBlocked,
+    SourceGone,
+    SourcePrivate,
+    TooManyPixels,
+)
+from harvest.network_guard import AddressBlocked
+
+_BY_STATUS: dict[int, type[HarvestError]] = {
+    401: SourcePrivate, 402: SourcePrivate, 403: SourcePrivate, 404: SourceGone, 410: SourceGone,
+    429: RateLimited, 451: SourceGeoBlocked,
+}  # fmt: skip
+
+_BY_WORDS: tuple[tuple[re.Pattern[str], type[HarvestError]], ...] = tuple(
+    (re.compile(words, re.I), kind)
+    for words, kind in (
+        (r"confirm you.re not a bot|unusual traffic|blocked your ip|captcha", Banned),
+        (r"no supported javascript runtime|javascript runtime|yt-dlp-ejs|n challenge solving", ScriptRuntimeMissing),
+        (r"confirm your age|age.restricted|age.gated|age verification", AgeGated),
+        (r"private video|members.only|login required|sign in|log in|premium", SourcePrivate),
+        (r"not available in your (country|region)|geo.?restrict", SourceGeoBlocked),
+        (r"rate.?limit|too many requests", RateLimited),
+        (r"requested format is not available|no video formats found", TooManyPixels),
+        (r"has been removed|unavailable|no longer available|does not exist|account .*terminated|not found", SourceGone),
+        (r"unsupported url|no suitable|unsupported url scheme|file:// urls are disabled", SiteUnsupported),
+    )
+)
+
+LONG_BAN_S = 6 * 3600.0
+"""A host that asks for more patience than this has shut us out: its other items wait too."""
+
+
+def from_site(item: str, error: BaseException) -> HarvestError:
+    """The typed error for anything that the download of `item` raised."""
+    chain = list(_chain(error))
+    for each in chain:
+        if isinstance(each, HarvestError):
+            return each
+        if isinstance(each, AddressBlocked):
+            return AddressRefused(item, f"{each}; private hosts need their name in the source and --allow-private")
+    for each in chain:
+        if isinstance(each, HTTPError):
+            return _from_status(item, each)
+        if isinstance(each, GeoRestrictedError):
+            return SourceGeoBlocked(item, "is not available from this country")
+        if isinstance(each, UnsupportedError):
+            return SiteUnsupported(item, "no video found at this address")
+    return _from_words(item, _message(error))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and all that lies under it: cause, context, and the triples that yt-dlp carries along."""
+    queue: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while queue:
+        each = queue.pop(0)
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        inner = getattr(each, "exc_info", None)
+        queue += [inner[1] if inner else None, getattr(each, "cause", None), each.__cause__, each.__context__]
+
+
+def _from_status(item: str, error: HTTPError) -> HarvestError:
+    wait = retry_after_s(error.response.headers.get("Retry-After"))
+    if error.status == 429 and wait is not None and wait > LONG_BAN_S:
+        return Banned(item, f"the host asks to wait {wait:.0f} s", retry_after_s=wait)
+    kind = _BY_STATUS.get(error.status, NetworkFailed if error.status >= 500 else SourceGone)
+    return kind(item, f"the host answers {error.status} {error.reason or ''}".rstrip(), retry_after_s=wait)
+
+
+def _from_words(item: str, message: str) -> HarvestError:
+    for pattern, kind in _BY_WORDS:
+        if pattern.search(message):
+            return kind(item, message)
+    return NetworkFailed(item, message)
+
+
+def _message(error: BaseException) -> str:
+    """One line without terminal colours and yt-dlp's advice, at most 300 characters."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).removeprefix("ERROR: ")
+    text = text.split("; please report this issue", 1)[0]
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:300] or type(error).__name__
+
+
+def retry_after_s(header: str | None, now: datetime | None = None) -> float | None:
+    """Seconds of a Retry-After header, which is a number or a date (RFC 9110, 10.2.3); None for neither."""
+    if not header:
+        return None
+    if header.strip().isdigit():
+        return float(header)
+    try:
+        due = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    due = due if due.tzinfo else due.replace(tzinfo=UTC)
+    return max(0.0, (due - (now or datetime.now(UTC))).total_seconds())

@@ -1,0 +1,136 @@
+"""Source lists: plain text (one address a line, # comments), YAML or JSON with a licence, tags and limits per source.
+
+defaults: {licence: open, tags: [dance], max_seconds: 600}
+sources:
+  - https://example.org/clip.webm
+  - {url: https://example.org/talk.mp4, tags: [walk], sections: [[10, 25.5]]}
+  - {file: clips/, licence: open}
+  - {search: parkour, count: 50}
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+LIST_SUFFIXES = frozenset({".txt", ".list", ".yaml", ".yml", ".json"})
+MAX_LIST_BYTES = 64 << 20
+"""A list above 64 MB is refused: InstaVariety's, the largest published one, is 31 MB."""
+
+_KEYS = frozenset(["url", "file", "search", "tags", "licence", "sections", "max_seconds", "max_bytes", "count"])
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a list, not yet looked at."""
+
+    address: str
+    licence: str | None = None
+    tags: tuple[str, ...] = ()
+    sections_s: tuple[tuple[float, float], ...] = ()
+    max_seconds: float | None = None
+    max_bytes: int | None = None
+    max_entries: int | None = None
+
+    def under(self, outer: "Entry") -> "Entry":
+        """This entry with what the list that holds it was given."""
+        return replace(
+            self,
+            licence=self.licence or outer.licence,
+            tags=tuple(dict.fromkeys(outer.tags + self.tags)),
+            max_seconds=self.max_seconds if self.max_seconds is not None else outer.max_seconds,
+            max_bytes=self.max_bytes if self.max_bytes is not None else outer.max_bytes,
+            max_entries=self.max_entries if self.max_entries is not None else outer.max_entries,
+        )
+
+
+def read_list(path: Path) -> list[Entry]:
+    """The entries of a list file. ValueError says which line is wrong and what is expected; OSError as from opening."""
+    if path.stat().st_size > MAX_LIST_BYTES:
+        raise ValueError(f"list is larger than {MAX_LIST_BYTES >> 20} MB")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"list is not UTF-8 text: {error}") from error
+    if path.suffix.lower() in {".txt", ".list"}:
+        return _read_text(text)
+    return _read_tree(_parse(path, text))
+
+
+def _read_text(text: str) -> list[Entry]:
+    lines = (line.strip() for line in text.splitlines())
+    return [Entry(line) for line in lines if line and not line.startswith("#")]
+
+
+def _parse(path: Path, text: str) -> object:
+    try:
+        return json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ValueError(f"list cannot be parsed: {error}") from error
+
+
+def _read_tree(tree: object) -> list[Entry]:
+    defaults = Entry("")
+    if isinstance(tree, Mapping) and "sources" in tree:
+        if tree.get("defaults"):
+            defaults = _entry({**tree["defaults"], "url": ""}, "defaults")
+        tree = tree["sources"]
+    if not isinstance(tree, list):
+        raise ValueError("a list needs 'sources:' with one entry a line")
+    return [_entry(each, f"entry {i + 1}").under(defaults) for i, each in enumerate(tree)]
+
+
+def _entry(each: object, where: str) -> Entry:
+    if isinstance(each, str):
+        return Entry(each)
+    if not isinstance(each, Mapping):
+        raise ValueError(f"{where}: expected an address or a mapping, found {type(each).__name__}")
+    unknown = sorted(str(key) for key in each if key not in _KEYS)
+    if unknown:
+        raise ValueError(f"{where}: unknown key {', '.join(unknown)}; known: {', '.join(sorted(_KEYS))}")
+    try:
+        return _from_mapping(each)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
+def _from_mapping(each: Mapping[str, Any]) -> Entry:
+    licence = each.get("licence")
+    if licence not in (None, "open", "closed"):
+        raise ValueError(f"licence must be open or closed, not {licence!r}")
+    return Entry(
+        _address(each),
+        licence=licence,
+        tags=tuple(str(tag) for tag in each.get("tags", ())),
+        sections_s=tuple(_section(pair) for pair in each.get("sections", ())),
+        max_seconds=_positive(each, "max_seconds", float),
+        max_bytes=_positive(each, "max_bytes", int),
+        max_entries=_positive(each, "count", int),
+    )
+
+
+def _address(each: Mapping[str, Any]) -> str:
+    given = [key for key in ("url", "file", "search") if key in each]
+    if len(given) != 1:
+        raise ValueError("needs exactly one of url, file, search")
+    value = str(each[given[0]])
+    return f"search://{value}" if given[0] == "search" else value
+
+
+def _section(pair: Any) -> tuple[float, float]:
+    start, end = (float(second) for second in pair)
+    if not 0 <= start < end:
+        raise ValueError(f"section [{start}, {end}] is not start < end in seconds")
+    return start, end
+
+
+def _positive(each: Mapping[str, Any], key: str, kind: type) -> Any:
+    if each.get(key) is None:
+        return None
+    value = kind(each[key])
+    if value <= 0:
+        raise ValueError(f"{key} must be above 0")
+    return value

@@ -1,0 +1,143 @@
+"""What the user names becomes items: a URL, a video file, a folder, or a text, YAML or JSON list of those.
+
+An item's id is the hash of what it *is* (canonical URL, or content of a local file), so the same source named
+twice, or by two paths, is one item. What cannot be read becomes an item too, with its error, so that the
+books balance.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from harvest.errors import HarvestError, Unreadable
+from harvest.identity import canonical_url, file_sha256, host_of, text_id
+from harvest.source_lists import LIST_SUFFIXES, Entry, read_list
+
+VIDEO_SUFFIXES = frozenset({
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp",
+    ".ogv", ".vob", ".mxf",
+})  # fmt: skip
+"""What a folder is searched for. A file that is named itself is tried whatever its suffix."""
+
+MAX_LIST_DEPTH = 4
+"""Lists may name lists; a ring of them ends here."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One video that was asked for. `address` is a canonical URL or an absolute path."""
+
+    item_id: str
+    address: str
+    is_url: bool
+    licence: str | None = None
+    """What the user vouches for ("open", "closed"), or None."""
+    tags: tuple[str, ...] = ()
+    sections_s: tuple[tuple[float, float], ...] = ()
+    """Only these stretches, (start, end) in seconds; empty: all of it."""
+    max_seconds: float | None = None
+    max_bytes: int | None = None
+    max_entries: int | None = None
+    """How many videos to take of a playlist, channel, feed or search."""
+    problem: HarvestError | None = field(default=None, compare=False)
+
+    @property
+    def host(self) -> str:
+        """Host name, or 'local'."""
+        return host_of(self.address) if self.is_url else "local"
+
+    @property
+    def name(self) -> str:
+        """For messages and tables: the URL, or the file's name without its folder."""
+        return self.address if self.is_url else Path(self.address).name
+
+
+def expand(words: Iterable[str | Path | Source]) -> list[Source]:
+    """All items that the words stand for, each once, in order. Never raises for a bad word."""
+    found: dict[str, Source] = {}
+    for word in words:
+        for source in [word] if isinstance(word, Source) else _expand_entry(Entry(str(word)), Path.cwd(), 0):
+            known = found.setdefault(source.item_id, source)
+            if known is not source:
+                found[source.item_id] = _merge(known, source)
+    return list(found.values())
+
+
+def _merge(first: Source, again: Source) -> Source:
+    """The second naming adds its tags and fills what the first left open."""
+    return replace(first, tags=tuple(dict.fromkeys(first.tags + again.tags)), licence=first.licence or again.licence)
+
+
+def _expand_entry(entry: Entry, base: Path, depth: int) -> list[Source]:
+    if "://" in entry.address:
+        return [_url_source(entry)]
+    path = base / Path(entry.address).expanduser()
+    try:
+        if path.is_dir():
+            return [_file_source(file, entry) for file in _videos_below(path)]
+        if path.suffix.lower() in LIST_SUFFIXES:
+            return _expand_list(path, entry, depth)
+        return [_file_source(path, entry)]
+    except OSError as error:
+        return [_broken(path, entry, _why_unreadable(path, error))]
+
+
+def _expand_list(path: Path, entry: Entry, depth: int) -> list[Source]:
+    if depth >= MAX_LIST_DEPTH:
+        return [_broken(path, entry, f"lists nest deeper than {MAX_LIST_DEPTH}; does one name itself?")]
+    try:
+        entries = read_list(path)
+    except ValueError as error:
+        return [_broken(path, entry, str(error))]
+    return [source for each in entries for source in _expand_entry(each.under(entry), path.parent, depth + 1)]
+
+
+def _videos_below(folder: Path) -> Sequence[Path]:
+    """Sorted video files below a folder. OSError if any folder below it cannot be listed."""
+
+    def stop(error: OSError) -> None:
+        raise error
+
+    files = [Path(root) / name for root, _, names in os.walk(folder, onerror=stop) for name in names]
+    videos = sorted(file for file in files if file.suffix.lower() in VIDEO_SUFFIXES)
+    if not videos:
+        raise FileNotFoundError(f"no video file in folder {folder}")
+    return videos
+
+
+def _url_source(entry: Entry) -> Source:
+    try:
+        url = canonical_url(entry.address)
+    except ValueError as error:
+        return _broken(Path(entry.address), entry, str(error), address=entry.address)
+    return _source(text_id(url), url, True, entry)
+
+
+def _file_source(path: Path, entry: Entry) -> Source:
+    path = path.resolve()
+    try:
+        return _source(file_sha256(path), str(path), False, entry)
+    except OSError as error:
+        return _broken(path, entry, _why_unreadable(path, error))
+
+
+def _source(item_id: str, address: str, is_url: bool, entry: Entry) -> Source:
+    return Source(
+        item_id, address, is_url, licence=entry.licence, tags=entry.tags, sections_s=entry.sections_s,
+        max_seconds=entry.max_seconds, max_bytes=entry.max_bytes, max_entries=entry.max_entries,
+    )  # fmt: skip
+
+
+def _broken(path: Path, entry: Entry, why: str, *, address: str | None = None) -> Source:
+    name = address or str(path)
+    source = _source(text_id(name), name, False, entry)
+    return replace(source, problem=Unreadable(name, why))
+
+
+def _why_unreadable(path: Path, error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return f"may not be read by this user ({error.filename or path}); change its mode or run as its owner"
+    if isinstance(error, FileNotFoundError):
+        return str(error) if "no video file" in str(error) else "no such file or folder"
+    return error.strerror or str(error)

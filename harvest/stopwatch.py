@@ -1,0 +1,93 @@
+"""Wall and CPU seconds by stage, for the column `stage_seconds` and for benchmarks."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from harvest.backends.protocol import PoseBackend
+from harvest.phi.protocol import Phi
+
+
+class Stopwatch:
+    """Adds up what happens inside `stage`."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, dict[str, float]] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time of the block goes to this stage."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        try:
+            yield
+        finally:
+            spent = self.seconds.setdefault(name, {"wall": 0.0, "cpu": 0.0})
+            spent["wall"] += time.perf_counter() - wall
+            spent["cpu"] += time.process_time() - cpu
+
+    def rounded(self) -> dict[str, dict[str, float]]:
+        """For JSON, in milliseconds' precision."""
+        return {name: {key: round(value, 3) for key, value in spent.items()} for name, spent in self.seconds.items()}
+
+
+class TimedBackend:
+    """A backend whose calls are timed."""
+
+    def __init__(self, inner: PoseBackend, watch: Stopwatch) -> None:
+        self._inner, self._watch = inner, watch
+
+    @property
+    def name(self) -> str:
+        """Of the backend inside."""
+        return self._inner.name
+
+    @property
+    def weights(self) -> Mapping[str, str]:
+        """Of the backend inside."""
+        return self._inner.weights
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """Of the backend inside."""
+        return self._inner.joints
+
+    def people(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Timed as 'people'."""
+        with self._watch.stage("people"):
+            return self._inner.people(frames)
+
+    def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Timed as 'pose'."""
+        with self._watch.stage("pose"):
+            return self._inner.pose(frames, boxes)
+
+
+class TimedPhi:
+    """A φ whose calls are timed."""
+
+    def __init__(self, inner: Phi, watch: Stopwatch) -> None:
+        self._inner, self._watch = inner, watch
+
+    @property
+    def name(self) -> str:
+        """Of the φ inside."""
+        return self._inner.name
+
+    @property
+    def dim(self) -> int:
+        """Of the φ inside."""
+        return self._inner.dim
+
+    @property
+    def weights(self) -> Mapping[str, str]:
+        """Of the φ inside."""
+        return self._inner.weights
+
+    def features(
+        self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Timed as 'phi'."""
+        with self._watch.stage("phi"):
+            return self._inner.features(frames, boxes_N4, keypoints_N25x3)

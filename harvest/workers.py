@@ -1,0 +1,168 @@
+"""Processes that each take one item at a time: download, label, hand the rows back. The parent alone writes the lake.
+
+A worker that dies or falls silent costs its own item and is replaced; nothing else waits for it. Each is a fresh
+process (spawn): networks and decoders do not survive a fork, and the address guard must not touch the parent.
+"""
+
+import multiprocessing as mp
+import os
+import signal
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from harvest.config import HarvestConfig
+from harvest.errors import HarvestError, InternalError, TooSlow, WorkerDied
+from harvest.label import LabelledVideo
+from harvest.sources import Source
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a worker is: "download" in bytes, "label" in frames; `total` is None if the host does not say."""
+
+    item_id: str
+    stage: str
+    done: int
+    total: int | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one item ended."""
+
+    source: Source
+    labelled: LabelledVideo | None
+    error: HarvestError | None
+    seconds: float
+
+
+class Workers:
+    """A fixed number of processes. `submit` while `idle`, `events` until all is done, `close` in a finally."""
+
+    def __init__(self, config: HarvestConfig, downloads: Path) -> None:
+        self._config, self._downloads = config, downloads
+        self._context = mp.get_context("spawn")
+        self._free: list[_Worker] = []
+        self._busy: list[_Worker] = []
+
+    @property
+    def idle(self) -> int:
+        """How many items can be submitted now."""
+        return self._config.workers - len(self._busy)
+
+    def submit(self, source: Source) -> None:
+        """Start an item on a free worker."""
+        worker = self._free.pop() if self._free else _Worker(self._context, self._config, self._downloads)
+        worker.start(source)
+        self._busy.append(worker)
+
+    def events(self, timeout_s: float) -> Iterator[Progress | Outcome]:
+        """What the workers report within the timeout; nothing if none is busy."""
+        if not self._busy:
+            return
+        ready = set(wait([each for worker in self._busy for each in worker.handles], timeout=timeout_s))
+        for worker in list(self._busy):
+            event = worker.poll(ready, self._config.item_seconds)
+            if event is None:
+                continue
+            if isinstance(event, Outcome):
+                self._busy.remove(worker)
+                if worker.alive:
+                    self._free.append(worker)
+            yield event
+
+    def close(self) -> None:
+        """End all processes, at once."""
+        for worker in self._free + self._busy:
+            worker.kill()
+        self._free, self._busy = [], []
+
+
+class _Worker:
+    def __init__(self, context: Any, config: HarvestConfig, downloads: Path) -> None:
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, config, downloads), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._source: Source | None = None
+        self._since = self._heard = 0.0
+
+    @property
+    def handles(self) -> list[Any]:
+        return [self._pipe, self._process.sentinel]
+
+    @property
+    def alive(self) -> bool:
+        return bool(self._process.is_alive())
+
+    def start(self, source: Source) -> None:
+        self._source = source
+        self._since = self._heard = time.monotonic()
+        with suppress(OSError):  # a dead process is seen by the next poll
+            self._pipe.send(source)
+
+    def poll(self, ready: set[Any], limit_s: float) -> "Progress | Outcome | None":
+        assert self._source is not None
+        if self._pipe in ready:
+            with suppress(EOFError, OSError):
+                self._heard = time.monotonic()
+                event: Progress | Outcome = self._pipe.recv()
+                return event
+        if not self._process.is_alive():
+            code = self._process.exitcode
+            return self._lost(WorkerDied(self._source.name, f"its process died (exit code {code}; out of memory?)"))
+        if time.monotonic() - self._heard > limit_s:
+            self.kill()
+            return self._lost(TooSlow(self._source.name, f"its process was silent for {limit_s:.0f} s and was killed"))
+        return None
+
+    def _lost(self, error: HarvestError) -> Outcome:
+        assert self._source is not None
+        return Outcome(self._source, None, error, time.monotonic() - self._since)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join()
+        self._pipe.close()
+
+
+def _serve(pipe: Connection, config: HarvestConfig, downloads: Path) -> None:
+    """A worker's life. Ctrl-C is the parent's to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from harvest.item import ItemWorker
+
+    worker: ItemWorker | None = None
+    while True:
+        try:
+            source: Source = pipe.recv()
+        except EOFError:
+            return
+        began = time.monotonic()
+        labelled, error = None, None
+        try:
+            worker = worker or ItemWorker(config, downloads)
+            labelled = worker.do(source, _reporter(pipe, source))
+        except HarvestError as caught:
+            error = caught
+        except Exception as caught:
+            where = traceback.extract_tb(caught.__traceback__)[-1]
+            error = InternalError(source.name, f"{type(caught).__name__}: {caught} ({where.name}, line {where.lineno})")
+        pipe.send(Outcome(source, labelled, error, time.monotonic() - began))
+
+
+def _reporter(pipe: Connection, source: Source) -> Any:
+    last = [0.0]
+
+    def report(stage: str, done: int, total: int | None) -> None:
+        if time.monotonic() - last[0] > 0.3 or done == total:
+            last[0] = time.monotonic()
+            pipe.send(Progress(source.item_id, stage, done, total))
+
+    return report
