@@ -84,7 +84,8 @@ def _axes(law: str, hours_H: Float) -> tuple[Float, Float]:
     """Logarithms of the exponents and offsets of the first grid."""
     positive = hours_H[hours_H > 0]
     low, high = (positive[0], positive[-1]) if len(positive) else (1.0, 1.0)
-    alphas = np.zeros(1) if law == "logarithm" else np.linspace(*np.log(ALPHA_RANGE), _COARSE[0])
+    least, most = (float(np.log(end)) for end in ALPHA_RANGE)
+    alphas = np.zeros(1) if law == "logarithm" else np.linspace(least, most, _COARSE[0])
     return alphas, np.linspace(np.log(0.01 * low), np.log(3.0 * high), _COARSE[1])
 
 
@@ -130,4 +131,4 @@ def _linear(law: str, basis_BGH: Float, value_BH: Float, weight_H: Float) -> tup
 def _dot(basis_BGH: Float, value_BH: Float) -> Float:
     if len(basis_BGH) == 1:
         return np.asarray(value_BH @ basis_BGH[0].T)
-    return np.einsum("bgh,bh->bg", basis_BGH, value_BH)
+    return np.asarray(np.einsum("bgh,bh->bg", basis_BGH, value_BH))

@@ -53,7 +53,7 @@ def rising(hours: Float) -> Float:
 
 def u_shaped(hours: Float) -> Float:
     """Helps until about two hours, then hurts."""
-    return np.asarray(100 + 3.5 * (np.log2(0.5 + hours) - 1) ** 2)
+    return np.asarray(100 + 1.5 * (np.log2(0.5 + hours) - 1) ** 2)
 
 
 def small_gain(hours: Float) -> Float:
