@@ -1,0 +1,127 @@
+"""A predicted person put in front of the camera: everything that is written to files about one tracklet.
+
+Camera frame: x right, y down, z forward, metres. T frames, 24 joints, 25 keypoints.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from body.cameras import assumed_focal, from_crop, weak_perspective, weak_to_translation
+from body.model import BodyModel
+from body.rotations import matrix_to_axis_angle
+from hmmr_model.prediction import Floats, Pose, Prediction
+from storage.tables import TrackletArrays
+
+
+@dataclass(frozen=True)
+class PlacedPose:
+    """A body at every frame, with its place in the camera frame and in the picture."""
+
+    rotations: Floats
+    """(T, 24, 3, 3), root in camera axes."""
+    betas: Floats
+    """(T, 10)."""
+    camera: Floats
+    """(T, 3) weak perspective s, tx, ty in the crop."""
+    translation: Floats
+    """(T, 3) m: what a body model adds to its vertices, so that the camera sees them where the crop says."""
+    joints: Floats
+    """(T, 24, 3) m."""
+    keypoints_3d: Floats
+    """(T, 25, 3) m."""
+    keypoints_2d: Floats
+    """(T, 25, 2) px of the frame, by the weak-perspective camera, which is what the network was trained to match."""
+
+    @property
+    def poses(self) -> Floats:
+        """(T, 72) axis-angle."""
+        axis_angle = matrix_to_axis_angle(torch.from_numpy(self.rotations))
+        return np.asarray(axis_angle.flatten(1).numpy(), np.float32)
+
+
+@dataclass(frozen=True)
+class PictureGeometry:
+    """What a tracklet's arrays do not say about its video: size in px, and seconds per unit of pts."""
+
+    width: int
+    height: int
+    time_base: Fraction
+
+    @property
+    def focal(self) -> float:
+        """The assumed focal length in px (body/cameras.py)."""
+        return assumed_focal(self.width, self.height)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """The principal point in px: the middle of the picture."""
+        return self.width / 2, self.height / 2
+
+
+@dataclass(frozen=True)
+class PersonMotion:
+    """One person through T frames. `past` and `future` are what is said at frame t about t - 5 and t + 5; Δ heads
+    have no camera, so they stand where the body of frame t stands."""
+
+    tracklet_id: str
+    fps: float
+    frame_index: NDArray[np.int32]
+    pts: NDArray[np.int64]
+    geometry: PictureGeometry
+    now: PlacedPose
+    past: PlacedPose | None = None
+    future: PlacedPose | None = None
+
+    @property
+    def seconds(self) -> NDArray[np.float64]:
+        """(T) since the first frame, by the stream's own clock."""
+        return np.asarray((self.pts - self.pts[0]) * float(self.geometry.time_base), np.float64)
+
+
+def person_motion(
+    prediction: Prediction, tracklet: TrackletArrays, geometry: PictureGeometry, body: BodyModel
+) -> PersonMotion:
+    """Place every pose of a prediction. A photograph (one frame) takes present, past and future of the hallucinator."""
+    now, past, future = Pose(prediction.rotations, prediction.keypoints_3d), prediction.past, prediction.future
+    if len(tracklet.pts) == 1 and prediction.hallucinated is not None:
+        now, past, future = prediction.hallucinated, prediction.hallucinated_past, prediction.hallucinated_future
+
+    def placed(pose: Pose) -> PlacedPose:
+        return _place(pose, prediction, tracklet, geometry, body)
+
+    return PersonMotion(
+        tracklet_id=tracklet.tracklet_id,
+        fps=tracklet.fps,
+        frame_index=tracklet.frame_index,
+        pts=tracklet.pts,
+        geometry=geometry,
+        now=placed(now),
+        past=placed(past) if past else None,
+        future=placed(future) if future else None,
+    )
+
+
+@torch.no_grad()
+def _place(
+    pose: Pose, prediction: Prediction, tracklet: TrackletArrays, geometry: PictureGeometry, body: BodyModel
+) -> PlacedPose:
+    rotations, betas = torch.from_numpy(pose.rotations), torch.from_numpy(prediction.betas)
+    camera, box = torch.from_numpy(prediction.camera), torch.from_numpy(tracklet.boxes)
+    points = torch.from_numpy(pose.keypoints_3d)
+    pelvis_T3 = weak_to_translation(camera, box, geometry.focal, torch.tensor(geometry.centre))
+    # Predicted points have the pelvis at their origin; a body model's own origin may lie elsewhere (SMPL's does).
+    translation_T3 = pelvis_T3 - body.rest_joints(betas)[:, 0]
+    arrays = {
+        "rotations": rotations,
+        "betas": betas,
+        "camera": camera,
+        "translation": translation_T3,
+        "joints": body.joints(rotations, betas) + translation_T3[:, None],
+        "keypoints_3d": points + pelvis_T3[:, None],
+        "keypoints_2d": from_crop(weak_perspective(points, camera), box),
+    }
+    return PlacedPose(**{name: np.asarray(values.float().numpy(), np.float32) for name, values in arrays.items()})
