@@ -4,10 +4,7 @@ Pure of orchestration: workers label, this process alone claims items, commits s
 stopped at any moment and called again.
 """
 
-import os
-import socket
 import time
-import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -28,6 +25,7 @@ from storage.errors import LedgerError
 from storage.items import FAILED, PENDING, REJECTED
 from storage.lake import Lake
 from storage.ledger import Ledger
+from storage.recover import resume, worker_name
 
 Watch = Callable[["Asked | Progress | Ended"], None]
 """Told what happens, for progress bars."""
@@ -67,6 +65,7 @@ def harvest(
     digest = recipe(config.label, make_backend(config), make_phis(config.phis)).digest
     ledger = Ledger.open(lake.root)
     try:
+        resume(lake, ledger)
         ledger.ask(
             [to_item(source) for source in found],
             recipe=digest, retry_failed=config.retry_failed, retry_rejected=_POLICY_REASONS,
@@ -86,7 +85,7 @@ class _Run:
         self, lake: Lake, ledger: Ledger, config: HarvestConfig, sources: dict[str, Source], tell: Watch
     ) -> None:
         self._ledger, self._config, self._sources, self._tell = ledger, config, sources, tell
-        self._name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        self._name = worker_name()
         self._shard = Shard(lake, ledger, self._name, max_videos=config.shard_videos, max_seconds=config.shard_seconds)
         self._workers = Workers(config, _downloads(lake))
         self._working: set[str] = set()

@@ -146,6 +146,17 @@ class Ledger:
                 self._move(connection, row, PENDING, reason="released", attempts=row.attempts - 1)
         return len(rows)
 
+    def workers(self) -> list[str]:
+        """Names of all who hold an item."""
+        held = select(ITEMS.c.worker).where(ITEMS.c.worker.is_not(None)).distinct().order_by(ITEMS.c.worker)
+        with self.engine.begin() as connection:
+            return [str(name) for name in connection.execute(held).scalars()]
+
+    def expire(self, worker: str) -> None:
+        """End the leases of a worker that is known to be dead, as if their time had run out."""
+        with self.engine.begin() as connection:
+            connection.execute(update(ITEMS).where(ITEMS.c.worker == worker).values(lease_until=0.0))
+
     def note_evidence(self, item_id: str, evidence: Mapping[str, Any]) -> None:
         """Keep what the policy saw, before any byte is fetched."""
         with self.engine.begin() as connection:

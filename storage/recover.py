@@ -1,5 +1,8 @@
 """Commits that were begun and not ended: carried through or rolled back, by what `tracklets` says of them."""
 
+import os
+import secrets
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +22,36 @@ class Settled:
 
     completed: tuple[str, ...]
     rolled_back: tuple[str, ...]
+
+
+def worker_name() -> str:
+    """A name for this process as a worker, from which `resume` can tell later whether it still runs."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+
+
+def resume(lake: Lake, ledger: Ledger) -> Settled:
+    """Call this before claiming: leases of dead processes of this machine end now, and open commits are settled.
+
+    Workers on other machines are left to their leases.
+    """
+    for worker in ledger.workers():
+        if _is_dead(worker):
+            ledger.expire(worker)
+    return settle_open_commits(lake, ledger)
+
+
+def _is_dead(worker: str) -> bool:
+    host, _, rest = worker.partition(":")
+    pid = rest.partition(":")[0]
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def settle_open_commits(lake: Lake, ledger: Ledger, *, force: bool = False) -> Settled:

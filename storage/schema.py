@@ -8,7 +8,7 @@ camera frame (x right, y down, z forward). T is the number of frames of the row.
 import pyarrow as pa
 
 SCHEMA_VERSION = 2
-"""Version 2 added videos.recipe. storage/upgrade.py holds one step for each version."""
+"""Version 2 added videos.recipe and the table probes. storage/upgrade.py holds one step for each version."""
 
 
 def _column(name: str, kind: pa.DataType, meaning: str, *, width: int | None = None, required: bool = True) -> pa.Field:
@@ -202,6 +202,15 @@ FILM_TRUTH = pa.schema(
     ]
 )  # fmt: skip
 
+PROBES = pa.schema(
+    [
+        _column("source_id", pa.string(), "the video"),
+        _column("probed_at", pa.timestamp("us", tz="UTC"), "when its URL was asked for again"),
+        _column("alive", pa.bool_(), "whether the host still has it"),
+        _column("answer", pa.string(), "HTTP status or class of the error"),
+    ]
+)
+
 TABLES: dict[str, pa.Schema] = {
     "tracklets": TRACKLETS,
     "features": FEATURES,
@@ -211,5 +220,19 @@ TABLES: dict[str, pa.Schema] = {
     "shots": SHOTS,
     "runs": RUNS,
     "scores": SCORES,
+    "probes": PROBES,
 }
 """What a lake holds. The films' truth (FILM_TRUTH) lies beside each film as FILM.truth.parquet."""
+
+MEANINGS: dict[str, str] = {
+    "tracklets": "One person followed through one stretch of a shot: the 2D pseudo-labels. Written last in a commit.",
+    "features": "Image features of a tracklet, one row for each kind of feature.",
+    "labels3d": "True 3D of a tracklet, where there is one: films, motion capture, benchmarks.",
+    "rejects": "What a filter refused, with the reason and the measured value. A row is a stretch, a track or a video.",
+    "videos": "One video under one label_key: where it came from, by what right, and what it cost.",
+    "shots": "The cuts of a video.",
+    "runs": "Trainings, evaluations and studies: configuration, snapshot, checkpoint.",
+    "scores": "One metric of one sequence by one protocol.",
+    "probes": "Whether a source was still there when it was asked for again.",
+}
+"""What a row of each table is."""

@@ -1,0 +1,195 @@
+"""`hmmr lake`: look into a lake, prove its books, freeze and export selections, take a source out."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.lake_snapshot import app as snapshot_app
+
+if TYPE_CHECKING:
+    from storage.lake import Lake
+    from storage.ledger import Ledger
+
+app = typer.Typer(help="Look into the lake, freeze snapshots, erase a source.", no_args_is_help=True)
+app.add_typer(snapshot_app, name="snapshot")
+
+LAKE = typer.Option("--lake", help="Folder or s3:// URL of the lake; default $HMMR_LAKE, else ./lake.")
+JSON = typer.Option("--json", help="Print one JSON object.")
+
+
+@contextmanager
+def opened(root: str | None) -> "Iterator[tuple[Lake, Ledger]]":
+    """Lake and ledger of `--lake`; an error of the storage room becomes one line and exit code 1."""
+    from storage.errors import LakeError
+    from storage.lake import Lake
+    from storage.layout import lake_root
+    from storage.ledger import Ledger
+
+    try:
+        lake = Lake(lake_root(root), create=False)
+        ledger = Ledger.open(lake.root)
+        try:
+            yield lake, ledger
+        finally:
+            ledger.close()
+    except (LakeError, ValueError) as error:
+        typer.echo(f"hmmr lake: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+@app.command()
+def stats(lake: Annotated[str | None, LAKE] = None, as_json: Annotated[bool, JSON] = False) -> None:
+    """Hours, tracklets, people; by host, licence, label version; the funnel; cost for 1000 tracklets; link rot."""
+    from dataclasses import asdict
+
+    from cli.lake_tables import print_stats
+    from storage.stats import stats as count
+
+    with opened(lake) as (rows, ledger):
+        counted = count(rows, ledger)
+        if as_json:
+            typer.echo(json.dumps(asdict(counted)))
+        else:
+            print_stats(rows.root, counted)
+
+
+@app.command()
+def why(
+    tracklet: Annotated[str, typer.Argument(help="A tracklet_id, or its first 8 or more digits.")],
+    lake: Annotated[str | None, LAKE] = None,
+) -> None:
+    """Where a label came from: source, evidence, shot, weights, filters with values, code version (JSON)."""
+    from storage.why import why as explain
+
+    with opened(lake) as (rows, ledger):
+        typer.echo(json.dumps(explain(rows, tracklet, ledger), indent=1, default=str, ensure_ascii=False))
+
+
+@app.command()
+def reconcile(
+    lake: Annotated[str | None, LAKE] = None,
+    check_only: Annotated[bool, typer.Option("--check", help="Look only, repair nothing.")] = False,
+    force: Annotated[bool, typer.Option(help="No worker is alive: settle their open commits at once.")] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Prove that the books balance, in the ledger and between ledger and lake; repair what is safe.
+
+    Exit code 1 if something is wrong that it may not repair.
+    """
+    from dataclasses import asdict
+
+    from storage.reconcile import reconcile as check
+
+    with opened(lake) as (rows, ledger):
+        found = check(rows, ledger, repair=not check_only, force=force)
+        books = ledger.books()
+    if as_json:
+        typer.echo(json.dumps({**asdict(found), "books": books.as_dict()}))
+    else:
+        for kind, lines in asdict(found).items():
+            for line in lines:
+                typer.echo(f"{kind}: {line}")
+        sums = " + ".join(f"{name} {count}" for name, count in books.as_dict().items() if name != "asked")
+        typer.echo(f"asked {books.asked} = {sums}")
+    if found.problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def erase(
+    sources: Annotated[list[str] | None, typer.Argument(help="Source ids or URLs.")] = None,
+    uploader: Annotated[str | None, typer.Option(help="Everything of this uploader, now and ever after.")] = None,
+    host: Annotated[str | None, typer.Option(help="Everything of this host, now and ever after.")] = None,
+    why: Annotated[str, typer.Option(help="A reason for the receipt; do not name the source in it.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    lake: Annotated[str | None, LAKE] = None,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Take a source out of every table, file, list and cache, for good, and write a receipt beside the lake.
+
+    It is not harvested again. Models that were trained on it are listed: they have to be trained anew.
+    """
+    from dataclasses import asdict
+
+    from storage.erase import Target, find
+    from storage.erase import erase as run
+
+    if not sources and uploader is None and host is None:
+        raise typer.BadParameter("name a source, --uploader or --host")
+    target = Target(tuple(sources or ()), uploader, host)
+    with opened(lake) as (rows, ledger):
+        found = find(rows, ledger, target)
+        if not yes and sys.stdin.isatty():
+            typer.confirm(f"Erase {len(found.sources)} sources from {rows.root} for good?", abort=True)
+        receipt = run(rows, ledger, target, why=why)
+    if as_json:
+        typer.echo(json.dumps(asdict(receipt)))
+        return
+    typer.echo(f"erased: {_said(receipt.rows)}; {receipt.mentions} rows of runs and scores rewritten")
+    for before, after in receipt.snapshots:
+        typer.echo(f"snapshot {before[:12]} is now {after[:12]}")
+    for checkpoint in receipt.checkpoints:
+        typer.echo(f"trained on it: {checkpoint}")
+    for path in receipt.still_holding:
+        typer.echo(f"still names it, look yourself: {path}", err=True)
+    typer.echo(f"receipt: {receipt.path}")
+    if receipt.still_holding:
+        raise typer.Exit(1)
+
+
+@app.command()
+def compact(lake: Annotated[str | None, LAKE] = None) -> None:
+    """Join small files, sorted by source. Readers and writers may go on; old files are swept an hour later."""
+    from storage.rewrite import compact as join
+    from storage.rewrite import sweep
+    from storage.schema import TABLES
+
+    with opened(lake) as (rows, _):
+        for name in TABLES:
+            done, swept = join(rows, name), sweep(rows, name)
+            if done.files or swept:
+                typer.echo(f"{name}: {done.files} files joined, {swept} old ones removed")
+
+
+@app.command()
+def upgrade(lake: Annotated[str | None, LAKE] = None) -> None:
+    """Bring a lake that an older version wrote to this version's schema."""
+    from storage.upgrade import upgrade as run
+
+    with opened(lake) as (rows, _):
+        changed = run(rows)
+    for name, (before, after) in changed.items():
+        typer.echo(f"{name}: schema {before} -> {after}")
+    typer.echo("up to date")
+
+
+@app.command()
+def schema() -> None:
+    """Print the meaning of every column (Markdown): this is docs/schema.md."""
+    from storage.schema_doc import schema_markdown
+
+    typer.echo(schema_markdown(), nl=False)
+
+
+@app.command()
+def probe(
+    lake: Annotated[str | None, LAKE] = None,
+    limit: Annotated[int, typer.Option(help="At most so many sources, those first that were asked longest ago.")] = 100,
+    allow_private: Annotated[bool, typer.Option(help="Ask private hosts too (your own servers).")] = False,
+) -> None:
+    """Ask whether harvested sources are still there; `hmmr lake stats` then shows how fast links rot."""
+    from cli.link_probe import ask, due
+    from storage.survival import probe as run
+
+    with opened(lake) as (rows, _):
+        sources = due(rows, limit)
+        done = run(rows, sources, lambda url: ask(url, allow_private=allow_private))
+    typer.echo(f"{done} sources asked")
+
+
+def _said(counts: dict[str, Any]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "no rows"

@@ -1,0 +1,43 @@
+"""`hmmr lake stats` for people: a few aligned tables."""
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from storage.stats import Group, Stats
+
+
+def print_stats(root: str, stats: "Stats") -> None:
+    """Print everything that was counted and is not empty."""
+    console = Console()
+    total = stats.total
+    console.print(
+        f"{root}: {total.hours:.3f} h, {total.tracklets} tracklets, {stats.people} tracks of people, "
+        f"{total.sources} sources, {stats.frames} frames"
+    )
+    if stats.books is not None:
+        console.print("books: " + ", ".join(f"{name} {count}" for name, count in stats.books.as_dict().items()))
+    for key, groups in stats.by.items():
+        console.print(_groups(key, groups))
+    _print_counts(console, "funnel", stats.funnel)
+    _print_counts(console, "items rejected or failed", stats.item_reasons)
+    _print_counts(console, "stretches rejected", stats.rejects)
+    for stage, spent in stats.seconds_per_1000.items():
+        console.print(f"{stage}: " + ", ".join(f"{value:.1f} s {kind}" for kind, value in spent.items()) + " / 1000")
+    for step in stats.survival:
+        console.print(f"after {step.days:.1f} days {step.share:.1%} of the sources are left ({step.at_risk} at risk)")
+    _print_counts(console, "files", stats.files)
+
+
+def _groups(key: str, groups: "dict[str, Group]") -> Table:
+    table = Table(key, "tracklets", "sources", "hours")
+    for name, group in groups.items():
+        table.add_row(name[:40], str(group.tracklets), str(group.sources), f"{group.hours:.3f}")
+    return table
+
+
+def _print_counts(console: Console, title: str, counts: dict[str, int]) -> None:
+    if counts:
+        console.print(f"{title}: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
