@@ -37,6 +37,8 @@ class ModelConfig:
     """Frames away that the pose-only heads predict; empty for none."""
     hallucinate: bool = True
     """Whether there is a branch that guesses the movie strip from one frame."""
+    hallucinator_layers: int = 3
+    """As in the released code; the paper's text says 2."""
 
 
 @dataclass(frozen=True)

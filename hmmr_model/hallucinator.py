@@ -12,15 +12,12 @@ LAST_FACTOR = 0.001
 
 
 class Hallucinator(nn.Module):
-    """Three layers of the strip's width, added to the feature: the code has three where the text says two."""
+    """Layers of the strip's width, added to the feature: three as in the released code, where the text says two."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, layers: int = 3) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            xavier(nn.Linear(width, width)), nn.ReLU(),
-            xavier(nn.Linear(width, width)), nn.ReLU(),
-            near_zero(nn.Linear(width, width), LAST_FACTOR),
-        )  # fmt: skip
+        hidden = [part for _ in range(layers - 1) for part in (xavier(nn.Linear(width, width)), nn.ReLU())]
+        self.layers = nn.Sequential(*hidden, near_zero(nn.Linear(width, width), LAST_FACTOR))
 
     def forward(self, x_BTC: Tensor) -> Tensor:
         """Frame by frame: no frame sees another."""

@@ -63,7 +63,7 @@ class HMMR(nn.Module):
         self.input = Standardise(phi_dim, config.phi_clamp, config.input_dropout, config.standardise)
         self.stem = _projection(phi_dim, width) if config.projection else nn.Identity()
         self.encoder = TemporalEncoder(width, config.groups, config.blocks)
-        self.hallucinator = Hallucinator(width) if config.hallucinate else None
+        self.hallucinator = Hallucinator(width, config.hallucinator_layers) if config.hallucinate else None
         self.regressor = _regressor(config, 3 + pose + BETAS)
         self.delta_regressors = nn.ModuleDict({_delta_key(d): _regressor(config, pose) for d in config.deltas})
         start = [torch.tensor(MEAN_CAMERA), mean_pose(config.pose_form), torch.zeros(BETAS)]
