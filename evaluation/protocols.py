@@ -3,7 +3,10 @@
 Where a protocol of the field is ambiguous, its `notes` say which reading is implemented.
 """
 
-from body.joints import KEYPOINTS_25, LIMBS_12
+from body.joints import KEYPOINTS_25, LIMBS_12, SMPL_24
+from evaluation import published
+from evaluation.errors import ProtocolMismatchError
+from evaluation.joint_sets import H36M_REGRESSOR_14, MPI3D_17
 from evaluation.protocol import FrameRule, Protocol
 
 OPEN_V1 = Protocol(
@@ -15,8 +18,148 @@ OPEN_V1 = Protocol(
     root=("left_hip", "right_hip"),
     ground_truth="the film's own truth (open24 body, exact keypoints); for pose2sim a triangulated reference",
     frames=FrameRule(min_joints=12, words="every frame whose 12 joints all have a 3D label"),
-    notes="Camera frame, PA by similarity without reflection, mean over frames of a film, then over films.",
+    notes="Camera frame; the mean over the frames of a film, then over films.",
 )
 
-COMMON_14 = KEYPOINTS_25[:14]
-"""HMMR's 14 common joints: slots 0 and 5 are called heels and hold ankles where only ankles are labelled."""
+HMMR_2019 = Protocol(
+    id="hmmr_2019",
+    title="HMMR's own evaluation code (CVPR 2019)",
+    datasets=("3dpw", "h36m"),
+    joints=KEYPOINTS_25[:14],
+    joint_set="keypoints_25",
+    root=("right_hip", "left_hip"),
+    ground_truth="3DPW: the 25-keypoint regressor on the gendered SMPL mesh; Human3.6M: mocap, ankles in slots 0 and 5",
+    frames=FrameRule(
+        min_visible=7,
+        words="3DPW test, and Human3.6M S9 and S11 from camera 60457274 at 25 fps without S11 Directions 1; "
+        "frames with more than 6 of the 14 joints visible in the image",
+    ),
+    average="macro",
+    group="film",
+    metrics=("mpjpe_mm", "pa_mpjpe_mm", "accel_pred_mm_frame2", "accel_error_mm_frame2"),
+    published=published.HMMR,
+    notes="The people of a sequence are one sequence. Slots 0 and 5 are heels. HMMR's printed 'accel' is the size of "
+    "the predicted acceleration (over 25 joints; here over the 14), not an error, and is called accel_pred here.",
+)
+
+SPIN = Protocol(
+    id="spin",
+    title="SPIN's evaluation of 3DPW, used by most papers on single images",
+    datasets=("3dpw",),
+    joints=H36M_REGRESSOR_14,
+    joint_set="h36m_regressor",
+    root=("pelvis",),
+    ground_truth="gendered SMPL mesh through J_regressor_h36m; root is that regressor's row 0",
+    frames=FrameRule(words="3DPW test: camera pose valid and at least one 2D keypoint (35,515 frames)"),
+    average="micro",
+    group="track",
+    fps=30.0,
+    metrics=("mpjpe_mm", "pa_mpjpe_mm"),
+    published=published.SPIN,
+)
+
+VIBE = Protocol(
+    id="vibe",
+    title="VIBE's evaluation of 3DPW",
+    datasets=("3dpw",),
+    joints=H36M_REGRESSOR_14,
+    joint_set="h36m_regressor",
+    root=("right_hip", "left_hip"),
+    ground_truth="gendered SMPL mesh through J_regressor_h36m; root is the middle of the regressed hips",
+    frames=FrameRule(min_visible=7, words="3DPW test: more than 6 of 12 keypoints with a score above 0.3"),
+    average="micro",
+    group="track",
+    fps=30.0,
+    metrics=("mpjpe_mm", "pa_mpjpe_mm", "accel_pred_mm_frame2", "accel_error_mm_frame2"),
+    published=published.VIBE,
+    notes="VIBE drops the tail of a track that does not fill 16 frames and differences across dropped frames and "
+    "tracks (hazards 9, 10, 13). Here all selected frames count and only consecutive triples are differenced, so acceleration "
+    "can differ from VIBE's own figure by a few mm/frame^2.",
+)
+
+OFFICIAL_3DPW = Protocol(
+    id="official_3dpw",
+    title="The 3DPW challenge's own evaluation",
+    datasets=("3dpw",),
+    joints=SMPL_24,
+    joint_set="smpl_24",
+    root=("pelvis",),
+    ground_truth="jointPositions of the release: the 24 joints of the gendered SMPL",
+    frames=FrameRule(words="all 87 actor tracks of all splits; camera pose valid and 2D keypoints not all zero"),
+    average="micro",
+    group="track",
+    fps=30.0,
+    metrics=("mpjpe_mm", "pa_mpjpe_mm", "pck_150mm"),
+    notes="The challenge's PCK is at 50 mm over 12 major joints, and its MPJAE needs rotations: both are not printed "
+    "by this command. The reading of its average is frames pooled.",
+)
+
+H36M_P1 = Protocol(
+    id="h36m_p1",
+    title="Human3.6M protocol 1",
+    datasets=("h36m",),
+    joints=H36M_REGRESSOR_14,
+    joint_set="h36m_regressor",
+    root=("pelvis",),
+    ground_truth="mocap joints; the prediction's mesh goes through J_regressor_h36m",
+    frames=FrameRule(every=5, words="S9 and S11, all four cameras, every 5th frame of 50 per second"),
+    average="micro",
+    group="track",
+    metrics=("mpjpe_mm", "pa_mpjpe_mm"),
+    notes="At every 5th frame motion is not scored.",
+)
+
+H36M_P2 = Protocol(
+    id="h36m_p2",
+    title="Human3.6M protocol 2",
+    datasets=("h36m",),
+    joints=H36M_REGRESSOR_14,
+    joint_set="h36m_regressor",
+    root=("pelvis",),
+    ground_truth="mocap joints; the prediction's mesh goes through J_regressor_h36m",
+    frames=FrameRule(every=5, words="S9 and S11, the frontal camera 60457274 only, every 5th frame of 50 per second"),
+    average="micro",
+    group="track",
+    metrics=("pa_mpjpe_mm",),
+    notes="HMMR reports its own variant of it (25 fps, all frames): that is hmmr_2019 on h36m.",
+)
+
+MPI_INF_3DHP = Protocol(
+    id="mpi_inf_3dhp",
+    title="MPI-INF-3DHP's test set",
+    datasets=("mpi_inf_3dhp",),
+    joints=MPI3D_17,
+    joint_set="mpi3d_17",
+    root=("pelvis",),
+    ground_truth="univ_annot3, normalised to one height, / 1000; root is joint 14",
+    frames=FrameRule(words="TS1 to TS6, the frames that the release flags as valid"),
+    average="micro",
+    group="track",
+    metrics=("mpjpe_mm", "pa_mpjpe_mm", "pck_150mm", "auc_150mm"),
+    notes="VIBE scores invalid frames too, TCMR does not: this is TCMR's reading.",
+)
+
+PROTOCOLS = {
+    protocol.id: protocol
+    for protocol in (OPEN_V1, HMMR_2019, SPIN, VIBE, OFFICIAL_3DPW, H36M_P1, H36M_P2, MPI_INF_3DHP)
+}
+
+
+def protocol_named(name: str) -> Protocol:
+    """The protocol of that id. ProtocolMismatchError lists the known ones."""
+    if name not in PROTOCOLS:
+        raise ProtocolMismatchError(f"no protocol {name!r}; known are {', '.join(PROTOCOLS)} (`--protocol help`)")
+    return PROTOCOLS[name]
+
+
+def check_fits(protocol: Protocol, dataset: str, joint_set: str) -> None:
+    """ProtocolMismatchError where a protocol does not speak of this data, or of the joints that were predicted."""
+    if dataset not in protocol.datasets:
+        raise ProtocolMismatchError(
+            f"{protocol.id} is for {', '.join(protocol.datasets)}, not for {dataset}: its numbers would not compare"
+        )
+    if joint_set != protocol.joint_set:
+        raise ProtocolMismatchError(
+            f"{protocol.id} scores joints of {protocol.joint_set}, the prediction has {joint_set}: a hip of the one "
+            "lies 13 cm from a hip of the other (hazard 16). Give the body and the regressor: --smpl FILE --regressor FILE"
+        )

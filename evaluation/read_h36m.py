@@ -40,9 +40,20 @@ def read_h36m(
         if not takes:
             raise BadDatasetError(folder, f"holds no .cdf; unpack Poses_D3_Positions_{subject}.tgz in {root}")
         for take in takes:
-            points = read_positions(take)
-            for name in cameras:
-                yield _seen(root, subject, take.name.split(".cdf")[0], name, lenses[subject, name], points)
+            yield from _takes(root, take, cameras, lenses)
+
+
+def read_h36m_take(root: Path, take: Path, cameras: Sequence[str] = CAMERAS) -> Iterator[BenchmarkSequence]:
+    """One take (its D3_Positions file), seen by each of `cameras`."""
+    yield from _takes(root, take, cameras, read_cameras(root / "metadata.xml"))
+
+
+def _takes(
+    root: Path, take: Path, cameras: Sequence[str], lenses: dict[tuple[str, str], Camera]
+) -> Iterator[BenchmarkSequence]:
+    subject, points = take.parents[2].name, read_positions(take)
+    for name in cameras:
+        yield _seen(root, subject, take.name.split(".cdf")[0], name, lenses[subject, name], points)
 
 
 def read_positions(path: Path) -> NDArray[np.float64]:

@@ -28,10 +28,15 @@ def read_mpi3d_train(root: Path, cameras: Sequence[int] = VNECT_CAMERAS) -> Iter
     if not folders:
         raise BadDatasetError(root, "holds no S1/Seq1 ...; run the release's get_dataset.sh and point here")
     for folder in folders:
-        annotations = _mat(folder / "annot.mat")
-        lenses = read_calibration(folder / "camera.calibration")
-        for camera in cameras:
-            yield _train(folder, annotations, lenses, camera)
+        yield from read_mpi3d_train_folder(folder, cameras)
+
+
+def read_mpi3d_train_folder(folder: Path, cameras: Sequence[int] = VNECT_CAMERAS) -> Iterator[BenchmarkSequence]:
+    """One S?/Seq?."""
+    annotations = _mat(folder / "annot.mat")
+    lenses = read_calibration(folder / "camera.calibration")
+    for camera in cameras:
+        yield _train(folder, annotations, lenses, camera)
 
 
 def read_mpi3d_test(root: Path) -> Iterator[BenchmarkSequence]:
@@ -41,22 +46,27 @@ def read_mpi3d_test(root: Path) -> Iterator[BenchmarkSequence]:
     if not files:
         raise BadDatasetError(root, "holds no TS1/annot_data.mat ...; unpack mpi_inf_3dhp_test_set.zip here")
     for path in files:
-        entries = read_hdf5(path, ("annot2", "univ_annot3", "valid_frame"))
-        points = shaped(path, "univ_annot3", entries["univ_annot3"].squeeze(1), None, 17, 3) / 1000
-        pixels = shaped(path, "annot2", entries["annot2"].squeeze(1), None, 17, 2)
-        length = min(len(points), len(pixels))
-        yield BenchmarkSequence(
-            dataset="mpi_inf_3dhp",
-            split="test",
-            name=path.parent.name,
-            fps=None,
-            frame_ids=np.arange(length),
-            valid=entries["valid_frame"].reshape(-1)[:length] > 0,
-            joints_3d=Joints(MPI3D_17, points[:length]),
-            joints_2d=Joints(MPI3D_17, _seen(pixels[:length])),
-            images=tuple(path.parent / "imageSequence" / f"img_{i + 1:06d}.jpg" for i in range(length)),
-            counted={"frames_of_unequal_length": abs(len(points) - len(pixels))},
-        )
+        yield read_mpi3d_test_file(path)
+
+
+def read_mpi3d_test_file(path: Path) -> BenchmarkSequence:
+    """One TS?/annot_data.mat."""
+    entries = read_hdf5(path, ("annot2", "univ_annot3", "valid_frame"))
+    points = shaped(path, "univ_annot3", np.squeeze(entries["univ_annot3"], 1), None, 17, 3) / 1000
+    pixels = shaped(path, "annot2", np.squeeze(entries["annot2"], 1), None, 17, 2)
+    length = min(len(points), len(pixels))
+    return BenchmarkSequence(
+        dataset="mpi_inf_3dhp",
+        split="test",
+        name=path.parent.name,
+        fps=None,
+        frame_ids=np.arange(length),
+        valid=entries["valid_frame"].reshape(-1)[:length] > 0,
+        joints_3d=Joints(MPI3D_17, points[:length]),
+        joints_2d=Joints(MPI3D_17, _seen(pixels[:length])),
+        images=tuple(path.parent / "imageSequence" / f"img_{i + 1:06d}.jpg" for i in range(length)),
+        counted={"frames_of_unequal_length": abs(len(points) - len(pixels))},
+    )
 
 
 def read_calibration(path: Path) -> dict[int, Camera]:

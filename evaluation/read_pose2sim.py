@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from body.joints import COCO_17, KEYPOINTS_25, indices
 from evaluation.camera import Camera
 from evaluation.errors import BadDatasetError
+from evaluation.sequence import BenchmarkSequence, Joints
 from storage.tables import Labels3D
 
 QUALISYS_PX = 64.0
@@ -70,6 +71,26 @@ def read_pose2sim(reference: Path, calibration: Path, camera_name: str) -> Pose2
     keypoints_3d[:, slots] = points
     keypoints_2d[:, slots] = np.concatenate([pixels, np.isfinite(pixels[..., :1])], -1)
     return Pose2SimReference(camera_name, fps, keypoints_3d, np.nan_to_num(keypoints_2d), size)
+
+
+def read_pose2sim_sequences(video: Path) -> BenchmarkSequence:
+    """The take as seen in `video` (pose2sim_single_camNN.mp4), reference and calibration beside it."""
+    folder, camera_name = video.parent, video.stem.split("_")[-1]
+    reference = read_pose2sim(
+        folder / "pose2sim_single_reference.npz", folder / "pose2sim_single_calib.qca.txt", camera_name
+    )
+    length = len(reference.keypoints_3d)
+    return BenchmarkSequence(
+        dataset="pose2sim",
+        split="test",
+        name=f"pose2sim_single_{camera_name}",
+        fps=reference.fps,
+        frame_ids=np.arange(length),
+        valid=np.ones(length, bool),
+        joints_3d=Joints(KEYPOINTS_25, reference.keypoints_3d.astype(np.float64)),
+        joints_2d=Joints(KEYPOINTS_25, reference.keypoints_2d.astype(np.float64)),
+        video=video,
+    )
 
 
 def read_qualisys(path: Path, camera_name: str) -> tuple[Camera, tuple[int, int]]:

@@ -44,6 +44,11 @@ class Fits:
     rss_B: Float
     """Weighted residual sum of squares."""
 
+    def first(self, count: int) -> "Fits":
+        """The first rows alone."""
+        columns = (self.floor_B, self.scale_B, self.alpha_B, self.offset_B, self.rss_B)
+        return Fits(self.law, *[column[:count] for column in columns])
+
     def at(self, hours_X: Float) -> Float:
         """(B, X) values of the fitted laws."""
         basis_BX = _basis(self.law, self.alpha_B[:, None], self.offset_B[:, None], np.asarray(hours_X)[None])
@@ -117,8 +122,9 @@ def _linear(law: str, basis_BGH: Float, value_BH: Float, weight_H: Float) -> tup
         scale_BG = np.maximum(product_BG / square_BG, 0.0)
         return np.zeros_like(scale_BG), scale_BG
     mean_BG, mean_B1 = basis_BGH @ weight_H / mass, (value_BH @ weight_H / mass)[:, None]
-    spread_BG = np.maximum(square_BG - mass * mean_BG**2, 1e-300)
-    scale_BG = (product_BG - mass * mean_B1 * mean_BG) / spread_BG
+    spread_BG = square_BG - mass * mean_BG**2
+    told = spread_BG > 1e-12 * square_BG
+    scale_BG = np.where(told, (product_BG - mass * mean_B1 * mean_BG) / np.where(told, spread_BG, 1.0), 0.0)
     if law == "saturating":
         scale_BG = np.maximum(scale_BG, 0.0)
     floor_BG = mean_B1 - scale_BG * mean_BG

@@ -48,7 +48,7 @@ def report(tables: Mapping[str, StudyTable], options: ReportOptions | None = Non
         "total_change": asdict(step(table.hours_H, draws, 0, len(table.hours_H) - 1).change),
         "best_law": best,
         "fits": {name: _fit(law, draws) for name, law in fits.items()},
-        "marginal": _marginal(fits[best if best != "constant" else "logarithm"], table, draws, chosen),
+        "marginal": _marginal(fits, table, draws, chosen),
         "gap_closed": _gap(tables),
         "more_runs": _more(answer.answer, table, draws, found),
     }
@@ -100,10 +100,10 @@ def _fit(found: LawFit, draws: Draws) -> dict[str, Any]:
     }
 
 
-def _marginal(law: LawFit, table: StudyTable, draws: Draws, options: ReportOptions) -> dict[str, Any]:
+def _marginal(fits: Mapping[str, LawFit], table: StudyTable, draws: Draws, options: ReportOptions) -> dict[str, Any]:
     last = float(draws.mean_H[-1])
     targets: Sequence[float] = options.targets or (last - DELTA_SHARE * float(draws.mean_H[0]),)
-    return asdict(marginal_value(law, float(table.hours_H[-1]), list(targets), options.cost_per_hour))
+    return asdict(marginal_value(fits, float(table.hours_H[-1]), targets, options.cost_per_hour))
 
 
 def _gap(tables: Mapping[str, StudyTable]) -> dict[str, float] | None:

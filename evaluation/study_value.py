@@ -1,8 +1,13 @@
-"""What the next hour of video is worth, by the law that fits best.
+"""What the next hour of video is worth.
+
+Estimates are those of the law that fits best; intervals draw from all laws that fall or rise, each as often as its
+Akaike weight says (Burnham and Anderson, "Model Selection and Multimodel Inference", 2002): beyond the largest size
+it is the choice of the law that is uncertain, more than its parameters.
 
 Legend: B draws.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,22 +44,35 @@ class MarginalValue:
     cost_per_mm: Interval | None
 
 
-def marginal_value(found: LawFit, hours: float, targets: list[float], cost_per_hour: float | None) -> MarginalValue:
+def marginal_value(
+    fits: Mapping[str, LawFit], hours: float, targets: Sequence[float], cost_per_hour: float | None
+) -> MarginalValue:
     """Values at the largest size. `cost_per_hour` is in the user's own currency or GPU-hours."""
-    per_hour = _gain(found, hours, hours + 1)
+    sloped = {law: found for law, found in fits.items() if law != "constant"}
+    best = min(sloped.values(), key=lambda found: found.aicc)
+    mixture = _mixture(sloped)
+    per_hour = _gain(best, mixture, hours, hours + 1)
     return MarginalValue(
-        law=found.law,
+        law=best.law,
         at_hours=hours,
         per_next_hour=per_hour,
-        per_doubling=_gain(found, hours, max(2 * hours, 1e-9)),
-        reach=[_reach(found, hours, target) for target in targets],
+        per_doubling=_gain(best, mixture, hours, max(2 * hours, 1e-9)),
+        reach=[_reach(best, mixture, hours, target) for target in targets],
         cost_per_mm=None if cost_per_hour is None else _cost(per_hour, cost_per_hour),
     )
 
 
-def _gain(found: LawFit, start: float, end: float) -> Interval:
+def _mixture(sloped: Mapping[str, LawFit]) -> list[Fits]:
+    """The refits of each law, as many as its share of the weight."""
+    total = sum(found.weight for found in sloped.values())
+    shares = {law: found.weight / total if total > 0 else 1 / len(sloped) for law, found in sloped.items()}
+    return [found.drawn.first(round(shares[law] * len(found.drawn.rss_B))) for law, found in sloped.items()]
+
+
+def _gain(best: LawFit, mixture: Sequence[Fits], start: float, end: float) -> Interval:
     ends = np.array([start, end])
-    own, drawn_BX = found.best.at(ends)[0], found.drawn.at(ends)
+    own = best.best.at(ends)[0]
+    drawn_BX = np.concatenate([fits.at(ends) for fits in mixture])
     return interval(float(own[0] - own[1]), drawn_BX[:, 0] - drawn_BX[:, 1])
 
 
@@ -65,9 +83,9 @@ def _cost(per_hour: Interval, cost: float) -> Interval | None:
     return Interval(cost / per_hour.value, cost / per_hour.high, cost / per_hour.low)
 
 
-def _reach(found: LawFit, hours: float, target: float) -> Reach:
-    own = _hours_to(found.best, target, hours)[0]
-    drawn_B = _hours_to(found.drawn, target, hours)
+def _reach(best: LawFit, mixture: Sequence[Fits], hours: float, target: float) -> Reach:
+    own = _hours_to(best.best, target, hours)[0]
+    drawn_B = np.concatenate([_hours_to(fits, target, hours) for fits in mixture])
     share = float(np.isfinite(drawn_B).mean())
     low, high = np.quantile(drawn_B, [0.025, 0.975], method="nearest")
     return Reach(target, _finite(own), _finite(low), _finite(high), share)

@@ -1,0 +1,37 @@
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+from typer.testing import CliRunner
+
+from cli.main import app
+from evaluation.study_simulate import Design, saturating, simulate
+
+
+def rows(path: Path) -> Path:
+    study = simulate(saturating, Design(sequences=8), np.random.default_rng(0))
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["hours", "seed", "sequence", "error"])
+        for cell, seed in enumerate(study.seed_C):
+            for place, name in enumerate(study.sequences):
+                writer.writerow([study.hours_H[study.size_C[cell]], seed, name, study.error_CS[cell, place]])
+    return path
+
+
+def test_fit_prints_one_json_object(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["study", "fit", str(rows(tmp_path / "rows.csv")), "--json", "--target", "85"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.output)
+    assert found["verdict"] == "holds"
+    assert found["marginal"]["reach"][0]["target"] == 85
+
+
+def test_fit_names_what_is_wrong(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_text("hours,seed,error\n0,0,1\n")
+    result = CliRunner().invoke(app, ["study", "fit", str(bad)])
+    assert result.exit_code == 2
+    assert "no column sequence" in result.output
+    assert CliRunner().invoke(app, ["study", "fit", str(tmp_path / "absent.csv")]).exit_code == 2
