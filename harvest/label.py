@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harvest.backends.protocol import PoseBackend
+from harvest.backends.protocol import PoseBackend, ReadsFile
 from harvest.config import LabelConfig
 from harvest.decode import Frame, Video
-from harvest.errors import HarvestError, NoPerson, NothingUsable
+from harvest.errors import HarvestError, NoPerson, NothingUsable, Unreadable
 from harvest.fingerprint import MAX_SAMPLES, SAMPLE_SECONDS, fingerprint
 from harvest.identity import file_sha256
 from harvest.phi.protocol import Phi
@@ -52,6 +52,7 @@ class Labeller:
     def __init__(self, backend: PoseBackend, phis: Sequence[Phi], config: LabelConfig, policy: Policy) -> None:
         self._watch = Stopwatch()
         self._backend = TimedBackend(backend, self._watch)
+        self._reads_file = backend if isinstance(backend, ReadsFile) else None
         self._phis = [TimedPhi(phi, self._watch) for phi in phis]
         self._config, self._policy = config, policy
         self.recipe = recipe(config, backend, phis)
@@ -75,6 +76,8 @@ class Labeller:
                 path, source.name, self._config.decode, max_pixels=self._policy.max_pixels,
                 max_seconds=seconds_limit(source, self._policy), sections_s=source.sections_s,
             )  # fmt: skip
+            if self._reads_file:
+                self._tell(self._reads_file, path, source.name)
         facts = VideoFacts(
             source, video.width, video.height, video.working_rate, video.timing.time_base, verdict.licence,
             labelled.label_key, self._backend.name, self._backend.joints, self._config.preset,
@@ -86,6 +89,13 @@ class Labeller:
         row["stage_seconds"] = json.dumps(self._watch.rounded(), sort_keys=True)
         labelled.rows["videos"].append(row)
         return labelled
+
+    @staticmethod
+    def _tell(backend: ReadsFile, path: Path, item: str) -> None:
+        try:
+            backend.open_video(path)
+        except ValueError as error:
+            raise Unreadable(item, str(error)) from error
 
     def _shots(
         self,

@@ -5,7 +5,8 @@ of the frame, origin at the outer corner of the top-left pixel.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -30,3 +31,11 @@ class PoseBackend(Protocol):
 
     def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Per frame, for its boxes (P, 4 or 5), (P, 25, 3) float32: x, y px and score in [0, 1]."""
+
+
+@runtime_checkable
+class ReadsFile(Protocol):
+    """A backend that knows more of a video than its pixels (`truth`) is told the file before its first frame."""
+
+    def open_video(self, path: Path) -> None:
+        """The next frames are of this file. ValueError names a file that the backend knows nothing of."""

@@ -1,0 +1,89 @@
+"""Finds the truth of a synthetic film by the content of its MP4, and tells its frames apart by their pixels.
+
+A film's truth is FILM.truth.parquet (storage/schema.py FILM_TRUTH), with the MP4's sha256 in every row. F frames.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from harvest.identity import file_sha256
+
+
+@dataclass(frozen=True)
+class FilmPerson:
+    """True keypoints of one person (x, y px, visible), and where the person is in the scene."""
+
+    film_id: str
+    person_index: int
+    keypoints_F25x3: np.ndarray
+    present_F: np.ndarray
+
+
+class FilmShelf:
+    """All truth files below a folder, by the sha256 of their film."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[str, Path] = {}
+        for place in sorted(folder.rglob("*.truth.parquet")):
+            for digest in set(pq.read_table(place, columns=["video_sha256"])["video_sha256"].to_pylist()):
+                self._files[digest] = place
+
+    def people(self, video: Path) -> list[FilmPerson]:
+        """Everybody in the film that `video` is a copy of; ValueError names a video that is none of the films."""
+        place = self._files.get(file_sha256(video))
+        if place is None:
+            raise ValueError(
+                f"{video.name}: no *.truth.parquet below {self._folder} is the truth of this file. The backend "
+                f"`truth` reads films of `hmmr films make` only; re-encoded copies do not count."
+            )
+        return [_person(row) for row in pq.read_table(place).to_pylist()]
+
+
+def _person(row: dict[str, object]) -> FilmPerson:
+    keypoints = np.array(row["keypoints_2d"], np.float32).reshape(-1, 25, 3)
+    return FilmPerson(str(row["film_id"]), int(str(row["person_index"])), keypoints, np.array(row["present"], bool))
+
+
+class FrameFinder:
+    """Which frame of the film some pixels are.
+
+    Equal pictures are told apart by their order: the same array again is the same frame, another one a later frame.
+    """
+
+    def __init__(self, pictures: Sequence[bytes]) -> None:
+        self._places: dict[bytes, list[int]] = {}
+        for number, key in enumerate(pictures):
+            self._places.setdefault(key, []).append(number)
+        self._last: np.ndarray | None = None
+        self._at = -1
+
+    @classmethod
+    def of(cls, video: Path) -> "FrameFinder":
+        """Decodes the film once, with the decoder that the harvest uses."""
+        import decord
+
+        reader = decord.VideoReader(str(video), num_threads=1)
+        return cls([picture_key(reader.next().asnumpy()) for _ in range(len(reader))])
+
+    def find(self, frame_HW3: np.ndarray) -> int:
+        """Number of the frame; ValueError if the film has no such picture."""
+        if frame_HW3 is not self._last:
+            places = self._places.get(picture_key(frame_HW3))
+            if places is None:
+                raise ValueError(
+                    "a frame is not of the film that was opened: was it scaled or decoded by another program?"
+                )
+            self._at = next((place for place in places if place > self._at), places[0])
+            self._last = frame_HW3
+        return self._at
+
+
+def picture_key(frame_HW3: np.ndarray) -> bytes:
+    """Digest of the pixels."""
+    return hashlib.blake2b(np.ascontiguousarray(frame_HW3).data, digest_size=16).digest()
