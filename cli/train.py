@@ -30,7 +30,7 @@ THREADS = typer.Option(help="CPU threads; 0 leaves torch's own choice.")
 BOARD = typer.Option(help="Also write the curves for TensorBoard into OUT/tensorboard (needs tensorboard).")
 
 
-@app.callback(invoke_without_command=True)
+@app.command()
 def train(
     labelled: Annotated[list[Path], LABELLED],
     out: Annotated[Path, OUT],

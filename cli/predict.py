@@ -1,0 +1,114 @@
+"""`hmmr predict`: 3D motion of every person in a video or a photograph, as files to go on with."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from body.model import BodyModel
+    from hmmr_model.checkpoint import Checkpoint
+    from hmmr_model.export.person_motion import PersonMotion
+
+app = typer.Typer(help="3D motion of every person in a video or an image.")
+
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+
+SOURCE = typer.Argument(help="A video file, or an image.", metavar="VIDEO_OR_IMAGE")
+CHECKPOINT = typer.Option("--checkpoint", help="model.pt of `hmmr train`.")
+OUT = typer.Option("--out", help="Folder for the files; made if it is not there.")
+DEVICE = typer.Option(help="cpu, cuda, ...")
+RENDER = typer.Option("--render/--no-render", help="Draw the overlay (MP4, or the strip of an image).")
+PADDED = typer.Option("--padded", help="Windows padded past both ends, as the released tester; else inside the video.")
+
+
+@app.command()
+def predict(
+    source: Annotated[Path, SOURCE],
+    checkpoint: Annotated[Path, CHECKPOINT],
+    out: Annotated[Path, OUT],
+    device: Annotated[str, DEVICE] = "cpu",
+    render: Annotated[bool, RENDER] = True,
+    padded: Annotated[bool, PADDED] = False,
+) -> None:
+    """Predict everybody in VIDEO_OR_IMAGE, all frames.
+
+    Writes motion_N.npz, motion_N.glb and motion_N.bvh for person N, and overlay.mp4: the mesh over the pixels beside a
+    side view. Of an image, past, present and future come out of that one picture (the hallucinator), and strip.png
+    shows them. Where a tracklet breaks, a new N begins.
+    """
+    from harvest.errors import HarvestError
+    from harvest.packages import WeightsError
+    from hmmr_model.checkpoint import BadCheckpointError, load_checkpoint
+
+    if not source.is_file():
+        _fail(f"{source}: no such file")
+    try:
+        model = load_checkpoint(checkpoint)
+        out.mkdir(parents=True, exist_ok=True)
+        if source.suffix.lower() in PHOTO_SUFFIXES:
+            people = _photo(source, model, out, device, render)
+        else:
+            people = _video(source, model, out, device, render, padded)
+    except (BadCheckpointError, HarvestError, WeightsError, ValueError, OSError) as error:
+        _fail(str(error))
+    for number, person in enumerate(people):
+        frames = f"frames {person.frame_index[0]} to {person.frame_index[-1]}, {len(person.pts)} predicted"
+        typer.echo(f"{out / f'motion_{number}.npz'} (.glb, .bvh): {frames}")
+
+
+def _video(
+    source: Path, model: "Checkpoint", out: Path, device: str, render: bool, padded: bool
+) -> "Sequence[PersonMotion]":
+    from rich.progress import track
+
+    from body.model import BodyModel
+    from cli.predict_video import decoded, harvested
+    from hmmr_model.export.lake_people import people_of_lake
+    from hmmr_model.export.video import render_motion
+    from hmmr_model.predict import paper_windows, predict_lake
+    from hmmr_model.windows import inner_windows
+
+    lake = harvested(source, model.config.data.phi_name, out / "lake")
+    found = predict_lake(model, lake, device=device, windows=paper_windows if padded else inner_windows)
+    body = BodyModel.load(model.config.body)
+    people = people_of_lake(found, lake, body)
+    _write(people, body, out)
+    if render:
+        video = decoded(source)
+        pictures = ((f.index, f.pixels_HW3) for f in track(video.frames(), "drawing", total=int(video.keep_F.sum())))
+        render_motion(pictures, people, body, out / "overlay.mp4", video.working_rate)
+    return people
+
+
+def _photo(source: Path, model: "Checkpoint", out: Path, device: str, render: bool) -> "Sequence[PersonMotion]":
+    from body.model import BodyModel
+    from cli.predict_photo import people_of_photo, read_photo
+    from hmmr_model.export.photo import write_photo_strip
+
+    if not (model.config.model.hallucinate and model.config.model.deltas):
+        typer.echo(f"note: a {model.config.preset} model has no hallucinator: no past and future", err=True)
+    picture, body = read_photo(source), BodyModel.load(model.config.body)
+    people = people_of_photo(picture, model, body, device)
+    _write(people, body, out)
+    if render:
+        write_photo_strip(picture, people, body, out / "strip.png")
+    return people
+
+
+def _write(people: "Sequence[PersonMotion]", body: "BodyModel", out: Path) -> None:
+    from hmmr_model.export.bvh import write_bvh
+    from hmmr_model.export.gltf import write_glb
+    from hmmr_model.export.npz import write_npz
+
+    for number, person in enumerate(people):
+        write_npz(person, out / f"motion_{number}.npz")
+        write_glb(person, body, out / f"motion_{number}.glb")
+        write_bvh(person, body, out / f"motion_{number}.bvh")
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(1)

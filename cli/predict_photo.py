@@ -1,0 +1,65 @@
+"""People of one photograph: found and posed by the embedded networks, and told by the hallucinator.
+
+P people, 25 keypoints.
+"""
+
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from body.model import BodyModel
+from harvest.backends.embedded import EmbeddedBackend
+from harvest.boxes import smooth_boxes
+from harvest.networks import make_phis
+from harvest.presets import DEFAULT
+from hmmr_model.checkpoint import Checkpoint
+from hmmr_model.export.person_motion import PersonMotion, PictureGeometry, person_motion
+from hmmr_model.predict import Predictor
+from storage.tables import TrackletArrays
+
+Picture = NDArray[np.uint8]
+MAX_SIDE = 1920
+"""As for video (harvest/decode.py): more pixels do not help networks that see 256."""
+
+
+def read_photo(path: Path) -> Picture:
+    """RGB (H, W, 3), scaled down to MAX_SIDE. ValueError names a file that is no picture."""
+    raw = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if raw is None:
+        raise ValueError(f"{path}: is not an image that OpenCV can read")
+    scale = min(1.0, MAX_SIDE / max(raw.shape[:2]))
+    resized = raw if scale == 1.0 else cv2.resize(raw, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def people_of_photo(picture: Picture, model: Checkpoint, body: BodyModel, device: str) -> list[PersonMotion]:
+    """Everybody whom the detector is sure of, surest first. ValueError if nobody is there."""
+    backend = EmbeddedBackend()
+    boxes = backend.people([picture])
+    keypoints_P25x3 = backend.pose([picture], boxes)[0]
+    seen = [k for k in keypoints_P25x3 if (k[:, 2] >= DEFAULT.visible_score).sum() > DEFAULT.start_above]
+    if not seen:
+        raise ValueError("nobody was found in the picture")
+    (phi,) = make_phis([model.config.data.phi_name])
+    predictor = Predictor(model, device)
+    geometry = PictureGeometry(picture.shape[1], picture.shape[0], Fraction(1, 25))
+    people = []
+    for number, keypoints_25x3 in enumerate(seen):
+        tracklet = _tracklet(number, keypoints_25x3)
+        phi_1D, _ = phi.features([picture], tracklet.boxes, tracklet.keypoints)
+        said = predictor.tracklet(tracklet.tracklet_id, phi_1D.astype(np.float16))
+        people.append(person_motion(said, tracklet, geometry, body))
+    return people
+
+
+def _tracklet(number: int, keypoints_25x3: NDArray[np.float32]) -> TrackletArrays:
+    """A tracklet of one frame."""
+    keypoints = keypoints_25x3[None].astype(np.float32)
+    return TrackletArrays(
+        tracklet_id=f"person_{number}", source_id="photo", fps=25.0, frame_index=np.zeros(1, np.int32),
+        pts=np.zeros(1, np.int64), boxes=smooth_boxes(keypoints, DEFAULT.visible_score), keypoints=keypoints,
+        observed=np.ones(1, bool),
+    )  # fmt: skip

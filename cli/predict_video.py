@@ -1,0 +1,34 @@
+"""A user's video into a scratch lake, by the same harvest as any other, but with nobody filtered out."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from cli.harvest_progress import HarvestProgress
+from harvest.config import HarvestConfig, LabelConfig
+from harvest.decode import Video
+from harvest.errors import DecodeFailed
+from harvest.policy import Policy
+from harvest.presets import DEFAULT
+from harvest.run import harvest
+from storage.lake import Lake
+
+EVERYBODY = replace(DEFAULT, name="everybody", min_frames=1, upper_only_share=1.1, min_motion=0.0)
+"""A prediction is wanted of bystanders, seated people and short appearances too."""
+
+
+def harvested(source: Path, phi_name: str, scratch: Path) -> Lake:
+    """The lake of this one video; what is there from an earlier call is kept. Raises what the harvest says of it."""
+    lake = Lake(scratch)
+    label = LabelConfig(preset=EVERYBODY)
+    config = HarvestConfig(label=label, phis=(phi_name,), workers=1, retry_failed=True)
+    with HarvestProgress() as progress:
+        report = harvest([source], lake, config, progress=progress)
+    for trouble in report.troubles:
+        raise DecodeFailed(trouble.name, trouble.message)
+    return lake
+
+
+def decoded(source: Path) -> Video:
+    """The same frames again, for drawing."""
+    policy = Policy()
+    return Video(source, source.name, LabelConfig().decode, max_pixels=policy.max_pixels, max_seconds=float("inf"))
