@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def print_stats(root: str, stats: "Stats") -> None:
     """Print everything that was counted and is not empty."""
-    console = Console()
+    console = Console(soft_wrap=True)
     total = stats.total
     console.print(
         f"{root}: {total.hours:.3f} h, {total.tracklets} tracklets, {stats.people} tracks of people, "

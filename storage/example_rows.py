@@ -27,12 +27,17 @@ def tracklet_row(source_id: str, person: int = 0, frames: int = 30, **changes: A
         "tracklet_id": name[:32], "source_id": source_id, "shot_index": 0, "person_index": person,
         "fps_num": 25, "fps_den": 1, "time_base_num": 1, "time_base_den": 12800, "width": 640, "height": 360,
         "frame_index": np.arange(frames, dtype=np.int32), "pts": np.arange(frames, dtype=np.int64) * 512,
-        "observed": np.ones(frames, bool), "boxes": random.uniform(0, 400, (frames, 4)).astype(np.float32),
+        "observed": np.ones(frames, bool), "boxes": _squares(random, frames),
         "keypoints": steps_T25x3.astype(np.float32).reshape(frames, 75), "n_frames": frames, "seconds": frames / 25,
         "mean_score": 0.7, "visible_joints": 20.0, "median_diagonal_px": 200.0, "tags": ["walk"], "backend": "truth",
         "preset": "default", "licence": "open", "label_key": "k1", "committed_at": WHEN,
     }  # fmt: skip
     return {**row, **changes}
+
+
+def _squares(random: np.random.Generator, frames: int) -> Any:
+    corner = random.uniform(0, 200, (frames, 2))
+    return np.concatenate([corner, corner + random.uniform(100, 200)], axis=1).astype(np.float32)
 
 
 def feature_row(tracklet: dict[str, Any], dim: int = 8, phi_name: str = "keypoints") -> dict[str, Any]:

@@ -17,8 +17,9 @@ def selection(
     parts = []
     if tags:
         # A list column has no `in` for expressions: joined by a separator that no tag holds, it is a string.
-        joined = pc.binary_join(pc.field("tags"), "\x1f")
-        bordered = pc.binary_join_element_wise("\x1f", joined, "\x1f", "")
+        border, nothing = pc.scalar("\x1f"), pc.scalar("")
+        joined = pc.binary_join(pc.field("tags"), border)
+        bordered = pc.binary_join_element_wise(border, joined, border, nothing)
         parts.append(_any([pc.match_substring(bordered, f"\x1f{tag}\x1f") for tag in tags]))
     if licences:
         exact = pc.field("licence").isin(pa.array(list(licences), pa.string()))

@@ -1,0 +1,102 @@
+"""`hmmr lake snapshot`: freeze a selection, list them, export one as a dataset of its own, verify such a dataset."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Frozen selections: freeze, list, export, verify.", no_args_is_help=True)
+
+FORMATS = ("dataset", "vibe", "humandata")
+LAKE = typer.Option("--lake", help="Folder or s3:// URL of the lake; default $HMMR_LAKE, else ./lake.")
+
+
+@app.command()
+def freeze(
+    lake: Annotated[str | None, LAKE] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Only tracklets with one of these tags.")] = None,
+    licence: Annotated[list[str] | None, typer.Option(help="Only these licence classes.")] = None,
+    min_score: Annotated[float, typer.Option(help="Least mean keypoint score.")] = 0.0,
+    hours: Annotated[float | None, typer.Option(help="Only so many hours, by whole sources, nested.")] = None,
+    seed: Annotated[int, typer.Option(help="Which nested order of the sources --hours takes.")] = 0,
+) -> None:
+    """Write the list of the tracklets that match, and print its digest. The same selection is the same digest."""
+    from cli.lake import opened
+    from storage.snapshot import nested, save, select
+    from storage.snapshot_filter import selection
+
+    with opened(lake) as (rows, _):
+        chosen = select(rows, where=selection(tags=tag, licences=licence, min_score=min_score))
+        if hours is not None:
+            chosen = nested(chosen, hours=hours, seed=seed)
+        save(rows, chosen)
+    typer.echo(f"{chosen.digest}  {len(chosen.members)} tracklets, {len(chosen.sources)} sources, {chosen.hours:.3f} h")
+
+
+@app.command(name="list")
+def list_all(lake: Annotated[str | None, LAKE] = None) -> None:
+    """All snapshots of the lake. One that lost sources to an erasure is shown with what is left."""
+    from cli.lake import opened
+    from storage.snapshot import digests, load
+
+    with opened(lake) as (rows, _):
+        for digest in digests(rows):
+            snapshot = load(rows, digest)
+            note = "" if snapshot.digest == digest else f"  (sources were erased: now {snapshot.digest[:12]})"
+            typer.echo(f"{digest}  {len(snapshot.members):>8} tracklets  {snapshot.hours:9.3f} h{note}")
+
+
+@app.command()
+def export(
+    digest: Annotated[str, typer.Argument(help="Digest of the snapshot, or its first 8 or more digits.")],
+    out: Annotated[Path, typer.Option("--out", help="New folder.")],
+    format: Annotated[str, typer.Option(help="dataset (our own, complete), vibe, humandata (mmhuman3d).")] = "dataset",
+    phi: Annotated[str | None, typer.Option(help="vibe: which features, where the lake has several kinds.")] = None,
+    lake: Annotated[str | None, LAKE] = None,
+) -> None:
+    """Write a snapshot for others: URLs, times and keypoints with manifest and datasheet; never pixels."""
+    from body.joints import KEYPOINTS_25
+    from cli.lake import opened
+    from storage.export_dataset import export_dataset
+    from storage.export_humandata import export_humandata
+    from storage.export_vibe import export_vibe
+    from storage.snapshot import load
+
+    if format not in FORMATS:
+        raise typer.BadParameter(f"{format} is none of {', '.join(FORMATS)}", param_hint="--format")
+    with opened(lake) as (rows, _):
+        snapshot = load(rows, digest)
+        if format == "vibe":
+            written = export_vibe(rows, snapshot, out, phi_name=phi)
+        elif format == "humandata":
+            written = export_humandata(rows, snapshot, out)
+        else:
+            written = export_dataset(rows, snapshot, out, joints=KEYPOINTS_25)
+    typer.echo(f"{written}")
+
+
+@app.command()
+def verify(folder: Annotated[Path, typer.Argument(help="A folder that `export` wrote, or a copy of it.")]) -> None:
+    """Check an exported dataset against its own manifest: every file, every row. Needs nothing but the folder."""
+    from storage.verify_dataset import verify_dataset
+
+    problems = verify_dataset(folder)
+    for problem in problems:
+        typer.echo(problem, err=True)
+    if problems:
+        raise typer.Exit(1)
+    typer.echo(f"{folder}: as it was exported")
+
+
+@app.command(name="import-instavariety")
+def import_tracks(
+    folder: Annotated[Path, typer.Argument(help="The authors' InstaVariety_tracks: TAG/VIDEO/TRACK/*.json.")],
+    lake: Annotated[str | None, LAKE] = None,
+) -> None:
+    """Bring the released tracks of HMMR's InstaVariety (OpenPose keypoints) into the lake as tracklets."""
+    from cli.lake import opened
+    from storage.import_instavariety import import_instavariety
+
+    with opened(lake) as (rows, _):
+        count = import_instavariety(rows, folder)
+    typer.echo(f"{count} tracklets")

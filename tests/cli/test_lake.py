@@ -1,0 +1,87 @@
+"""`hmmr lake` as it is typed."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.lake import app
+from storage.commit import commit_shard
+from storage.example_rows import shard, source_name, tracklet_row
+from storage.items import Finished, Item
+from storage.lake import Lake
+from storage.ledger import Ledger
+
+SOURCES = [source_name(i) for i in range(3)]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> str:
+    lake = Lake(tmp_path / "lake")
+    ledger = Ledger.open(lake.root)
+    ledger.ask(Item(source, "films.test") for source in SOURCES)
+    ledger.claim("w", limit=3)
+    commit_shard(lake, ledger, "w", shard(SOURCES), {source: Finished("k1", 2) for source in SOURCES})
+    return lake.root
+
+
+def run(*words: str, code: int = 0) -> str:
+    result = CliRunner().invoke(app, list(words))
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_stats_for_people_and_machines(root: str) -> None:
+    assert "6 tracklets" in run("stats", "--lake", root)
+    assert json.loads(run("stats", "--lake", root, "--json"))["books"]["done"] == 3
+
+
+def test_why(root: str) -> None:
+    tracklet = str(tracklet_row(SOURCES[0])["tracklet_id"])
+    assert json.loads(run("why", tracklet, "--lake", root))["tracklet"]["tracklet_id"] == tracklet
+    assert "0 tracklets" in run("why", "ffffffffff", "--lake", root, code=1)
+
+
+def test_reconcile_ends_zero_only_if_the_books_balance(root: str) -> None:
+    assert "asked 3 = done 3 + rejected 0" in run("reconcile", "--lake", root)
+    Lake(root).append("tracklets", shard(SOURCES[:1])["tracklets"])
+    assert "problems: " in run("reconcile", "--lake", root, code=1)
+
+
+def test_freeze_list_export_verify(root: str, tmp_path: Path) -> None:
+    digest = run("snapshot", "freeze", "--lake", root, "--tag", "walk", "--licence", "open").split()[0]
+    assert run("snapshot", "freeze", "--lake", root).split()[0] == digest
+    assert "0 tracklets" in run("snapshot", "freeze", "--lake", root, "--tag", "wal")
+    assert "0 tracklets" in run("snapshot", "freeze", "--lake", root, "--min-score", "0.9")
+    assert digest in run("snapshot", "list", "--lake", root)
+    run("snapshot", "export", digest[:12], "--out", str(tmp_path / "out"), "--lake", root)
+    assert "as it was exported" in run("snapshot", "verify", str(tmp_path / "out"))
+    (tmp_path / "out" / "README.md").write_text("x")
+    assert "README.md: changed" in run("snapshot", "verify", str(tmp_path / "out"), code=1)
+    run("snapshot", "export", digest, "--out", str(tmp_path / "v"), "--lake", root, "--format", "humandata")
+    assert "none of dataset" in run("snapshot", "export", digest, "--out", "x", "--lake", root, "--format", "y", code=2)
+
+
+def test_erase_says_what_it_did(root: str) -> None:
+    receipt = json.loads(run("erase", SOURCES[0], "--lake", root, "--yes", "--json"))
+    assert receipt["rows"]["tracklets"] == 2
+    assert Path(receipt["path"]).exists()
+    assert "asked 3 = done 2" in run("reconcile", "--lake", root)
+    assert "nothing of" in run("erase", "unknown", "--lake", root, "--yes", code=1)
+    assert "name a source" in run("erase", "--lake", root, code=2)
+
+
+def test_compact_upgrade_schema(root: str) -> None:
+    run("compact", "--lake", root)
+    assert "up to date" in run("upgrade", "--lake", root)
+    assert "## tracklets" in run("schema")
+
+
+def test_a_lake_that_is_not_there_is_named(tmp_path: Path) -> None:
+    assert "no lake at" in run("stats", "--lake", str(tmp_path / "none"), code=1)
+
+
+def test_the_lake_comes_from_the_environment(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HMMR_LAKE", root)
+    assert "6 tracklets" in run("stats")
