@@ -29,6 +29,7 @@ PRIVATE = typer.Option("--allow-private", help="Hosts that you name yourself may
 JSON = typer.Option("--json", help="Print one JSON object as the last line of stdout.")
 WORKERS = typer.Option(min=1, help="Videos at the same time, each in a process of its own.")
 BACKEND = typer.Option(help="2D networks: embedded, or truth (films of the open world only).")
+TRUTH = typer.Option("--truth-films", help="Folder of the films, for --backend truth.", file_okay=False, exists=True)
 PRESET = typer.Option(help="Track filters: default, or hmmr_2019 (the paper's, to the letter).")
 DETECT_EVERY = typer.Option(min=1, help="People are detected in every n-th frame and followed in between.")
 OPT_OUT = typer.Option(help="File of addresses, hosts and uploaders that are never fetched.", exists=True)
@@ -45,6 +46,7 @@ def run(
     as_json: Annotated[bool, JSON] = False,
     workers: Annotated[int, WORKERS] = 2,
     backend: Annotated[str, BACKEND] = "embedded",
+    truth_films: Annotated[Path | None, TRUTH] = None,
     preset: Annotated[str, PRESET] = "default",
     detect_every: Annotated[int, DETECT_EVERY] = 4,
     opt_out: Annotated[Path | None, OPT_OUT] = None,
@@ -64,7 +66,7 @@ def run(
 
     from harvest.config import HarvestConfig
 
-    config = HarvestConfig(backend=backend, workers=workers, retry_failed=True)
+    config = HarvestConfig(backend=backend, truth_films=truth_films, workers=workers, retry_failed=True)
     config = replace(
         config,
         policy=_policy(licence, allow_private, opt_out),

@@ -5,6 +5,7 @@ import json
 from flows.quickstart_config import QuickstartConfig
 from flows.serve import serve_folder
 from harvest.config import HarvestConfig
+from harvest.policy import Policy
 from harvest.run import harvest
 from openworld.films import make_films
 from openworld.prior import write_prior_poses
@@ -27,7 +28,7 @@ def harvest_by_url(config: QuickstartConfig) -> None:
         urls = [f"{base}/{film.name}" for film in sorted(folder.glob("*.mp4"))]
         sources = config.out / "sources.json"
         sources.write_text(json.dumps({"defaults": {"licence": "open", "tags": ["synthetic"]}, "sources": urls}))
-        harvest([str(sources)], Lake(config.lake), HarvestConfig(workers=config.workers, allow_private=True))
+        harvest([str(sources)], Lake(config.lake), HarvestConfig(workers=config.workers, policy=Policy(allow_private=True)))
     attach_truth(Lake(config.lake), folder)
 
 

@@ -1,9 +1,13 @@
 """Finished videos go into the lake in shards: all their rows, then the ledger's word, exactly once."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from harvest.label import LabelledVideo
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from harvest.label import TABLES_OF_A_VIDEO, LabelledVideo
 from storage.commit import commit_shard
 from storage.errors import CommitAborted
 from storage.items import Finished
@@ -46,19 +50,27 @@ class Shard:
         if not self._waiting:
             return ()
         videos, self._waiting = self._waiting, {}
-        now = datetime.now(UTC)
-        names = next(iter(videos.values())).rows
-        tables = {
-            name: rows_to_table(name, [
-                {**row, "committed_at": now} if name in STAMPED else row
-                for video in videos.values() for row in video.rows[name]
-            ])
-            for name in names
-        }  # fmt: skip
+        there = self._label_keys(list(videos))
+        fresh = [video for item_id, video in videos.items() if (item_id, video.label_key) not in there]
         try:
-            return commit_shard(self._lake, self._ledger, self._worker, tables, _finished(videos))
+            return commit_shard(self._lake, self._ledger, self._worker, _tables(fresh), _finished(videos))
         except CommitAborted:
             return ()
+
+    def _label_keys(self, item_ids: list[str]) -> set[tuple[str, str]]:
+        """(source, label_key) of labels that the lake has already: back to an earlier recipe adds no row twice."""
+        known = self._lake.read("videos", ["source_id", "label_key"], pc.field("source_id").isin(item_ids))
+        return set(zip(*(known.column(name).to_pylist() for name in ("source_id", "label_key")), strict=True))
+
+
+def _tables(videos: Sequence[LabelledVideo]) -> dict[str, pa.Table]:
+    stamp = {"committed_at": datetime.now(UTC)}
+    return {
+        name: rows_to_table(
+            name, [row | stamp if name in STAMPED else row for video in videos for row in video.rows[name]]
+        )
+        for name in TABLES_OF_A_VIDEO
+    }
 
 
 def _finished(videos: dict[str, LabelledVideo]) -> dict[str, Finished]:

@@ -1,6 +1,7 @@
 """The settings of a harvest, as one frozen tree whose defaults are the ones that ran."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from harvest.decode import DecodeConfig
 from harvest.download import DownloadConfig
@@ -32,6 +33,8 @@ class HarvestConfig:
     download: DownloadConfig = field(default_factory=DownloadConfig)
     label: LabelConfig = field(default_factory=LabelConfig)
     backend: str = "embedded"
+    truth_films: Path | None = None
+    """Where the films' truth lies, for the backend `truth`."""
     phis: tuple[str, ...] = ("blazepose_penultimate",)
     workers: int = 2
     item_seconds: float = 4 * 3600.0

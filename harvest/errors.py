@@ -1,3 +1,4 @@
+# ruff: noqa: N818  names say what happened, as in yt-dlp; an Error suffix adds nothing
 """Everything that can be wrong with one source, as a tree of exceptions.
 
     HarvestError                      names the item; never stops the run

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 from scipy.signal import medfilt
 
-from body.joints import KEYPOINTS_25
+from body.joints import KEYPOINTS_25, LIMBS_12, indices
+from harvest.boxes import diagonals, keypoint_boxes
 from harvest.presets import Preset
 
 HEAD_AND_SHOULDERS = frozenset(
@@ -19,6 +20,7 @@ HEAD_AND_SHOULDERS = frozenset(
 )
 """Joints that alone do not make a useful frame (paper.md 3.3)."""
 
+_LIMBS = indices(LIMBS_12, KEYPOINTS_25)
 _BELOW = np.array([name not in HEAD_AND_SHOULDERS for name in KEYPOINTS_25])
 
 
@@ -50,7 +52,7 @@ def clean(
     runs: list[Run] = []
     rejected: list[Rejection] = []
     for start, stop in spans:
-        why = _why_not(start, stop, visible_TJ, preset)
+        why = _why_not(start, stop, keypoints_TJ3, visible_TJ, preset)
         if why:
             rejected.append(why)
             continue
@@ -106,13 +108,31 @@ def _every_run(counts_T: NDArray[np.int64], preset: Preset) -> Iterator[tuple[in
         yield start, len(counts_T)
 
 
-def _why_not(start: int, stop: int, visible_TJ: NDArray[np.bool_], preset: Preset) -> Rejection | None:
+def _why_not(
+    start: int, stop: int, keypoints_TJ3: NDArray[np.float32], visible_TJ: NDArray[np.bool_], preset: Preset
+) -> Rejection | None:
     if stop - start < preset.min_frames:
         return Rejection(start, stop, "too_short", stop - start, preset.min_frames)
     share = float((~visible_TJ[start:stop, _BELOW].any(axis=1)).mean())
     if share >= preset.upper_only_share:
         return Rejection(start, stop, "upper_body_only", share, preset.upper_only_share)
+    if preset.min_motion > 0:
+        moved = motion(keypoints_TJ3[start:stop], visible_TJ[start:stop])
+        if moved < preset.min_motion:
+            return Rejection(start, stop, "still", moved, preset.min_motion)
     return None
+
+
+def motion(keypoints_TJ3: NDArray[np.float32], visible_TJ: NDArray[np.bool_]) -> float:
+    """How much a person moves: the median over limb joints of the deviation of its place (both axes together), over
+    the median diagonal of the visible joints. inf if that cannot be said: no limb seen twice."""
+    xy = np.where(visible_TJ[:, :, None], keypoints_TJ3[:, :, :2].astype(np.float64), np.nan)[:, _LIMBS]
+    often = visible_TJ[:, _LIMBS].sum(axis=0) >= 2
+    boxes, there = keypoint_boxes(np.where(visible_TJ[:, :, None], keypoints_TJ3, 0), 0.0)
+    if not often.any() or not there.any():
+        return float("inf")
+    deviation_J = np.sqrt(np.nanvar(xy[:, often], axis=0).sum(axis=1))
+    return float(np.median(deviation_J) / np.median(diagonals(boxes[there])))
 
 
 def _between(spans: list[tuple[int, int]], counts_T: NDArray[np.int64], preset: Preset) -> Iterator[Rejection]:

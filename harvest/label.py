@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harvest.backends.protocol import PoseBackend, ReadsFile
+from harvest.backends.protocol import PoseBackend, ReadsFile, ReadsFile
 from harvest.config import LabelConfig
 from harvest.decode import Frame, Video
-from harvest.errors import HarvestError, NoPerson, NothingUsable, Unreadable
+from harvest.errors import HarvestError, NoPerson, NothingUsable, Unreadable, Unreadable
 from harvest.fingerprint import MAX_SAMPLES, SAMPLE_SECONDS, fingerprint
 from harvest.identity import file_sha256
 from harvest.phi.protocol import Phi
@@ -30,14 +30,15 @@ from harvest.sources import Source
 from harvest.stopwatch import Stopwatch, TimedBackend, TimedPhi
 
 
+TABLES_OF_A_VIDEO = ("tracklets", "features", "rejects", "shots", "videos")
+
+
 @dataclass
 class LabelledVideo:
     """All rows of one video, by table; without committed_at, which the commit knows."""
 
     label_key: str
-    rows: dict[str, list[dict[str, Any]]] = field(
-        default_factory=lambda: {name: [] for name in ("tracklets", "features", "rejects", "shots", "videos")}
-    )
+    rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {name: [] for name in TABLES_OF_A_VIDEO})
     rejection: HarvestError | None = None
     """Why there is no tracklet, if there is none."""
 
@@ -52,6 +53,7 @@ class Labeller:
     def __init__(self, backend: PoseBackend, phis: Sequence[Phi], config: LabelConfig, policy: Policy) -> None:
         self._watch = Stopwatch()
         self._backend = TimedBackend(backend, self._watch)
+        self._file_reader = backend
         self._reads_file = backend if isinstance(backend, ReadsFile) else None
         self._phis = [TimedPhi(phi, self._watch) for phi in phis]
         self._config, self._policy = config, policy
@@ -70,6 +72,7 @@ class Labeller:
         used has a `rejection` and its rows. `progress` gets (working frames done, in all)."""
         self._watch.seconds.clear()
         content = file_sha256(path)
+        self._open_backend(path, source)
         labelled = LabelledVideo(self.recipe.label_key(content))
         with self._watch.stage("open"):
             video = Video(
@@ -96,6 +99,14 @@ class Labeller:
             backend.open_video(path)
         except ValueError as error:
             raise Unreadable(item, str(error)) from error
+
+    def _open_backend(self, path: Path, source: Source) -> None:
+        """A backend that reads the file itself (truth) is told which one comes."""
+        if isinstance(self._file_reader, ReadsFile):
+            try:
+                self._file_reader.open_video(path)
+            except ValueError as error:
+                raise Unreadable(source.name, str(error)) from error
 
     def _shots(
         self,

@@ -16,7 +16,7 @@ from typing import Any
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-class AddressBlocked(OSError):
+class AddressBlocked(OSError):  # noqa: N818
     """A lookup or connect was refused. OSError, because that is what network libraries expect from a socket."""
 
 

@@ -17,6 +17,12 @@ def make_backend(config: HarvestConfig) -> PoseBackend:
 
         # the detector hands over weak boxes too: they confirm people who are already followed
         return EmbeddedBackend(EmbeddedConfig(detector_threshold=config.label.people.keep_score))
+    if config.backend == "truth":
+        from harvest.backends.truth import TruthBackend, TruthConfig
+
+        if config.truth_films is None:
+            raise ValueError("the backend truth needs the folder of the films: --truth-films DIR")
+        return TruthBackend(TruthConfig(config.truth_films))
     raise ValueError(f"backend {config.backend!r} is none of {', '.join(BACKENDS)}")
 
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harvest.backends.follow import box_from_keypoints
 from harvest.backends.protocol import PoseBackend
 from harvest.boxes import iou_matrix
-from harvest.track import Linker, Observation, TrackConfig, keypoint_distance, person_box
+from harvest.track import Linker, Observation, TrackConfig, keypoint_distance
 
 
 @dataclass(frozen=True)
@@ -104,14 +105,12 @@ class Observer:
 
     def _link(self, poses_P253: NDArray[np.float32], scores: Sequence[float], *, detected: bool) -> None:
         """Hand the frame's people to the linker; a detector score of 0 says that the person was only followed."""
-        people = [
-            Observation(
-                person_box(pose), pose, float(pose[:, 2].mean()), confirmed=score > 0,
-                may_start=score >= self._config.start_score,
-            )
-            for pose, score in zip(poses_P253, scores, strict=True)
-            if (pose[:, 2] >= self._config.visible_score).sum() >= self._config.min_visible
-        ]  # fmt: skip
+        people = []
+        for pose, score in zip(poses_P253, scores, strict=True):
+            box_5 = box_from_keypoints(pose, min_score=self._config.visible_score, min_joints=self._config.min_visible)
+            if box_5 is not None:
+                sure = score >= self._config.start_score
+                people.append(Observation(box_5[:4], pose, float(box_5[4]), confirmed=score > 0, may_start=sure))
         self.linker.step(self._without_doubles(people), detected=detected)
         self._n += 1
 

@@ -7,7 +7,7 @@ A licence has three states: open, closed, unknown. The user may vouch for a sour
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,7 +38,7 @@ class Policy:
     """"open": the user vouches for every source of this call."""
     allow_private: bool = False
     """Hosts that the user wrote into a source may be loopback or private."""
-    opt_out: OptOutList = OptOutList()
+    opt_out: OptOutList = field(default_factory=OptOutList)
     max_seconds: float = 3 * 3600.0
     max_bytes: int = 2 << 30
     max_pixels: int = 4096 * 2304

@@ -167,7 +167,9 @@ def _count_pending(ledger: Ledger, found: Sequence[Source]) -> int:
 def _report(lake: Lake, ledger: Ledger, found: Sequence[Source], errors: dict[str, HarvestError]) -> HarvestReport:
     wanted = {source.item_id: source for source in found}
     entries = [entry for entry in ledger.entries() if entry.item.item_id in wanted]
-    among = pc.field("source_id").isin(list(wanted))
+    # a source that was labelled again has rows of each label version: those of the last count
+    among = pc.field("label_key").isin([entry.label_key for entry in entries if entry.label_key])
+    among &= pc.field("source_id").isin(list(wanted))
     table = lake.read("tracklets", ["n_frames", "seconds"], among)
     rejected = Counter(lake.read("rejects", ["reason"], among).column("reason").to_pylist())
     troubles = [

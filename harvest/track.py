@@ -164,16 +164,5 @@ def _distance(a_J3: NDArray[np.float32], b_J3: NDArray[np.float32]) -> float:
     return float(np.median(np.hypot(*(a - b).T)) / max(size, 1.0))
 
 
-def person_box(keypoints_J3: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A box around the whole person, grown from the joints as detectors draw it.
-
-    Joints end at wrists, eyes and ankles: 8 % of the larger side all round, and 8 % more above for the head.
-    """
-    there = keypoints_J3[:, 2] > 0.05
-    low, high = keypoints_J3[there, :2].min(axis=0), keypoints_J3[there, :2].max(axis=0)
-    margin = 0.08 * float((high - low).max())
-    return np.array([low[0] - margin, low[1] - 2 * margin, high[0] + margin, high[1] + margin], dtype=np.float32)
-
-
 def _centre(box: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray((box[:2] + box[2:]) / 2, dtype=np.float32)
