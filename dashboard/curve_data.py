@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from dashboard.units import METRIC_NAMES
 from dashboard.view import Row
 
 MACRO = "*macro"
@@ -12,6 +13,9 @@ MACRO = "*macro"
 
 CURVE_VARIANTS: tuple[str, ...] = ("semi",)
 """Variants whose error is a function of the added hours; every other one is a line."""
+
+NOT_SHOWN: tuple[str, ...] = ("candidate",)
+"""Variants that were only held against others on dev."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,9 @@ class Curve:
 
 
 def settings(scores: Iterable[Row]) -> list[Setting]:
-    """Every setting that has a macro score."""
+    """Every setting that has a macro score of a known metric: counts of frames are no error."""
     return sorted(
-        {_setting(row) for row in scores if row["sequence"] == MACRO},
+        {_setting(row) for row in scores if row["sequence"] == MACRO and row["metric"] in METRIC_NAMES},
         key=lambda s: (s.split != "test", s.dataset, s.protocol, s.metric),
     )
 
@@ -79,7 +83,7 @@ def curves(scores: Iterable[Row], setting: Setting) -> list[Curve]:
     """The curves and lines of one setting. A cell that was scored twice counts once, by its latest score."""
     groups: dict[tuple[str, str, str], dict[tuple[float, int], Row]] = defaultdict(dict)
     for row in scores:
-        if row["sequence"] == MACRO and _setting(row) == setting:
+        if row["sequence"] == MACRO and row["variant"] not in NOT_SHOWN and _setting(row) == setting:
             cells = groups[(row["study"] or "", row["phi_name"] or "", row["variant"])]
             cell = (row["hours"], row["seed"])
             if cell not in cells or row["scored_at"] >= cells[cell]["scored_at"]:

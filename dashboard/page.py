@@ -11,6 +11,7 @@ from plotly.offline import get_plotlyjs
 from dashboard.markup import Html, element, join
 from dashboard.panel import Panel
 from dashboard.panels.baselines import baselines_panel
+from dashboard.panels.cost import cost_panel
 from dashboard.panels.curve import curve_panel
 from dashboard.panels.exposure import exposure_panel
 from dashboard.panels.funnel import funnel_panel
@@ -20,17 +21,19 @@ from dashboard.panels.runs import runs_panel
 from dashboard.panels.scores import scores_panel
 from dashboard.panels.sources import sources_panel
 from dashboard.panels.strip import Picture, strip_panel
+from dashboard.panels.survival import survival_panel
+from dashboard.panels.verdict import verdict_panel
 from dashboard.panels.versions import versions_panel
 from dashboard.view import LakeView, read_view
 from storage.atomic import write_atomically
 from storage.lake import Lake
 
 _PANELS: tuple[Callable[[LakeView], Panel], ...] = (
-    curve_panel, scores_panel, baselines_panel, funnel_panel, rejects_panel, sources_panel, learning_panel,
-    exposure_panel, versions_panel, runs_panel,
+    curve_panel, verdict_panel, scores_panel, baselines_panel, funnel_panel, rejects_panel, sources_panel,
+    learning_panel, exposure_panel, versions_panel, survival_panel, cost_panel, runs_panel,
 )  # fmt: skip
 
-_STRIP_PLACE = 3
+_STRIP_PLACE = 4
 
 
 def export(lake: Lake, out: Path, *, title: str = "What the added video was worth", intro: str = "",

@@ -17,11 +17,11 @@ Row = Mapping[str, Any]
 
 _COLUMNS: dict[str, list[str]] = {
     "tracklets": ["tracklet_id", "source_id", "n_frames", "seconds", "mean_score", "tags", "backend", "preset",
-                  "licence"],
+                  "licence", "label_key", "committed_at"],
     "rejects": ["source_id", "first_frame", "last_frame", "n_frames", "stage", "reason", "measured", "threshold",
                 "preset"],
     "videos": ["source_id", "url", "host", "uploader", "title", "licence", "duration_s", "bytes", "tags",
-               "stage_seconds"],
+               "stage_seconds", "label_key", "committed_at"],
 }  # fmt: skip
 """Columns that the page needs of wide tables; of the others it reads all."""
 
@@ -38,6 +38,7 @@ class LakeView:
     reject_examples: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     runs: Sequence[Row] = ()
     scores: Sequence[Row] = ()
+    probes: Sequence[Row] = ()
     books: Books | None = None
     versions: Mapping[str, int] = field(default_factory=dict)
     snapshots: Sequence[Snapshot] = ()
@@ -49,12 +50,13 @@ def read_view(lake: Lake) -> LakeView:
         lake.read(name, _COLUMNS[name]).to_pylist() for name in ("tracklets", "videos", "rejects")
     )
     return LakeView(
-        tracklets=tracklets,
-        videos=videos,
+        tracklets=_newest_labels(tracklets),
+        videos=_newest_labels(videos),
         rejects=rejects,
         reject_examples=_examples(lake, rejects),
         runs=_newest(lake.read("runs").to_pylist(), "run_id", "started_at"),
         scores=_newest(lake.read("scores").to_pylist(), "score_id", "scored_at"),
+        probes=lake.read("probes").to_pylist(),
         books=read_books(lake.layout),
         versions=lake.versions(),
         snapshots=_snapshots(lake),
@@ -74,6 +76,12 @@ def read_books(layout: Layout) -> Books | None:
         return ledger.books()
     finally:
         ledger.close()
+
+
+def _newest_labels(rows: Sequence[Row]) -> list[Row]:
+    """Of each source the rows of its newest label_key: a source that was labelled again counts once."""
+    last = {row["source_id"]: row["label_key"] for row in sorted(rows, key=lambda row: row["committed_at"])}
+    return [row for row in rows if row["label_key"] == last[row["source_id"]]]
 
 
 def _newest(rows: Sequence[Row], key: str, time: str) -> list[Row]:

@@ -109,6 +109,18 @@ def study_scores(study: str = "quick", offset: float = 0.0) -> list[dict[str, An
     return rows
 
 
+def fitted_study() -> dict[str, Any]:
+    """The report that evaluation/study_lake.py would keep, on a study that was simulated."""
+    from evaluation.study_report import ReportOptions, report
+    from evaluation.study_simulate import Design, saturating, simulate
+
+    study = simulate(saturating, Design(sequences=6), np.random.default_rng(0), hours=(0.0, 0.025, 0.05))
+    of = {"study": "quick", "phi_name": "blazepose_penultimate", "dataset": "films", "split": "test",
+          "protocol": "open_v1", "metric": "pa_mpjpe_mm"}  # fmt: skip
+    content = {"of": of, "report": report({"semi": study}, ReportOptions(draws=200))}
+    return run("fit") | {"kind": "study", "config": json.dumps(content), "curves": "{}"}
+
+
 @pytest.fixture
 def empty_lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path / "empty")
@@ -127,6 +139,10 @@ def full_lake(tmp_path: Path) -> Lake:
     lake.append("rejects", rows_to_table("rejects", rejects))
     lake.append("tracklets", rows_to_table("tracklets", tracklets))
     lake.append("scores", rows_to_table("scores", scores))
+    probes = [{"source_id": "v1", "probed_at": NOW + timedelta(days=30), "alive": False, "answer": "404"},
+              {"source_id": "v2", "probed_at": NOW + timedelta(days=40), "alive": True, "answer": "200"}]  # fmt: skip
+    lake.append("probes", rows_to_table("probes", probes))
+    lake.append("runs", rows_to_table("runs", [fitted_study()]))
     ids = sorted({row["run_id"] for row in scores} - set(BASELINES))
     lake.append("runs", rows_to_table("runs", [run(run_id, minute) for minute, run_id in enumerate(ids)]))
     return lake

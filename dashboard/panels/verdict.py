@@ -1,0 +1,125 @@
+"""What the statistics say about each study: verdict, trend, share of the gap, law, and what more video is worth."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dashboard.fit_bands import Fitted, fitted_studies
+from dashboard.markup import Html, element, join
+from dashboard.panel import Panel
+from dashboard.panels.curve import setting_name
+from dashboard.tables import Row, folded, number, table
+from dashboard.units import hours_text, metric_rank
+from dashboard.view import LakeView
+
+_MARKS = {"holds": "✓ holds", "fails": "✗ fails", "undecided": "? undecided"}
+_MOST_OPEN = 3
+
+
+def verdict_panel(view: LakeView) -> Panel:
+    """One box a fitted study and setting; the first few are open, test sets before dev."""
+    fits = sorted(
+        fitted_studies(view.runs),
+        key=lambda f: (
+            f.setting.split != "test",
+            metric_rank(f.setting.metric),
+            f.setting.dataset,
+            f.study,
+            f.phi_name,
+        ),
+    )
+    title = "Does more video help, monotonically?"
+    if not fits:
+        said = (
+            "No study of this lake has been fitted yet; a verdict needs hmmr study run, three seeds and several sizes."
+        )
+        return Panel("verdict", title, element("p", said, class_="empty"))
+    boxes = [_box(fitted) for fitted in fits]
+    rest = folded(f"{len(boxes) - _MOST_OPEN} more", *boxes[_MOST_OPEN:]) if len(boxes) > _MOST_OPEN else None
+    return Panel("verdict", title, join(_overview(fits), *boxes[:_MOST_OPEN], rest))
+
+
+def _overview(fits: Sequence[Fitted]) -> Html:
+    rows: list[Row] = [
+        (setting_name(f.setting), f"{f.study} · {f.phi_name}", _MARKS[f.report["verdict"]],
+         f"{f.report['trend_p']:.2g}", between(f.report["total_change"]), _share(f.report.get("gap_closed")))
+        for f in fits
+    ]  # fmt: skip
+    heads = ["where", "study", "verdict", "trend p", "change from none to all", "share of the gap closed"]
+    return table("Studies compared; intervals are 95 %", heads, rows)
+
+
+def _box(fitted: Fitted) -> Html:
+    report = fitted.report
+    answer = report["verdict"]
+    head = element("p", element("strong", _MARKS[answer]), f" {report['reason']}.")
+    name = element("h3", f"{fitted.study} · {fitted.phi_name}: {setting_name(fitted.setting)}")
+    counted = (
+        f"{report['runs']} runs of {len(report['hours'])} sizes and {len(report['seeds'])} seeds on "
+        f"{report['sequences']} test sequences."
+    )
+    parts = [element("p", counted), *_value(report), _more(report), _steps(report), _laws(report)]
+    return join(name, element("div", head, *parts, class_=f"verdict {answer}"))
+
+
+def _value(report: Mapping[str, Any]) -> list[Html]:
+    value = report["marginal"]
+    said = (
+        f"At {hours_text(value['at_hours'])} one more hour lowers the error by {between(value['per_next_hour'])}, "
+        f"a doubling by {between(value['per_doubling'])} ({value['law']} law; 95 % intervals over all laws)."
+    )
+    reaches = [
+        f"To reach {number(reach['target'])}: "
+        + (hours_text(reach["hours"]) if reach["hours"] is not None else "out of reach")
+        + f" of film ({reach['share'] * 100:.0f} % of the refits get there)."
+        for reach in value["reach"]
+    ]
+    cost = value.get("cost_per_mm")
+    costs = [f"Cost of one unit of error: {between(cost)}."] if cost else []
+    return [element("p", text) for text in (said, *reaches, *costs)]
+
+
+def _more(report: Mapping[str, Any]) -> Html | None:
+    more = report.get("more_runs")
+    if not more:
+        return None
+    if more["runs"] is None:
+        return element("p", f"To decide: {more['note']}.")
+    return element("p", f"To decide: {more['runs']} more runs would probably give {more['answer']} ({more['note']}).")
+
+
+def _steps(report: Mapping[str, Any]) -> Html:
+    rows = [
+        (
+            hours_text(step["from_hours"]),
+            hours_text(step["to_hours"]),
+            between(step["change"]),
+            f"{step['p_helps']:.0%}",
+        )
+        for step in report["steps"]
+    ]
+    return folded("Each size against the one before", table("Paired on the same sequences", ["from", "to", "change",
+                  "probability that it helps"], rows))  # fmt: skip
+
+
+def _laws(report: Mapping[str, Any]) -> Html:
+    rows = [_law(name, law) for name, law in sorted(report["fits"].items(), key=lambda item: -item[1]["weight"])]
+    heads = ["law", "Akaike weight", "parameters", "foretells the largest size within", "identified"]
+    return folded("Laws", table("Fits with intervals by refit", heads, rows))
+
+
+def _law(name: str, law: Mapping[str, Any]) -> Row:
+    values = "; ".join(f"{key} {between(value)}" for key, value in law["parameters"].items())
+    foretold = law.get("extrapolation")
+    error = f"{foretold['error']:+.2f} ({foretold['relative'] * 100:+.1f} %)" if foretold else None
+    return (name, f"{law['weight']:.2f}", values, error, "yes" if law["identified"] else f"no: {law['why_not']}")
+
+
+def between(value: Mapping[str, float]) -> str:
+    """An estimate with its interval."""
+    return f"{value['value']:.3g} [{value['low']:.3g}, {value['high']:.3g}]"
+
+
+def _share(closed: Mapping[str, float] | None) -> str | None:
+    if not closed:
+        return None
+    return f"{closed['value'] * 100:.0f} % [{closed['low'] * 100:.0f}, {closed['high'] * 100:.0f}]"

@@ -1,0 +1,68 @@
+"""What the panels say about a lake whose rows are known."""
+
+from datetime import timedelta
+
+from dashboard.fit_bands import fitted_studies
+from dashboard.panels.baselines import baselines_panel
+from dashboard.panels.cost import cost_panel
+from dashboard.panels.curve import curve_panel
+from dashboard.panels.learning import read_curves
+from dashboard.panels.sources import sources_panel
+from dashboard.panels.survival import survival_panel
+from dashboard.panels.verdict import verdict_panel
+from dashboard.view import LakeView, read_view
+from storage.lake import Lake
+from storage.tables import rows_to_table
+
+
+def test_the_verdict_of_a_kept_report_is_shown_with_its_law(full_lake: Lake) -> None:
+    view = read_view(full_lake)
+    report = fitted_studies(view.runs)[0].report
+    shown = verdict_panel(view).body
+    assert report["verdict"] in shown
+    assert f"{report['trend_p']:.2g}" in shown
+    assert "a law needs at least 5" in shown
+
+
+def test_the_newest_report_of_a_setting_counts(full_lake: Lake) -> None:
+    runs = [row for row in full_lake.read("runs").to_pylist() if row["kind"] == "study"]
+    later = runs[0] | {"started_at": runs[0]["started_at"] + timedelta(days=1)}
+    later["config"] = later["config"].replace('"trend_p": ', '"trend_p": 0.5, "was": ')
+    assert [fitted.report["trend_p"] for fitted in fitted_studies([later, *runs])] == [0.5]
+
+
+def test_candidates_and_counts_of_frames_are_no_curves(full_lake: Lake) -> None:
+    row = next(row for row in full_lake.read("scores").to_pylist() if row["variant"] == "semi")
+    other = [
+        row | {"score_id": "x", "variant": "candidate", "phi_name": "tried on dev"},
+        row | {"score_id": "y", "metric": "excluded_frames", "study": "frames only"},
+    ]
+    body = curve_panel(LakeView(scores=other)).body + baselines_panel(LakeView(scores=other)).body
+    assert "tried on dev" not in body
+    assert "frames only" not in body
+
+
+def test_cost_adds_up_over_videos(full_lake: Lake) -> None:
+    shown = cost_panel(read_view(full_lake)).body
+    # Two videos of 2 s with 8 s of wall time each for pose: 16 s, 4 hours an hour.
+    assert "<td>pose</td><td>15</td><td>16</td>" in shown
+    assert "<td>4</td>" in shown
+
+
+def test_links_that_went_are_counted(full_lake: Lake) -> None:
+    assert "1 of 2 sources were gone" in survival_panel(read_view(full_lake)).body
+
+
+def test_a_source_that_was_labelled_again_counts_once(full_lake: Lake) -> None:
+    old = full_lake.read("tracklets").to_pylist()[0]
+    again = old | {"tracklet_id": "new", "label_key": "1" * 64, "committed_at": old["committed_at"] + timedelta(days=1)}
+    full_lake.append("tracklets", rows_to_table("tracklets", [again]))
+    view = read_view(full_lake)
+    assert [row["tracklet_id"] for row in view.tracklets if row["source_id"] == old["source_id"]] == ["new"]
+    assert "2 s" in sources_panel(view).body
+
+
+def test_a_text_that_is_no_curve_gives_none() -> None:
+    for text in (None, "", "[]", "{", '{"loss": [1, 2]}', '{"loss": 3}'):
+        assert read_curves(text) == {}
+    assert read_curves('{"loss": [[0, 1.5]]}') == {"loss": [(0.0, 1.5)]}
