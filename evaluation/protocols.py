@@ -73,8 +73,8 @@ VIBE = Protocol(
     metrics=("mpjpe_mm", "pa_mpjpe_mm", "accel_pred_mm_frame2", "accel_error_mm_frame2"),
     published=published.VIBE,
     notes="VIBE drops the tail of a track that does not fill 16 frames and differences across dropped frames and "
-    "tracks (hazards 9, 10, 13). Here all selected frames count and only consecutive triples are differenced, so acceleration "
-    "can differ from VIBE's own figure by a few mm/frame^2.",
+    "tracks (hazards 9, 10, 13). Here all selected frames count and only consecutive triples are differenced, so "
+    "acceleration can differ from VIBE's own figure by a few mm/frame^2.",
 )
 
 OFFICIAL_3DPW = Protocol(
@@ -161,5 +161,5 @@ def check_fits(protocol: Protocol, dataset: str, joint_set: str) -> None:
     if joint_set != protocol.joint_set:
         raise ProtocolMismatchError(
             f"{protocol.id} scores joints of {protocol.joint_set}, the prediction has {joint_set}: a hip of the one "
-            "lies 13 cm from a hip of the other (hazard 16). Give the body and the regressor: --smpl FILE --regressor FILE"
+            "lies 13 cm from a hip of the other (hazard 16). Give --smpl DIR and --regressor FILE"
         )
