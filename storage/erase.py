@@ -87,8 +87,8 @@ def erase(lake: Lake, ledger: Ledger, target: Target, *, why: str = "") -> Recei
     rows, files = _delete_everywhere(lake, found)
     replacements = _replacements(ledger, found, target)
     rewritten = _rewrite_mentions(lake, ledger, found, replacements)
-    for source in found.sources:
-        lake.disk.delete_folder(lake.layout.source_cache(source))
+    for folder in (lake.layout.windows, *(lake.layout.source_cache(source) for source in found.sources)):
+        lake.disk.delete_folder(folder)
     scrubbed = scrub_files(lake, replacements)
     snapshots = drop_sources(lake, found.sources, mark)
     receipt = Receipt(

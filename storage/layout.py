@@ -56,6 +56,11 @@ class Layout:
         return f"{self.cache}/{source_id}"
 
     @property
+    def windows(self) -> str:
+        """Decoded frames for training, a folder a snapshot: erase removes them all."""
+        return f"{self.cache}/windows"
+
+    @property
     def checkpoints(self) -> str:
         """Folder of trained models that belong to this lake."""
         return f"{self.root}/checkpoints"

@@ -1,0 +1,142 @@
+"""Windows of T frames drawn at random for training: as fast as memory maps, in bounded memory, the same for a seed.
+
+Parquet is for keeping: to get 20 frames out of it, a row group is decoded. So the tables of a snapshot are decoded
+once, in one pass, into flat files below the lake's cache (erase removes them), and windows are slices of these.
+Legend: F frames of all tracklets, N tracklets, B windows of a batch, T frames of a window, D feature dimension.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from storage.errors import LakeError
+from storage.lake import Lake
+from storage.snapshot import Snapshot
+from storage.tables import TrackletArrays
+from storage.windows_scan import scan
+
+FORMAT = 1
+_FILES = {"phi": "<f2", "keypoints": "<f4", "boxes": "<f4", "observed": "?"}
+
+
+@dataclass(frozen=True)
+class WindowBatch:
+    """B windows of T frames."""
+
+    tracklet_B: npt.NDArray[np.int64]
+    """Place of the tracklet in `WindowStore.tracklet_ids`."""
+    start_B: npt.NDArray[np.int64]
+    """First frame within the tracklet."""
+    phi_BTxD: npt.NDArray[np.float16]
+    keypoints_BTx25x3: npt.NDArray[np.float32]
+    """x y px and score."""
+    boxes_BTx4: npt.NDArray[np.float32]
+    observed_BT: npt.NDArray[np.bool_]
+
+
+class WindowStore:
+    """The decoded frames of a snapshot. Open it in each loader process; the pages are shared by the system."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            head = json.loads((folder / "head.json").read_text())
+        except (OSError, ValueError) as error:
+            raise LakeError(f"{folder} holds no windows: {error}") from error
+        if head.get("format") != FORMAT:
+            raise LakeError(f"{folder}: format {head.get('format')}, this program has {FORMAT}; delete it")
+        self.folder, self.dim = folder, int(head["dim"])
+        self.tracklet_ids: tuple[str, ...] = tuple(head["tracklet_ids"])
+        self.offsets = np.concatenate([[0], np.cumsum(np.asarray(head["frames"], np.int64))])
+        widths = {"phi": (self.dim,), "keypoints": (25, 3), "boxes": (4,), "observed": ()}
+        self._arrays = {
+            name: np.memmap(folder / name, kind, "r", shape=(int(self.offsets[-1]), *widths[name]))
+            for name, kind in _FILES.items()
+        }
+
+    @classmethod
+    def build(cls, lake: Lake, snapshot: Snapshot, phi_name: str, folder: Path | None = None) -> "WindowStore":
+        """Decode a snapshot into `folder` (default: below the lake's cache), or take what an earlier call left there.
+
+        Memory: the largest row group of the tables, and the phi of tracklets whose row has not come up yet. Tracklets
+        without phi are left out. LakeError for a lake on S3 without `folder`, and for an empty result.
+        """
+        if folder is None and lake.layout.remote:
+            raise LakeError("windows of a lake on S3 need a local folder: name one, and delete it with the lake")
+        name = hashlib.sha256(f"{snapshot.digest}/{phi_name}".encode()).hexdigest()[:24]
+        target = (folder or Path(lake.layout.windows)) / name
+        if not (target / "head.json").exists():
+            _write(lake, snapshot, phi_name, target)
+        return cls(target)
+
+    def count(self, length: int) -> int:
+        """How many windows of `length` frames there are."""
+        return int(self._window_ends(length)[-1]) if self.tracklet_ids else 0
+
+    def _window_ends(self, length: int) -> npt.NDArray[np.int64]:
+        return np.cumsum(np.maximum(np.diff(self.offsets) - length + 1, 0))
+
+    def batch(self, windows_B: npt.NDArray[np.int64], length: int) -> WindowBatch:
+        """The windows of these numbers, each in [0, count(length))."""
+        ends = self._window_ends(length)
+        tracklet_B = np.searchsorted(ends, windows_B, side="right")
+        start_B = windows_B - np.where(tracklet_B > 0, ends[tracklet_B - 1], 0)
+        rows_BT = (self.offsets[tracklet_B] + start_B)[:, None] + np.arange(length)
+        phi, keypoints, boxes, observed = (self._arrays[name][rows_BT] for name in _FILES)
+        return WindowBatch(tracklet_B, start_B, phi, keypoints, boxes, observed)
+
+    def batches(
+        self, length: int, size: int, seed: int, *, first: int = 0, worker: int = 0, workers: int = 1
+    ) -> Iterator[WindowBatch]:
+        """Endless random batches. Batch number b depends on (seed, b) only: worker w of n makes those with b % n == w,
+        so any number of processes gives the same sequence, and `first` takes it up in the middle."""
+        total = self.count(length)
+        if total == 0:
+            raise LakeError(f"no tracklet of {self.folder} has {length} frames")
+        number = first + (worker - first) % workers
+        while True:
+            yield self.batch(np.random.default_rng((seed, number)).integers(total, size=size), length)
+            number += workers
+
+
+def _write(lake: Lake, snapshot: Snapshot, phi_name: str, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=".windows."))
+    try:
+        head = _write_arrays(lake, snapshot, phi_name, work)
+        (work / "head.json").write_text(json.dumps(head))
+        if not (target / "head.json").exists():
+            work.rename(target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _write_arrays(lake: Lake, snapshot: Snapshot, phi_name: str, work: Path) -> dict[str, object]:
+    ids: list[str] = []
+    frames: list[int] = []
+    dim = 0
+    files = {name: (work / name).open("wb") for name in _FILES}
+    try:
+        for track, phi_TxD in scan(lake, snapshot, phi_name):
+            ids.append(track.tracklet_id)
+            frames.append(len(phi_TxD))
+            dim = phi_TxD.shape[1]
+            for name, rows in _columns(track, phi_TxD).items():
+                files[name].write(np.ascontiguousarray(rows, _FILES[name]).tobytes())
+    finally:
+        for file in files.values():
+            file.close()
+    if not ids:
+        raise LakeError(f"no tracklet of snapshot {snapshot.digest[:12]} has features {phi_name}")
+    return {"format": FORMAT, "digest": snapshot.digest, "phi": phi_name, "dim": dim, "tracklet_ids": ids,
+            "frames": frames}  # fmt: skip
+
+
+def _columns(track: TrackletArrays, phi_TxD: npt.NDArray[np.float16]) -> dict[str, npt.NDArray[np.generic]]:
+    return {"phi": phi_TxD, "keypoints": track.keypoints, "boxes": track.boxes, "observed": track.observed}

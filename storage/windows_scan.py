@@ -1,0 +1,62 @@
+"""Tracklets and their features side by side, in one pass over both tables."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.errors import LakeError
+from storage.lake import Lake
+from storage.snapshot import Snapshot
+from storage.tables import TrackletArrays, row_views, tracklet_arrays
+
+_TRACKLET = (
+    "tracklet_id", "source_id", "fps_num", "fps_den", "frame_index", "pts", "boxes", "keypoints", "observed",
+)  # fmt: skip
+_BATCH_ROWS = 256
+
+Phi = npt.NDArray[np.float16]
+
+
+def scan(lake: Lake, snapshot: Snapshot, phi_name: str) -> Iterator[tuple[TrackletArrays, Phi]]:
+    """Every tracklet of the snapshot that has this phi, each once, in the order of the tables' files.
+
+    Both tables are written by the same commits in the same order, so partners turn up close to each other; what has
+    not found its partner yet waits in memory. LakeError if a phi does not fit its tracklet.
+    """
+    ids = pa.array(snapshot.tracklet_ids, pa.string())
+    among = pc.field("tracklet_id").isin(ids)
+    tracks = _rows(lake, "tracklets", _TRACKLET, among)
+    phis = _rows(lake, "features", ("tracklet_id", "phi_dim", "phi"), among & (pc.field("phi_name") == phi_name))
+    lone_tracks: dict[str, TrackletArrays] = {}
+    lone_phis: dict[str, Phi] = {}
+    alive = True
+    while alive:
+        new_tracks, new_phis = next(tracks, None), next(phis, None)
+        alive = new_tracks is not None or new_phis is not None
+        for row in row_views(new_tracks) if new_tracks is not None else ():
+            lone_tracks[row["tracklet_id"]] = tracklet_arrays(row)
+        for row in row_views(new_phis) if new_phis is not None else ():
+            lone_phis[row["tracklet_id"]] = np.frombuffer(row["phi"], "<f2").reshape(-1, row["phi_dim"])
+        for tracklet_id in [one for one in lone_tracks if one in lone_phis]:
+            yield _pair(lone_tracks.pop(tracklet_id), lone_phis.pop(tracklet_id))
+
+
+def _rows(lake: Lake, name: str, columns: tuple[str, ...], where: pc.Expression) -> Iterator[pa.Table]:
+    dataset = lake.dataset(name)
+    if dataset is None:
+        return
+    scanner = dataset.scanner(
+        columns=list(columns), filter=where, batch_size=_BATCH_ROWS, batch_readahead=2, fragment_readahead=1
+    )
+    for batch in scanner.to_batches():
+        if batch.num_rows:
+            yield pa.Table.from_batches([batch])
+
+
+def _pair(track: TrackletArrays, phi_TxD: Phi) -> tuple[TrackletArrays, Phi]:
+    if len(track.pts) != len(phi_TxD):
+        raise LakeError(f"tracklet {track.tracklet_id} has {len(track.pts)} frames, its features {len(phi_TxD)}")
+    return track, phi_TxD

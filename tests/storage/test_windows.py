@@ -1,0 +1,80 @@
+"""Windows for training: exact slices, the same for a seed, gone after an erasure."""
+
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from storage.erase import Target, erase
+from storage.errors import LakeError
+from storage.example_rows import shard, source_name
+from storage.lake import Lake
+from storage.ledger import Ledger
+from storage.rewrite import compact
+from storage.snapshot import freeze, nested
+from storage.tables import iter_tracklets, read_phi
+from storage.windows import WindowStore
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = Lake(tmp_path / "lake")
+    for i, frames in enumerate((30, 20, 19, 25)):
+        for name, table in shard([source_name(i)], frames=frames).items():
+            lake.append(name, table)
+    return lake
+
+
+def test_every_window_is_the_slice_that_the_tables_say(lake: Lake) -> None:
+    compact(lake, "features")  # another order than the tracklets'
+    store = WindowStore.build(lake, freeze(lake), "keypoints")
+    assert store.count(20) == 2 * (11 + 1 + 0 + 6)
+    tracks = {track.tracklet_id: track for track in iter_tracklets(lake)}
+    phi = read_phi(lake, "keypoints")
+    batch = store.batch(np.arange(store.count(20)), 20)
+    seen = set()
+    for i, (place, start) in enumerate(zip(batch.tracklet_B, batch.start_B, strict=True)):
+        name, part = store.tracklet_ids[place], slice(start, start + 20)
+        seen.add((name, int(start)))
+        np.testing.assert_array_equal(batch.phi_BTxD[i], phi[name][part])
+        np.testing.assert_array_equal(batch.keypoints_BTx25x3[i], tracks[name].keypoints[part])
+        np.testing.assert_array_equal(batch.boxes_BTx4[i], tracks[name].boxes[part])
+    assert len(seen) == store.count(20)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_any_number_of_processes_gives_the_same_batches(lake: Lake, workers: int) -> None:
+    store = WindowStore.build(lake, freeze(lake), "keypoints")
+    plain = [batch.start_B for batch in islice(store.batches(20, 4, seed=5), 12)]
+    loaders = [store.batches(20, 4, seed=5, worker=w, workers=workers) for w in range(workers)]
+    shared = [next(loaders[b % workers]).start_B for b in range(12)]
+    np.testing.assert_array_equal(plain, shared)
+    resumed = [next(store.batches(20, 4, seed=5, first=7)).start_B]
+    np.testing.assert_array_equal(resumed[0], plain[7])
+    other = [batch.start_B for batch in islice(store.batches(20, 4, seed=6), 12)]
+    assert not np.array_equal(plain, other)
+
+
+def test_it_is_built_once_and_only_of_the_snapshot(lake: Lake) -> None:
+    part = nested(freeze(lake), fraction=0.5)
+    store = WindowStore.build(lake, part, "keypoints")
+    assert set(store.tracklet_ids) == set(part.tracklet_ids)
+    written = (store.folder / "phi").stat().st_mtime_ns
+    assert (WindowStore.build(lake, part, "keypoints").folder / "phi").stat().st_mtime_ns == written
+
+
+def test_an_erasure_takes_the_decoded_frames_too(lake: Lake) -> None:
+    store = WindowStore.build(lake, freeze(lake), "keypoints")
+    erase(lake, Ledger.open(lake.root), Target(sources=(source_name(0),)))
+    assert not store.folder.exists()
+
+
+def test_what_is_missing_is_named(lake: Lake, tmp_path: Path) -> None:
+    with pytest.raises(LakeError, match="no_such_phi"):
+        WindowStore.build(lake, freeze(lake), "no_such_phi")
+    assert list(Path(lake.layout.windows).iterdir()) == []
+    with pytest.raises(LakeError, match="31 frames"):
+        next(WindowStore.build(lake, freeze(lake), "keypoints").batches(31, 4, seed=0))
+    with pytest.raises(LakeError, match="holds no windows"):
+        WindowStore(tmp_path)
