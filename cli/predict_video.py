@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from cli.harvest_progress import HarvestProgress
+from flows.harvest_bars import HarvestProgress
 from harvest.config import HarvestConfig, LabelConfig
 from harvest.decode import Video
 from harvest.errors import DecodeFailed

@@ -4,8 +4,7 @@ import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
+from flows.bars import counting_bar
 from flows.cells import Cell, Ground, missing_splits, run_cell
 
 
@@ -16,20 +15,13 @@ def run_cells(cells: Sequence[Cell], ground: Ground, workers: int, title: str) -
         return
     failed: list[BaseException] = []
     context = multiprocessing.get_context("spawn")
-    with _bar() as bar, ProcessPoolExecutor(min(workers, len(todo)), mp_context=context) as pool:
-        row = bar.add_task(title, total=len(todo))
+    with counting_bar(title) as progress, ProcessPoolExecutor(min(workers, len(todo)), mp_context=context) as pool:
+        progress(0, len(todo))
         waiting: list[Future[str]] = [pool.submit(run_cell, cell, ground) for cell in todo]
-        for done in as_completed(waiting):
+        for count, done in enumerate(as_completed(waiting), 1):
             error = done.exception()
             if error is not None:
                 failed.append(error)
-            bar.advance(row)
+            progress(count, len(todo))
     if failed:
         raise failed[0]
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("left"), TimeRemainingColumn(),
-    )  # fmt: skip

@@ -1,7 +1,10 @@
 """The quickstart's films, and their way into lakes: the unlabelled ones by URL, the others with their truth."""
 
-import json
+from collections.abc import Sequence
+from pathlib import Path
 
+from flows.bars import counting_bar
+from flows.harvest_bars import HarvestProgress
 from flows.quickstart_config import QuickstartConfig
 from flows.serve import serve_folder
 from harvest.config import HarvestConfig
@@ -11,30 +14,42 @@ from openworld.films import make_films
 from openworld.prior import write_prior_poses
 from openworld.truth import attach_truth
 from openworld.worlds import quickstart_world
+from storage.atomic import write_json_atomically
 from storage.lake import Lake
 
 
 def make_all_films(config: QuickstartConfig) -> None:
     """Films of all four splits with their truth, and the unpaired poses of the prior."""
-    make_films(quickstart_world(), config.films)
+    with counting_bar("making films") as progress:
+        make_films(quickstart_world(), config.films, progress)
     if not config.prior_poses.exists():
         write_prior_poses(config.prior_poses)
 
 
 def harvest_by_url(config: QuickstartConfig) -> None:
-    """Serve the unlabelled films on loopback and harvest them by URL through yt-dlp, as any Internet video."""
+    """Serve the unlabelled films on loopback and harvest them by URL through yt-dlp, as any Internet video.
+
+    Their truth is put beside the tracklets for the supervised ceiling; nothing else reads it.
+    """
     folder = config.films / "unlabelled"
     with serve_folder(folder, config.out / "port") as base:
         urls = [f"{base}/{film.name}" for film in sorted(folder.glob("*.mp4"))]
-        sources = config.out / "sources.json"
-        sources.write_text(json.dumps({"defaults": {"licence": "open", "tags": ["synthetic"]}, "sources": urls}))
-        harvest([str(sources)], Lake(config.lake), HarvestConfig(workers=config.workers, policy=Policy(allow_private=True)))
+        entries = {"defaults": {"licence": "open", "tags": ["synthetic"]}, "sources": urls}
+        sources = write_json_atomically(config.out / "sources.json", entries)
+        _harvest([sources], config.lake, HarvestConfig(workers=config.workers, policy=Policy(allow_private=True)))
     attach_truth(Lake(config.lake), folder)
 
 
 def harvest_with_truth(config: QuickstartConfig) -> None:
     """Labelled, dev and test films by the same harvest, then their true 3D beside the tracklets."""
     for lake, splits in ((config.labelled, ("labelled",)), (config.held_out, ("dev", "test"))):
+        _harvest([config.films / split for split in splits], lake, HarvestConfig(workers=config.workers))
         for split in splits:
-            harvest([str(config.films / split)], Lake(lake), HarvestConfig(workers=config.workers))
             attach_truth(Lake(lake), config.films / split)
+
+
+def _harvest(sources: Sequence[Path], lake: Path, config: HarvestConfig) -> None:
+    with HarvestProgress() as bars:
+        report = harvest(sources, Lake(lake), config, bars)
+    if report.books.failed:
+        raise RuntimeError(f"{report.books.failed} films could not be harvested: {report.reasons}; run it again")
