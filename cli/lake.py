@@ -142,6 +142,23 @@ def erase(
 
 
 @app.command()
+def search(
+    names: Annotated[list[str], typer.Argument(help="Ids, URLs, any text.")], lake: Annotated[str | None, LAKE] = None
+) -> None:
+    """Decode every file below a local lake and look for names: exit code 1 if one is found. Slow, on purpose."""
+    from pathlib import Path
+
+    from storage.search import search as look
+
+    with opened(lake) as (rows, _):
+        hits = look(Path(rows.root), names)
+    for hit in hits:
+        typer.echo(hit)
+    if hits:
+        raise typer.Exit(1)
+
+
+@app.command()
 def compact(lake: Annotated[str | None, LAKE] = None) -> None:
     """Join small files, sorted by source. Readers and writers may go on; old files are swept an hour later."""
     from storage.rewrite import compact as join

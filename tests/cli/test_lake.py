@@ -67,6 +67,8 @@ def test_erase_says_what_it_did(root: str) -> None:
     receipt = json.loads(run("erase", SOURCES[0], "--lake", root, "--yes", "--json"))
     assert receipt["rows"]["tracklets"] == 2
     assert Path(receipt["path"]).exists()
+    assert run("search", SOURCES[0], "--lake", root) == ""
+    assert SOURCES[1] in run("search", SOURCES[1], "--lake", root, code=1)
     assert "asked 3 = done 2" in run("reconcile", "--lake", root)
     assert "nothing of" in run("erase", "unknown", "--lake", root, "--yes", code=1)
     assert "name a source" in run("erase", "--lake", root, code=2)

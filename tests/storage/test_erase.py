@@ -1,7 +1,6 @@
 """Erasing: nothing of the source is left, everything else is as it was, and it does not come back."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,12 @@ from storage.lake import Lake
 from storage.ledger import Ledger
 from storage.rewrite import compact
 from storage.schema import TABLES
+from storage.search import search
 from storage.snapshot import freeze, load
 from storage.tables import rows_to_table
 
 SOURCES = [source_name(i) for i in range(6)]
 GONE = SOURCES[2]
-Search = Callable[[Path, set[str], set[float]], list[str]]
 
 
 def url_of(source: str) -> str:
@@ -59,14 +58,14 @@ def others(lake: Lake) -> dict[str, list[dict[str, Any]]]:
     return {name: sorted(lake.read(name, None, keep).to_pylist(), key=repr) for name in tables}
 
 
-def test_the_searcher_finds_what_is_there(lake: Lake, search_lake: Search) -> None:
+def test_the_searcher_finds_what_is_there(lake: Lake) -> None:
     names, values = names_of(lake, GONE)
-    hits = "\n".join(search_lake(Path(lake.root), names, values))
+    hits = "\n".join(search(Path(lake.root), names, values))
     for name in names | {str(value) for value in values}:
         assert name in hits
 
 
-def test_nothing_is_left_and_the_rest_is_unchanged(lake: Lake, search_lake: Search) -> None:
+def test_nothing_is_left_and_the_rest_is_unchanged(lake: Lake) -> None:
     names, values = names_of(lake, GONE)
     before = others(lake)
     root = Path(lake.root)
@@ -83,7 +82,7 @@ def test_nothing_is_left_and_the_rest_is_unchanged(lake: Lake, search_lake: Sear
     receipt = erase(lake, ledger, Target(sources=(url_of(GONE),)), why="asked by the person")
     ledger.close()
 
-    assert search_lake(root, names, values) == []
+    assert search(root, names, values) == []
     assert others(lake) == before
     assert receipt.rows == {"tracklets": 2, "features": 2, "rejects": 1, "videos": 1, "shots": 1}
     assert receipt.mentions == 1
@@ -120,14 +119,14 @@ def test_an_uploader_or_a_host_goes_as_a_whole(lake: Lake) -> None:
     assert ledger.ask([Item("newer", "films.test")]) == 0
 
 
-def test_old_files_of_a_compaction_are_searched_too(lake: Lake, search_lake: Search) -> None:
+def test_old_files_of_a_compaction_are_searched_too(lake: Lake) -> None:
     names, values = names_of(lake, GONE)
     for name in TABLES:
         compact(lake, name)
     ledger = Ledger.open(lake.root)
     erase(lake, ledger, Target(sources=(GONE,)))
     ledger.close()
-    assert search_lake(Path(lake.root), names, values) == []
+    assert search(Path(lake.root), names, values) == []
 
 
 def test_a_worker_that_holds_the_item_loses_it(lake: Lake) -> None:
@@ -154,9 +153,7 @@ def test_an_unknown_source_is_named(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize("step", ["bury", "delete_rows", "scrub_files", "drop_sources", "write_receipt", "anonymise"])
-def test_an_erasure_that_was_cut_goes_on(
-    lake: Lake, search_lake: Search, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
+def test_an_erasure_that_was_cut_goes_on(lake: Lake, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     import storage.erase as module
 
     names, values = names_of(lake, GONE)
@@ -173,6 +170,6 @@ def test_an_erasure_that_was_cut_goes_on(
             erase(lake, ledger, Target(sources=(GONE,)))
     receipt = erase(lake, ledger, Target(sources=(GONE,)))
     ledger.close()
-    assert search_lake(Path(lake.root), names, values) == []
+    assert search(Path(lake.root), names, values) == []
     assert [pair[0] for pair in receipt.snapshots] == [old]
     assert Ledger.open(lake.root).books().erased == 1
