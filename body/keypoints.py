@@ -41,6 +41,7 @@ class KeypointModel(nn.Module):
         regressor_MV = arrays.keypoint_regressor if regressor is None else regressor
         if regressor_MV is None:
             raise BodyFileError(f"{arrays.path}: has no keypoint_regressor (25, V); pass one as `regressor`")
+        self.arrays = arrays
         self.tree = KinematicTree(arrays.parents)
         joints_template = arrays.J_regressor @ arrays.v_template
         joints_shapedirs = np.einsum("jv,vck->jck", arrays.J_regressor, arrays.shapedirs)

@@ -22,7 +22,7 @@ COLOURS = ((0.35, 0.62, 0.75), (0.80, 0.40, 0.05), (0.05, 0.45, 0.30), (0.65, 0.
 
 GROUND = 236
 OPACITY = 0.85
-VIEW_RADIUS_M = 1.25
+VIEW_RADIUS_M = 1.15
 """Half the height that the second view shows round its middle: a person with raised arms fits."""
 
 
@@ -74,7 +74,7 @@ class MeshViews:
         pelvis_N3 = np.stack([b.pelvis for b in bodies])
         middle_3 = pelvis_N3.mean(0)
         radius = VIEW_RADIUS_M + float(np.linalg.norm(pelvis_N3 - middle_3, axis=1).max())
-        away_3 = np.array([0, 0, radius + self._focal * radius / (0.5 * min(self.width, self.height))])
+        away_3 = np.array([0, 0, self._focal * radius / (0.5 * min(self.width, self.height))])
         # A camera at the right of the scene looks along -x: its x is the scene's z, its z the scene's -x.
         turn_33 = np.array([[0, 0, 1], [0, 1, 0], [-1, 0, 0]], np.float32)
         return self._draw(ground, [(b, (b.vertices - middle_3) @ turn_33.T + away_3) for b in bodies])

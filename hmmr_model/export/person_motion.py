@@ -110,7 +110,7 @@ def _place(
     pose: Pose, prediction: Prediction, tracklet: TrackletArrays, geometry: PictureGeometry, body: BodyModel
 ) -> PlacedPose:
     rotations, betas = torch.from_numpy(pose.rotations), torch.from_numpy(prediction.betas)
-    camera, box = torch.from_numpy(prediction.camera), torch.from_numpy(tracklet.boxes)
+    camera, box = torch.from_numpy(prediction.camera), torch.tensor(tracklet.boxes)
     points = torch.from_numpy(pose.keypoints_3d)
     pelvis_T3 = weak_to_translation(camera, box, geometry.focal, torch.tensor(geometry.centre))
     # Predicted points have the pelvis at their origin; a body model's own origin may lie elsewhere (SMPL's does).
