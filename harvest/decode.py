@@ -99,7 +99,9 @@ class _Reader:
             pixels: NDArray[np.uint8] = self._reader.next().asnumpy()
         except (decord.DECORDError, RuntimeError, StopIteration) as error:
             raise self._ended(index, n_frames, error) from error
-        return pixels
+        # decord 3.4 takes a padded row of a narrow picture for a fourth channel: the bytes are right, the shape is not
+        height, width = pixels.shape[:2]
+        return pixels.reshape(height, -1)[:, : 3 * width].reshape(height, width, 3)
 
     def skip(self, count: int, index: int, n_frames: int) -> None:
         try:

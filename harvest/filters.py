@@ -81,7 +81,8 @@ def _smooth_counts(counts_T: NDArray[np.int64], observed_T: NDArray[np.bool_], p
     """Visible joints, median-filtered. The paper's filter pads with zeros; ours repeats the ends and takes a bridged
     frame to show what the frame before it did, since the linker vouches for short gaps."""
     if not preset.every_run:
-        return np.asarray(medfilt(counts_T.astype(np.float64), preset.median_frames), dtype=np.int64)
+        long_enough = len(counts_T) >= preset.median_frames
+        return np.asarray(medfilt(counts_T, preset.median_frames) if long_enough else counts_T, dtype=np.int64)
     last_seen = np.maximum.accumulate(np.where(observed_T, np.arange(len(counts_T)), 0))
     return np.asarray(median_filter(counts_T[last_seen], size=preset.median_frames, mode="nearest"))
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harvest.backends.protocol import PoseBackend, ReadsFile, ReadsFile
+from harvest.backends.protocol import PoseBackend, ReadsFile
 from harvest.config import LabelConfig
 from harvest.decode import Frame, Video
-from harvest.errors import HarvestError, NoPerson, NothingUsable, Unreadable, Unreadable
+from harvest.errors import HarvestError, NoPerson, NothingUsable, Unreadable
 from harvest.fingerprint import MAX_SAMPLES, SAMPLE_SECONDS, fingerprint
 from harvest.identity import file_sha256
 from harvest.phi.protocol import Phi
@@ -28,7 +28,6 @@ from harvest.shot_labels import ShotLabeller
 from harvest.shots import split_shots
 from harvest.sources import Source
 from harvest.stopwatch import Stopwatch, TimedBackend, TimedPhi
-
 
 TABLES_OF_A_VIDEO = ("tracklets", "features", "rejects", "shots", "videos")
 
@@ -54,7 +53,6 @@ class Labeller:
         self._watch = Stopwatch()
         self._backend = TimedBackend(backend, self._watch)
         self._file_reader = backend
-        self._reads_file = backend if isinstance(backend, ReadsFile) else None
         self._phis = [TimedPhi(phi, self._watch) for phi in phis]
         self._config, self._policy = config, policy
         self.recipe = recipe(config, backend, phis)
@@ -92,13 +90,6 @@ class Labeller:
         row["stage_seconds"] = json.dumps(self._watch.rounded(), sort_keys=True)
         labelled.rows["videos"].append(row)
         return labelled
-
-    @staticmethod
-    def _tell(backend: ReadsFile, path: Path, item: str) -> None:
-        try:
-            backend.open_video(path)
-        except ValueError as error:
-            raise Unreadable(item, str(error)) from error
 
     def _open_backend(self, path: Path, source: Source) -> None:
         """A backend that reads the file itself (truth) is told which one comes."""

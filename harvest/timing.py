@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from harvest.errors import DecodeFailed, NoVideoStream, TooSlow
 from harvest.ffmpeg_program import ffmpeg_program
 
+_KNOWN_RATES = tuple(Fraction(1000 * whole, 1001) for whole in (24, 30, 48, 60, 120))
+"""NTSC's, which a clock of milliseconds hides behind simpler fractions."""
+
 _DISCARD = 0x4
 """AV_PKT_FLAG_DISCARD: decoded for others' sake, cut away by an edit list."""
 
@@ -54,7 +57,7 @@ def read_timing(path: Path, item: str, *, limit_s: float = 300.0) -> Timing:
     except subprocess.TimeoutExpired:
         raise TooSlow(item, f"reading its packets took more than {limit_s:.0f} s") from None
     if "matches no streams" in run.stderr:
-        raise NoVideoStream(item, "holds no video stream (audio only?)")
+        raise NoVideoStream(item, "holds no video stream (audio only, or cut off?)")
     timing = _parse(run.stdout)
     if timing is None or run.returncode != 0:
         raise DecodeFailed(item, f"is not a video that ffmpeg can read: {_first_line(run.stderr)}")
@@ -66,12 +69,15 @@ def rate_of(pts_F: NDArray[np.int64], time_base: Fraction) -> Fraction:
     span, n_steps = int(pts_F[-1] - pts_F[0]) if len(pts_F) else 0, len(pts_F) - 1
     if span <= 0:
         return Fraction(1)
+    if (np.diff(pts_F) == pts_F[1] - pts_F[0]).all():
+        return (n_steps / (span * time_base)).limit_denominator(1001)
     even = np.round(np.arange(len(pts_F)) * (span / n_steps)).astype(np.int64)
     if np.abs(pts_F - pts_F[0] - even).max() > 1:
         return (n_steps / (span * time_base)).limit_denominator(1001)
     fastest = n_steps / (Fraction(2 * span - 1, 2) * time_base)
     slowest = n_steps / (Fraction(2 * span + 1, 2) * time_base)
-    return simplest_between(slowest, fastest)
+    known = [rate for rate in _KNOWN_RATES if slowest <= rate <= fastest]
+    return known[0] if known else simplest_between(slowest, fastest)
 
 
 def simplest_between(low: Fraction, high: Fraction) -> Fraction:
