@@ -77,8 +77,7 @@ class Labeller:
                 path, source.name, self._config.decode, max_pixels=self._policy.max_pixels,
                 max_seconds=seconds_limit(source, self._policy), sections_s=source.sections_s,
             )  # fmt: skip
-            if self._reads_file:
-                self._tell(self._reads_file, path, source.name)
+            self._open_backend(path, source)
         facts = VideoFacts(
             source, video.width, video.height, video.working_rate, video.timing.time_base, verdict.licence,
             labelled.label_key, self._backend.name, self._backend.joints, self._config.preset,
