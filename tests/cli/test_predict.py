@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from cli.main import app
+from hmmr_model.checkpoint import Checkpoint, save_checkpoint
+from hmmr_model.configs import DataConfig, ModelConfig, TrainConfig
+from hmmr_model.network import HMMR
+
+RUN = CliRunner()
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """Untrained, but whole: φ is the detected keypoints, all six heads."""
+    torch.manual_seed(0)
+    model = ModelConfig(width=16, groups=2, regressor_width=16)
+    config = TrainConfig(preset="test", model=model, data=DataConfig(phi_name="keypoints"))
+    path = tmp_path / "model.pt"
+    save_checkpoint(path, Checkpoint(config, 75, "open24", 1, None, HMMR(model, 75).state_dict()))
+    return path
+
+
+def _predict(source: Path, checkpoint: Path, out: Path, *more: str) -> str:
+    result = RUN.invoke(app, ["predict", str(source), "--checkpoint", str(checkpoint), "--out", str(out), *more])
+    assert "Traceback" not in result.output
+    return f"{result.exit_code} {' '.join(result.output.split())}"
+
+
+@pytest.mark.slow
+def test_a_video_becomes_files_of_every_kind(shared_data: Path, checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    said = _predict(shared_data / "real_video" / "pose_squats.mp4", checkpoint, out, "--no-render")
+    assert said.startswith("0 "), said
+    assert {path.name for path in out.glob("motion_*")} == {"motion_0.npz", "motion_0.glb", "motion_0.bvh"}
+    with np.load(out / "motion_0.npz") as motion:
+        assert motion["poses"].shape == (65, 72)
+        assert motion["future_keypoints_3d"].shape == (65, 25, 3)
+        assert np.isfinite(motion["translation"]).all()
+
+
+@pytest.mark.slow
+def test_a_photograph_has_past_present_and_future(shared_data: Path, checkpoint: Path, tmp_path: Path) -> None:
+    video = cv2.VideoCapture(str(shared_data / "real_video" / "pose_squats.mp4"))
+    cv2.imwrite(str(tmp_path / "photo.png"), video.read()[1])
+    out = tmp_path / "out"
+    assert _predict(tmp_path / "photo.png", checkpoint, out).startswith("0 ")
+    assert (out / "strip.png").is_file()
+    with np.load(out / "motion_0.npz") as motion:
+        assert motion["poses"].shape == motion["past_poses"].shape == motion["future_poses"].shape == (1, 72)
+
+
+def test_what_is_wrong_is_said_in_a_line(checkpoint: Path, tmp_path: Path) -> None:
+    text, out = tmp_path / "text.mp4", tmp_path / "out"
+    text.write_text("not a video")
+    picture = tmp_path / "text.png"
+    picture.write_text("not a picture")
+    assert _predict(tmp_path / "absent.mp4", checkpoint, out) == f"1 error: {tmp_path / 'absent.mp4'}: no such file"
+    assert "text.mp4" in _predict(text, checkpoint, out)
+    assert "text.png: is not an image" in _predict(picture, checkpoint, out)
+    assert "text.mp4: is not a checkpoint" in _predict(text, text, out)
+    cv2.imwrite(str(picture), np.zeros((120, 160, 3), np.uint8))
+    assert _predict(picture, checkpoint, out) == "1 error: nobody was found in the picture"

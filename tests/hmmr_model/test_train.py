@@ -1,0 +1,107 @@
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hmmr_model.checkpoint import load_checkpoint
+from hmmr_model.configs import TrainConfig
+from hmmr_model.lake_tracks import NoTrainingDataError
+from hmmr_model.prior_poses import NoPriorPosesError
+from hmmr_model.train import train, training_set
+from storage.example_rows import feature_row, source_name, tracklet_row
+from storage.lake import Lake
+from storage.tables import rows_to_table
+
+FRAMES = 24
+MakeLake = Callable[..., Lake]
+
+
+@pytest.fixture
+def config(small_config: TrainConfig) -> TrainConfig:
+    return replace(small_config, steps=3, data=replace(small_config.data, phi_name="keypoints"))
+
+
+@pytest.fixture
+def make_lake(tmp_path: Path) -> MakeLake:
+    def make(name: str, sources: Sequence[int], labelled: bool = False) -> Lake:
+        lake = Lake(tmp_path / name)
+        rows = [tracklet_row(source_name(i), frames=FRAMES) for i in sources]
+        lake.append("features", rows_to_table("features", [feature_row(row, dim=75) for row in rows]))
+        if labelled:
+            lake.append("labels3d", rows_to_table("labels3d", [_labels(row) for row in rows]))
+        lake.append("tracklets", rows_to_table("tracklets", rows))
+        return lake
+
+    return make
+
+
+def _labels(row: dict[str, object]) -> dict[str, object]:
+    points = np.random.default_rng(5).normal(0, 0.3, (FRAMES, 75)).astype(np.float32)
+    return {
+        "tracklet_id": row["tracklet_id"], "source_id": row["source_id"], "truth_id": f"film/{row['source_id']}",
+        "split": "labelled", "body": "open24", "valid": np.ones(FRAMES, bool), "keypoints_3d": points,
+        "keypoints_2d": np.abs(points) * 300, "betas": np.zeros(10, np.float32),
+        "rotations": np.tile(np.eye(3, dtype=np.float32).ravel(), (FRAMES, 24)),
+        "translation": np.zeros((FRAMES, 3), np.float32),
+    }  # fmt: skip
+
+
+def _ids(sources: Sequence[int]) -> list[str]:
+    return [tracklet_row(source_name(i), frames=FRAMES)["tracklet_id"] for i in sources]
+
+
+def test_3d_comes_from_the_labelled_lakes_alone(make_lake: MakeLake, config: TrainConfig) -> None:
+    """A harvested lake may carry the films' truth for the ceiling; as pseudo-labelled data it must not be seen."""
+    labelled, harvested = make_lake("labelled", [0, 1], labelled=True), make_lake("lake", [2, 3, 4], labelled=True)
+    semi = training_set(config, harvested, [labelled], _ids([2, 3]))
+    assert semi.labelled.ids == sorted(_ids([0, 1]))
+    assert semi.pseudo.ids == sorted(_ids([2, 3]))
+    ceiling = training_set(config, harvested, [labelled, harvested], None)
+    assert sorted(ceiling.labelled.ids) == sorted(_ids(range(5)))
+
+
+def test_writes_a_checkpoint_that_names_its_snapshot(make_lake: MakeLake, config: TrainConfig, tmp_path: Path) -> None:
+    labelled, lake = make_lake("labelled", [0, 1], labelled=True), make_lake("lake", [2, 3])
+    result = train(config, lake, [labelled], tmp_path / "out", tracklet_ids=_ids([2]), snapshot="digest")
+    checkpoint = load_checkpoint(result.checkpoint)
+    assert (checkpoint.snapshot, checkpoint.step, checkpoint.body, checkpoint.phi_dim) == ("digest", 3, "open24", 75)
+    assert checkpoint.config == config
+
+
+def test_a_harvest_into_the_same_lake_changes_nothing(make_lake: MakeLake, config: TrainConfig, tmp_path: Path) -> None:
+    labelled, lake = make_lake("labelled", [0, 1], labelled=True), make_lake("lake", [2, 3, 4])
+    before = train(config, lake, [labelled], tmp_path / "before", tracklet_ids=_ids([2, 3, 4]))
+
+    def harvest_goes_on(step: int, steps: int, terms: dict[str, float]) -> None:
+        make_lake("lake", [10 + step])
+
+    make_lake("lake", [5, 6])
+    after = train(
+        config, lake, [labelled], tmp_path / "after", tracklet_ids=_ids([4, 3, 2, 2]), progress=harvest_goes_on
+    )
+    a, b = (load_checkpoint(result.checkpoint).weights for result in (before, after))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_poses_of_the_prior_can_be_given(make_lake: MakeLake, config: TrainConfig, tmp_path: Path) -> None:
+    labelled = make_lake("labelled", [0, 1], labelled=True)
+    poses = np.tile(np.eye(3, dtype=np.float32), (50, 24, 1, 1))
+    given = train(config, None, [labelled], tmp_path / "given", prior_poses=-poses)
+    own = train(config, None, [labelled], tmp_path / "own")
+    assert given.curves["prior"] != own.curves["prior"]
+    with pytest.raises(NoPriorPosesError, match="nowhere"):
+        train(replace(config, prior_poses=str(tmp_path / "nowhere")), None, [labelled], tmp_path / "bad")
+
+
+def test_nothing_usable_is_said_with_lake_and_wish(make_lake: MakeLake, config: TrainConfig) -> None:
+    labelled, lake = make_lake("labelled", [0], labelled=True), make_lake("lake", [2])
+    with pytest.raises(NoTrainingDataError, match="lake: no usable tracklet with 3D labels"):
+        training_set(config, None, [lake], None)
+    with pytest.raises(NoTrainingDataError, match="one of the ids asked for"):
+        training_set(config, lake, [labelled], ["absent"])
+    other = replace(config, data=replace(config.data, phi_name="resnet50"))
+    with pytest.raises(NoTrainingDataError, match="wanted phi resnet50, 20 frames or more, 20 to 30 frames a second"):
+        training_set(other, lake, [labelled], None)
