@@ -49,6 +49,7 @@ app = typer.Typer(
     cls=LazyGroups,
     no_args_is_help=True,
     rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Video in, pseudo-labelled tracklets out, HMMR trained on them, and a curve of what it was worth.",
 )

@@ -22,6 +22,7 @@ def quickstart(out: Annotated[Path, OUT] = Path("out/quickstart")) -> None:
     out.mkdir(parents=True, exist_ok=True)
     _quiet_prefect(out)
     from flows.quickstart import quickstart_flow
+    from flows.quickstart_films import QuickstartError
     from flows.report import summary
 
     try:
@@ -29,6 +30,9 @@ def quickstart(out: Annotated[Path, OUT] = Path("out/quickstart")) -> None:
     except KeyboardInterrupt:
         typer.echo("\nstopped; run the same command again and it goes on where it was", err=True)
         raise typer.Exit(130) from None
+    except (QuickstartError, OSError) as error:
+        typer.echo(f"quickstart: {error}", err=True)
+        raise typer.Exit(1) from None
     typer.echo(summary(out / "report.json"))
     typer.echo(f"\npage: {page}\nnumbers: {out / 'report.json'}")
 
@@ -39,7 +43,7 @@ def _quiet_prefect(out: Path) -> None:
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
-        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_LOGGING_LEVEL": "CRITICAL",
         "OMP_NUM_THREADS": "1",
     }
     if "PREFECT_API_URL" not in os.environ:

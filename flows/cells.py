@@ -63,8 +63,8 @@ class Cell:
 
     def run_id(self, ground: Ground) -> str:
         """Stable id of everything that makes the cell's numbers, but for the code's commit, which the row names."""
-        # A candidate that is chosen becomes the `semi` cell, whose training is then not run again.
-        variant = "semi" if self.variant == "candidate" else self.variant
+        # These are `semi` cells that are scored for another purpose: the same training is not run again.
+        variant = "semi" if self.variant in ("candidate", "no_film_best_step") else self.variant
         told = [ground.snapshot, variant, repr(self.share), str(self.seed), to_json(self.train)]
         return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
 

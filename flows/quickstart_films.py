@@ -18,6 +18,10 @@ from storage.atomic import write_json_atomically
 from storage.lake import Lake
 
 
+class QuickstartError(RuntimeError):
+    """A step could not be finished; the message names the item and the way out."""
+
+
 def make_all_films(config: QuickstartConfig) -> None:
     """Films of all four splits with their truth, and the unpaired poses of the prior."""
     with counting_bar("making films") as progress:
@@ -36,14 +40,16 @@ def harvest_by_url(config: QuickstartConfig) -> None:
         urls = [f"{base}/{film.name}" for film in sorted(folder.glob("*.mp4"))]
         entries = {"defaults": {"licence": "open", "tags": ["synthetic"]}, "sources": urls}
         sources = write_json_atomically(config.out / "sources.json", entries)
-        _harvest([sources], config.lake, HarvestConfig(workers=config.workers, policy=Policy(allow_private=True)))
+        settings = HarvestConfig(workers=config.workers, retry_failed=True, policy=Policy(allow_private=True))
+        _harvest([sources], config.lake, settings)
     attach_truth(Lake(config.lake), folder)
 
 
 def harvest_with_truth(config: QuickstartConfig) -> None:
     """Labelled, dev and test films by the same harvest, then their true 3D beside the tracklets."""
     for lake, splits in ((config.labelled, ("labelled",)), (config.held_out, ("dev", "test"))):
-        _harvest([config.films / split for split in splits], lake, HarvestConfig(workers=config.workers))
+        settings = HarvestConfig(workers=config.workers, retry_failed=True)
+        _harvest([config.films / split for split in splits], lake, settings)
         for split in splits:
             attach_truth(Lake(lake), config.films / split)
 
@@ -52,4 +58,5 @@ def _harvest(sources: Sequence[Path], lake: Path, config: HarvestConfig) -> None
     with HarvestProgress() as bars:
         report = harvest(sources, Lake(lake), config, bars)
     if report.books.failed:
-        raise RuntimeError(f"{report.books.failed} films could not be harvested: {report.reasons}; run it again")
+        told = "; ".join(f"{trouble.name}: {trouble.message}" for trouble in report.troubles[:3])
+        raise QuickstartError(f"{report.books.failed} films could not be harvested, run it again. {told}")

@@ -14,6 +14,11 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         """Requests are the harvest's business, not the terminal's."""
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hangs up early, as a probe for the file's type does, is no trouble of ours."""
+
+
 @contextlib.contextmanager
 def serve_folder(folder: Path, port_file: Path) -> Iterator[str]:
     """Serve `folder` on 127.0.0.1 while the context lives; yields the base URL, without a closing slash.
@@ -24,7 +29,7 @@ def serve_folder(folder: Path, port_file: Path) -> Iterator[str]:
     port = int(port_file.read_text()) if port_file.exists() else 0
     handler = partial(_Quiet, directory=str(folder))
     try:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+        server = _Server(("127.0.0.1", port), handler)
     except OSError as error:
         raise OSError(
             f"port {port}, which this run's URLs name, is taken; free it or remove {port_file.parent} to start afresh"
