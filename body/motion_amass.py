@@ -12,6 +12,7 @@ import torch
 
 from body.joints import SMPL_24
 from body.motion import Motion, MotionFileError
+from body.npz_file import NpzError, read_npz
 from body.rotations import axis_angle_to_matrix
 
 BODY_JOINTS = 22
@@ -38,17 +39,18 @@ def read_amass(path: str | Path) -> Motion:
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            rate = next((key for key in RATE_KEYS if key in stored.files), None)
-            missing = {"poses", "trans"} - set(stored.files) or (set() if rate else {"mocap_frame_rate"})
-            if missing or rate is None:
-                raise MotionFileError(f"{path}: not an AMASS sequence, it lacks {', '.join(sorted(missing))}")
-            poses, translation = stored["poses"].astype(np.float64), stored["trans"].astype(np.float64)
-            fps = float(stored[rate])
+        stored = read_npz(path, {"poses", "trans", *RATE_KEYS})
+        missing = {"poses", "trans"} - stored.keys()
+        if not missing and not stored.keys() & set(RATE_KEYS):
+            missing = {"mocap_frame_rate"}
+        if missing:
+            raise MotionFileError(f"{path}: not an AMASS sequence, it lacks {', '.join(sorted(missing))}")
+        poses, translation = stored["poses"].astype(np.float64), stored["trans"].astype(np.float64)
+        fps = float(next(stored[key] for key in RATE_KEYS if key in stored))
     except MotionFileError:
         raise
-    except (OSError, ValueError, TypeError, EOFError) as problem:
-        raise MotionFileError(f"{path}: not a readable AMASS .npz ({problem})") from problem
+    except (NpzError, ValueError, TypeError) as problem:
+        raise MotionFileError(f"{path}: not a readable AMASS sequence ({problem})") from problem
     if poses.ndim != 2 or poses.shape[1] < 3 * BODY_JOINTS or translation.shape != (len(poses), 3) or not len(poses):
         raise MotionFileError(f"{path}: poses {poses.shape} and trans {translation.shape} do not fit together")
     if not (np.isfinite(poses).all() and np.isfinite(translation).all() and np.isfinite(fps) and fps > 0):

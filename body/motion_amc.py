@@ -101,9 +101,12 @@ def _sections(text: str) -> dict[str, list[list[str]]]:
 def _bone(block: dict[str, list[str]], degrees: bool) -> _Bone:
     angles, order = np.array(block["axis"][:3], dtype=float), block["axis"][3]
     direction = np.array(block["direction"], dtype=float)
+    length = float(block["length"][0])
+    if not (np.isfinite(direction).all() and np.isfinite(length) and direction.any() and np.isfinite(angles).all()):
+        raise ValueError(f"bone {block['name'][0]} has no finite direction, length or axis")
     return _Bone(
         name=block["name"][0],
-        vector=direction / np.linalg.norm(direction) * float(block["length"][0]),
+        vector=direction / np.linalg.norm(direction) * length,
         axis=Rotation.from_euler(order.lower(), angles, degrees=degrees),
         freedoms=tuple(word.lower() for word in block.get("dof", [])),
     )

@@ -50,10 +50,10 @@ def read_bvh_skeleton(path: Path) -> SkeletonMotion:
         lines = iter(path.read_text(errors="strict").splitlines())
         tree = _hierarchy(lines)
         frame_time, values_TC = _frames(lines, sum(map(len, tree.channels)))
+        first = 1 if _starts_with_calibration(tree, values_TC) else 0
+        rotations, steps = _joints(tree, values_TC[first:])
     except (ValueError, IndexError, StopIteration) as problem:
         raise MotionFileError(f"{path}: not a readable BVH file ({problem or 'it ends too early'})") from problem
-    first = 1 if _starts_with_calibration(tree, values_TC) else 0
-    rotations, steps = _joints(tree, values_TC[first:])
     return SkeletonMotion(
         name=path.stem,
         fps=_rate(frame_time),
@@ -93,6 +93,8 @@ def _hierarchy(lines: Iterator[str]) -> _Tree:
                 break
     if not tree.names:
         raise ValueError("it has no HIERARCHY")
+    if any(len(offset) != 3 or not np.isfinite(offset).all() for offset in tree.offsets):
+        raise ValueError("an OFFSET is not three finite numbers")
     return tree
 
 

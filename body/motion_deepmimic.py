@@ -36,7 +36,7 @@ def read_deepmimic(path: str | Path) -> Motion:
     path = Path(path)
     try:
         frames = np.array(json.loads(path.read_text())["Frames"], dtype=np.float64)
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as problem:
         raise MotionFileError(f"{path}: not a DeepMimic clip ({problem})") from problem
     width = 8 + sum(count for _, count in JOINTS)
     if frames.ndim != 2 or frames.shape[1] != width or len(frames) < 2 or not np.isfinite(frames).all():

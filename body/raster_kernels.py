@@ -43,9 +43,7 @@ def vertex_normals(vertices_V3: Floats, faces_F3: Ints) -> Floats:
 
 
 @compiled
-def shade(
-    vertices_V3: Floats, normals_V3: Floats, albedo_V3: Floats, sun_3: Floats, colours_33: Floats
-) -> Floats:
+def shade(vertices_V3: Floats, normals_V3: Floats, albedo_V3: Floats, sun_3: Floats, colours_33: Floats) -> Floats:
     """Colours (V, 3) in [0, 1] for the screen: sun, sky-to-ground ambient, a weak highlight and a rim.
 
     sun_3 is the unit vector towards the sun in the camera frame; colours_33 holds the sun's, the sky's and the
@@ -124,9 +122,7 @@ def fill(screen_V3: Floats, colours_V3: Floats, faces_F3: Ints, colour_buffer: F
                 if nearness > depth_buffer[py, px]:
                     depth_buffer[py, px] = nearness
                     for k in range(3):
-                        colour_buffer[py, px, k] = (
-                            wa * colours_V3[a, k] + wb * colours_V3[b, k] + wc * colours_V3[c, k]
-                        )
+                        colour_buffer[py, px, k] = wa * colours_V3[a, k] + wb * colours_V3[b, k] + wc * colours_V3[c, k]
 
 
 @compiled

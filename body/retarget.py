@@ -47,7 +47,10 @@ def retarget(source: SkeletonMotion) -> Motion:
     for j, name in enumerate(SMPL_24):
         known = name in place
         R_TJ33[:, j] = world[:, place[name]] @ aligned.get(name, np.eye(3)) if known else R_TJ33[:, SMPL_PARENTS[j]]
-    scale = _leg(ours) / _leg({name: theirs[i] for name, i in place.items()})
+    leg = _leg({name: theirs[i] for name, i in place.items()})
+    if not 0 < leg < np.inf:
+        raise ValueError(f"the skeleton's legs have length {leg}")
+    scale = _leg(ours) / leg
     return Motion(
         name=source.name,
         fps=source.fps,
@@ -76,7 +79,12 @@ def _alignments(theirs: dict[str, Array], ours: dict[str, Array]) -> dict[str, A
 
 
 def smallest_rotation(a: Array, b: Array) -> Array:
-    """Rotation (3, 3) of the smallest angle that takes direction a to direction b (Rodrigues' formula)."""
+    """Rotation (3, 3) of the smallest angle that takes direction a to direction b (Rodrigues' formula).
+
+    A bone of no length has no direction: the identity.
+    """
+    if not (a.any() and b.any()):
+        return np.eye(3)
     a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
     cosine = float(a @ b)
     if cosine < -1 + 1e-9:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from body.joints import SMPL_24
+from body.npz_file import NpzError, read_npz
 from body.safe_pickle import load_body_pickle
 
 Array = npt.NDArray[np.float64]
@@ -62,10 +63,9 @@ def read_body(path: Path) -> BodyArrays:
 
 def _load_npz(path: Path) -> dict[str, Any]:
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, AttributeError, EOFError) as problem:
-        raise BodyFileError(f"{path}: not a readable .npz without pickles ({problem})") from problem
+        return dict(read_npz(path))
+    except NpzError as problem:
+        raise BodyFileError(f"{path}: {problem}") from problem
 
 
 def _floats(path: Path, entries: dict[str, Any], name: str) -> Array:
