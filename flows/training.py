@@ -1,6 +1,7 @@
 """One training run on a lake: freeze a snapshot, take so many hours of it, train, write the row of the run."""
 
 import json
+import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
@@ -48,7 +49,8 @@ def train_on_lake(
         "command": _command(lake, labelled, out, config, whole, hours),
         "curves": json.dumps(result.curves),
     }
-    source.append("runs", rows_to_table("runs", [row]), transaction=f"run/{row['run_id']}")
+    if os.environ.get("RANK", "0") == "0":  # under torchrun every process comes here, and the run is one
+        source.append("runs", rows_to_table("runs", [row]), transaction=f"run/{row['run_id']}")
     return {"checkpoint": str(result.checkpoint), "snapshot": whole.digest, "hours": used.hours, "steps": result.steps}
 
 
