@@ -42,3 +42,48 @@ def fit(
         typer.echo(f"hmmr study fit: {error}", err=True)
         raise typer.Exit(2) from error
     typer.echo(json.dumps(found) if as_json else text(found))
+
+
+STUDY = typer.Argument(help="A YAML file (evaluation/study_grid.py shows its keys); or give --preset.")
+PRESET = typer.Option(help="open-quick (ten minutes on two cores) or open-world.")
+LAKE = typer.Option("--lake", help="The harvested pool. Without it films are made and harvested below --out.")
+LABELLED = typer.Option("--labelled", help="Lake with the labelled set's 3D.")
+HELD_OUT = typer.Option("--held-out", help="Lake with dev and test.")
+OUT = typer.Option("--out", help="Folder for models, films and the page; else out/NAME.")
+WORKERS = typer.Option(help="Cells side by side, one thread each; 0 takes one a core.")
+
+
+@app.command()
+def run(
+    study: Annotated[str | None, STUDY] = None,
+    preset: Annotated[str | None, PRESET] = None,
+    lake: Annotated[Path | None, LAKE] = None,
+    labelled: Annotated[Path | None, LABELLED] = None,
+    held_out: Annotated[Path | None, HELD_OUT] = None,
+    out: Annotated[Path | None, OUT] = None,
+    workers: Annotated[int, WORKERS] = 0,
+) -> None:
+    """Train and score every cell of a grid, fit the laws, write the page.
+
+    A cell whose scores are in the lake is not run again: kill it whenever you like, and the same command goes on.
+    """
+    import os
+
+    from evaluation.study_grid import StudyConfigError
+    from flows.study_run import config_of, film_places, given_places, study_on
+
+    try:
+        if (study is None) == (preset is None):
+            raise StudyConfigError("give a YAML file or --preset, not both")
+        name = preset or study or ""
+        config = config_of(name)
+        folder = out or Path("out") / config.name
+        count = workers or os.cpu_count() or 1
+        places = given_places(lake, labelled, held_out, folder) or film_places(folder, count)
+        for weak in config.weak_spots:
+            typer.echo(f"note: {weak}", err=True)
+        page = study_on(config, places, count, f"hmmr study run {'--preset ' if preset else ''}{name}")
+    except StudyConfigError as error:
+        typer.echo(f"hmmr study run: {error}", err=True)
+        raise typer.Exit(2) from error
+    typer.echo(str(page))

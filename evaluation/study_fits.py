@@ -6,6 +6,7 @@ seven means could never tell a law of four parameters from one of three.
 Legend: B draws, C cells, H sizes, X places where the curve is drawn.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,14 +46,14 @@ class LawFit:
     best: Fits
 
 
-def fit_laws(table: StudyTable, draws: Draws, noise: Noise) -> dict[str, LawFit]:
-    """All laws, in the order of LAWS."""
-    fits = {law: fit(law, table.hours_H, draws.mean_H[None], _weights(table)) for law in LAWS}
+def fit_laws(table: StudyTable, draws: Draws, noise: Noise, laws: Sequence[str] = LAWS) -> dict[str, LawFit]:
+    """The laws, in the order given; weights are among them."""
+    fits = {law: fit(law, table.hours_H, draws.mean_H[None], _weights(table)) for law in laws}
     aicc = {law: _aicc(table, noise, law, float(found.rss_B[0])) for law, found in fits.items()}
     lowest = min(aicc.values())
     likely = {law: float(np.exp(-(value - lowest) / 2)) for law, value in aicc.items()}
     total = sum(likely.values())
-    return {law: _law_fit(table, draws, fits[law], aicc[law], likely[law] / total) for law in LAWS}
+    return {law: _law_fit(table, draws, fits[law], aicc[law], likely[law] / total) for law in laws}
 
 
 def best_law(fits: dict[str, LawFit]) -> str:

@@ -11,7 +11,7 @@ from dashboard.view import LakeView
 
 _AGGREGATES = {"*macro": "mean over sequences", "*micro": "mean over frames"}
 
-_Key = tuple[str, str, str, str, str, str, float]
+_Key = tuple[str, str, str, str, str, str, str, float]
 
 
 def scores_panel(view: LakeView) -> Panel:
@@ -20,21 +20,22 @@ def scores_panel(view: LakeView) -> Panel:
     for row in view.scores:
         if row["sequence"] in _AGGREGATES:
             where = (row["dataset"], row["split"], row["protocol"], row["sequence"])
-            key = (*where, row["variant"], row["phi_name"] or "", float(row["hours"]))
+            key = (*where, row["study"] or "", row["variant"], row["phi_name"] or "", float(row["hours"]))
             cells[key][row["metric"]].append(row["value"])
     metrics = sorted({metric for found in cells.values() for metric in found}, key=metric_rank)
     rows = [_row(key, found, metrics) for key, found in sorted(cells.items())]
-    heads = ["test set", "protocol", "average", "variant", "φ", "added video", "runs", *map(metric_name, metrics)]
+    heads = ["test set", "protocol", "average", "study", "variant", "φ", "added video", "runs"]
+    heads += [metric_name(metric) for metric in metrics]
     note = element("p", "Numbers of different protocols or averages are not comparable with one another.")
     return Panel("scores", "Scores", join(note if rows else None, table("Scores of whole test sets", heads, rows)))
 
 
 def _row(key: _Key, found: dict[str, list[float]], metrics: list[str]) -> Row:
-    dataset, split, protocol, aggregate, variant, phi_name, hours = key
+    dataset, split, protocol, aggregate, study, variant, phi_name, hours = key
     runs = max(len(values) for values in found.values())
     values = [_spread(found.get(metric, [])) for metric in metrics]
-    return (f"{dataset} {split}", protocol, _AGGREGATES[aggregate], variant_name(variant), phi_name, hours_text(hours),
-            runs, *values)  # fmt: skip
+    return (f"{dataset} {split}", protocol, _AGGREGATES[aggregate], study, variant_name(variant), phi_name,
+            hours_text(hours), runs, *values)  # fmt: skip
 
 
 def _spread(values: list[float]) -> str | float | None:

@@ -73,9 +73,11 @@ def _value(report: Mapping[str, Any]) -> list[Html]:
         + f" of film ({reach['share'] * 100:.0f} % of the refits get there)."
         for reach in value["reach"]
     ]
+    why_not = report["fits"][value["law"]]["why_not"]
+    doubt = [f"The data do not identify this law ({why_not}): take these numbers as guesses."] if why_not else []
     cost = value.get("cost_per_mm")
     costs = [f"Cost of one unit of error: {between(cost)}."] if cost else []
-    return [element("p", text) for text in (said, *reaches, *costs)]
+    return [element("p", text) for text in (said, *reaches, *costs, *doubt)]
 
 
 def _more(report: Mapping[str, Any]) -> Html | None:

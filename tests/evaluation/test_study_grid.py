@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+
+from evaluation.study_grid import StudyConfig, StudyConfigError, candidates, cells, epoch_share, read_study
+from evaluation.study_presets import PRESETS, preset
+
+SMALL = StudyConfig(name="s", shares=(0.0, 0.5, 1.0), seeds=(0, 1), phi=("a",), budgets=("steps", "epochs"))
+
+
+def test_every_cell_is_there_once() -> None:
+    found = list(cells(SMALL, 1.0, 3.0))
+    assert len(found) == len(set(found)) == 2 * 2 * (3 + 1)
+    assert {cell.series for cell in found} == {"s/steps", "s/epochs"}
+    assert {(cell.variant, cell.share) for cell in found} == {
+        ("semi", 0.0), ("semi", 0.5), ("semi", 1.0), ("ceiling", 1.0),
+    }  # fmt: skip
+
+
+def test_equal_epochs_see_each_hour_equally_often() -> None:
+    # 1 h labelled and 3 h of film: 4 h in all.
+    assert [epoch_share(share, 1.0, 3.0) for share in (0.0, 0.5, 1.0)] == [0.25, 0.625, 1.0]
+    steps = {cell.step_share for cell in cells(SMALL, 1.0, 3.0) if cell.series == "s/steps"}
+    assert steps == {1.0}
+
+
+def test_the_model_without_film_chooses_its_steps() -> None:
+    found = list(candidates(SMALL))
+    assert {(cell.step_share, cell.seed) for cell in found} == {(0.3, 0), (0.3, 1), (1.0, 0), (1.0, 1)}
+    assert not list(candidates(StudyConfig(shares=(0.5, 1.0))))
+
+
+def test_a_study_from_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text("name: mine\nshares: [0, 0.5, 1]\nseeds: [3, 4]\ntrain: {steps: 10, preset: tiny}\n")
+    found = read_study(path)
+    assert (found.name, found.shares, found.seeds) == ("mine", (0.0, 0.5, 1.0), (3, 4))
+    assert found.train == (("preset", "tiny"), ("steps", 10))
+    assert len(found.weak_spots) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("shares: 1", "shares: wanted a list"),
+        ("share: [1]", "no key share; there are"),
+        ("shares: [0, 1, 0.5]", "must ascend"),
+        ("shares: [0, 2]", "end at 1"),
+        ("seeds: [1, 1]", "different"),
+        ("seeds: [one]", "seeds: cannot be read as int"),
+        ("budgets: [hours]", "budgets are steps and epochs"),
+        ("train: 5", "train: wanted changes"),
+        ("- 1", "wanted keys"),
+        ("a: [", "study.yaml"),
+    ],
+)
+def test_a_bad_study_is_refused_by_name(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    with pytest.raises(StudyConfigError, match=said):
+        read_study(path)
+
+
+def test_presets_can_answer_the_question() -> None:
+    for name, config in PRESETS.items():
+        assert config.name == name
+        assert config.weak_spots == []
+    with pytest.raises(StudyConfigError, match="open-quick"):
+        preset("none")
