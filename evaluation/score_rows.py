@@ -34,15 +34,15 @@ def score_rows(scores: Sequence[SequenceScore], protocol: Protocol, scored: Scor
     for score in scores:
         for metric, values in score.per_frame.items():
             finite = int((values == values).sum())
-            rows.append(_row(protocol, scored, score.sequence, metric, score.value(metric), finite))
-        rows.append(_row(protocol, scored, score.sequence, "excluded_frames", _left_out(score), score.n_frames))
+            rows.append(score_row(protocol, scored, score.sequence, metric, score.value(metric), finite))
+        rows.append(score_row(protocol, scored, score.sequence, "excluded_frames", _left_out(score), score.n_frames))
     for metric, mean in aggregate(scores).items():
-        rows.append(_row(protocol, scored, MACRO, metric, mean.macro, mean.n_frames))
-        rows.append(_row(protocol, scored, MICRO, metric, mean.micro, mean.n_frames))
+        rows.append(score_row(protocol, scored, MACRO, metric, mean.macro, mean.n_frames))
+        rows.append(score_row(protocol, scored, MICRO, metric, mean.micro, mean.n_frames))
     total = sum(score.n_frames for score in scores)
     failed = sum(score.n_nan for score in scores if "mpjpe_mm" in score.per_frame)
-    rows.append(_row(protocol, scored, MICRO, "nan_frames", failed, total))
-    rows.append(_row(protocol, scored, MICRO, "excluded_frames", sum(map(_left_out, scores)), total))
+    rows.append(score_row(protocol, scored, MICRO, "nan_frames", failed, total))
+    rows.append(score_row(protocol, scored, MICRO, "excluded_frames", sum(map(_left_out, scores)), total))
     return rows
 
 
@@ -50,9 +50,10 @@ def _left_out(score: SequenceScore) -> int:
     return sum(score.excluded.values())
 
 
-def _row(
+def score_row(
     protocol: Protocol, scored: Scored, sequence: str, metric: str, value: float, n_frames: int
 ) -> dict[str, object]:
+    """One row; `n_frames` is what the value is over."""
     key = (scored.run_id, scored.study, scored.variant, protocol.id, scored.dataset, scored.split, sequence, metric)
     digest = hashlib.sha256("\x1f".join(key).encode()).hexdigest()[:32]
     return asdict(scored) | {

@@ -86,7 +86,7 @@ def test_cameras_stand_where_the_vector_says(copy: Path) -> None:
 
 def test_projection_with_distortion_is_opencvs_to_a_fifth_of_a_pixel(copy: Path) -> None:
     camera = read_cameras(copy / "metadata.xml")["S9", CAMERAS[0]]
-    points = np.random.default_rng(3).normal(0, 0.5, (200, 3)) + [0, 0, 4.5]
+    points = np.random.default_rng(3).normal(0, 0.5, (200, 3)) + np.array([0, 0, 4.5])
     (k1, k2, k3), (p1, p2) = S9_CAMERA["k"], S9_CAMERA["p"]
     lens = np.array([[S9_CAMERA["f"][0], 0, S9_CAMERA["c"][0]], [0, S9_CAMERA["f"][1], S9_CAMERA["c"][1]], [0, 0, 1]])
     expected, _ = cv2.projectPoints(points, np.zeros(3), np.zeros(3), lens, np.array([k1, k2, p1, p2, k3]))

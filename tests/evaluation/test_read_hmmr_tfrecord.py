@@ -89,7 +89,8 @@ def _track(frames: int = 3, **changes: object) -> dict[str, object]:
         "image/face_pts": np.concatenate([np.full((frames, 2, 5), 0.5), np.ones((frames, 1, 5))], 1),
         "image/toe_pts": np.concatenate([np.full((frames, 2, 6), -0.5), np.zeros((frames, 1, 6))], 1),
         "image/phis": rng.normal(size=(frames, 2048)).astype(np.float32),
-        "mosh/poses": np.full((frames, 72), -1.0), "mosh/shape": np.full(10, -1.0), "mosh/gt3ds": np.zeros((frames, 14, 3)),
+        "mosh/poses": np.full((frames, 72), -1.0), "mosh/shape": np.full(10, -1.0),
+        "mosh/gt3ds": np.zeros((frames, 14, 3)),
     }  # fmt: skip
     entries["meta/N"], entries["meta/has_3d"] = np.array([frames]), np.array([0])
     return entries | changes

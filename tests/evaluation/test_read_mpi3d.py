@@ -34,7 +34,7 @@ def _calibration(cameras: range) -> str:
 def train(tmp_path: Path) -> Path:
     folder = tmp_path / "S1" / "Seq2"
     folder.mkdir(parents=True)
-    points = np.random.default_rng(0).normal(0, 400, (14, 6, 28, 3)) + [0, 0, 3500]
+    points = np.random.default_rng(0).normal(0, 400, (14, 6, 28, 3)) + np.array([0, 0, 3500])
     pixels = points[..., :2] / points[..., 2:] * [K[0, 0], K[1, 1]] + [K[0, 2], K[1, 2]]
     cells = {}
     for name, values in (("annot3", points.reshape(14, 6, 84)), ("annot2", pixels.reshape(14, 6, 56))):

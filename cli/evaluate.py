@@ -1,0 +1,132 @@
+"""`hmmr evaluate`: score a checkpoint on data with 3D truth, by a protocol that every number names."""
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from cli.evaluate_run import Outcome
+    from evaluation.bootstrap import Interval
+    from storage.lake import Lake
+
+app = typer.Typer(help="Score a checkpoint by a named protocol.")
+
+CHECKPOINT = typer.Option(help="model.pt that `hmmr train` wrote.")
+DATA = typer.Option(help="NAME:DIR, such as 3dpw:lakes/3dpw: a lake that `hmmr data prepare` made, or films' own.")
+PROTOCOL = typer.Option(help="Id of a protocol; 'help' explains every one in words.")
+SPLIT = typer.Option(help="Which split of the data's labels.")
+TRAINED = typer.Option(help="A lake that the checkpoint was trained on; more than once. Compared with the test data.")
+LAKE = typer.Option("--lake", help="Where the rows of scores go; else $HMMR_LAKE, else ./lake.")
+JSON = typer.Option("--json", help="Also as JSON here; else beside the checkpoint.")
+SMPL = typer.Option(help="Folder with SMPL_NEUTRAL, SMPL_MALE, SMPL_FEMALE: for protocols that score a mesh's joints.")
+REGRESSOR = typer.Option(help="J_regressor_h36m.npy, for the same protocols.")
+LEAKED = typer.Option("--allow-contaminated", help="Write numbers although test data was trained on; the rows say so.")
+UNCHECKED = typer.Option("--unchecked", help="Do not look whether test data was trained on.")
+DEVICE = typer.Option(help="cpu, cuda, mps.")
+
+
+@app.callback(invoke_without_command=True)
+def evaluate(
+    protocol: Annotated[str, PROTOCOL],
+    checkpoint: Annotated[Path | None, CHECKPOINT] = None,
+    data: Annotated[str | None, DATA] = None,
+    split: Annotated[str, SPLIT] = "test",
+    trained_on: Annotated[list[Path] | None, TRAINED] = None,
+    lake: Annotated[Path | None, LAKE] = None,
+    json_out: Annotated[Path | None, JSON] = None,
+    smpl: Annotated[Path | None, SMPL] = None,
+    regressor: Annotated[Path | None, REGRESSOR] = None,
+    allow_contaminated: Annotated[bool, LEAKED] = False,
+    unchecked: Annotated[bool, UNCHECKED] = False,
+    device: Annotated[str, DEVICE] = "cpu",
+) -> None:
+    """Predict every labelled tracklet of the data, score it, keep per-sequence rows in the lake and as JSON.
+
+    Prints both averages with 95 % intervals over sequences, the worst sequences, and published rows of the same
+    protocol. Refuses where protocol and data do not fit, and where test data was trained on.
+    """
+    from cli.evaluate_run import Request, keep
+    from cli.evaluate_run import evaluate as run
+    from evaluation.protocols import protocol_named
+
+    if protocol == "help":
+        return _explain()
+    if checkpoint is None or data is None or ":" not in data:
+        raise typer.BadParameter("give --checkpoint FILE and --data NAME:DIR", param_hint="--data")
+    dataset, _, folder = data.partition(":")
+    with _plain_errors():
+        request = Request(
+            checkpoint, dataset, Path(folder), protocol_named(protocol), split, tuple(trained_on or ()), device, smpl,
+            regressor, allow_contaminated, unchecked, command=shlex.join(["hmmr", *sys.argv[1:]]),
+        )  # fmt: skip
+        outcome = run(request)
+        report = json_out or checkpoint.parent / f"scores-{dataset}-{split}-{protocol}.json"
+        keep(outcome, _scores_lake(lake), report)
+    _show(outcome)
+    typer.echo(f"rows: run {outcome.run['run_id']}; JSON: {report}")
+    return None
+
+
+def _explain() -> None:
+    from evaluation.protocol_words import all_in_words
+    from evaluation.protocols import PROTOCOLS
+
+    typer.echo(all_in_words(PROTOCOLS.values()))
+
+
+def _scores_lake(given: Path | None) -> "Lake":
+    from storage.lake import Lake
+    from storage.layout import lake_root
+
+    return Lake(lake_root(given))
+
+
+def _show(outcome: "Outcome") -> None:
+    from cli.evaluate_run import worst
+    from evaluation.bootstrap import intervals
+    from evaluation.score import aggregate, scored_frames
+
+    request, protocol = outcome.request, outcome.request.protocol
+    averages = aggregate(outcome.scores)
+    typer.echo(f"{request.dataset} {request.split}, protocol {protocol.id}: {scored_frames(outcome.scores)} frames "
+               f"of {len(outcome.scores)} sequences")  # fmt: skip
+    for metric in protocol.metrics:
+        mean, (macro, micro) = averages[metric], intervals(outcome.scores, metric)
+        line = f"  {metric:24s} {_shown(mean.macro, macro)} over sequences   {_shown(mean.micro, micro)} over frames"
+        typer.echo(line + (f"   {mean.n_nan} frames without a value" if mean.n_nan else ""))
+    excluded: dict[str, int] = {}
+    for score in outcome.scores:
+        for reason, count in score.excluded.items():
+            excluded[reason] = excluded.get(reason, 0) + count
+    if excluded:
+        typer.echo("  left out: " + ", ".join(f"{reason} {count}" for reason, count in sorted(excluded.items())))
+    typer.echo("  worst: " + ", ".join(f"{s.sequence} {s.value('pa_mpjpe_mm'):.1f}" for s in worst(outcome.scores)))
+    for match in outcome.matches:
+        typer.echo(f"  LEAK {match}")
+    for row in protocol.published_for(request.dataset):
+        values = ", ".join(f"{metric} {value:g}" for metric, value in row.metrics.items())
+        typer.echo(f"  published, same protocol: {row.model}: {values} ({row.source})")
+
+
+def _shown(mean: float, interval: "Interval") -> str:
+    return f"{mean:8.2f} {interval}"
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """What can be wrong with files, data and protocol, as one line and exit code 1."""
+    from body.smpl_file import BodyFileError
+    from evaluation.errors import EvaluationError
+    from hmmr_model.checkpoint import BadCheckpointError
+    from storage.errors import LakeError
+
+    try:
+        yield
+    except (EvaluationError, BadCheckpointError, BodyFileError, LakeError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None

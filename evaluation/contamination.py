@@ -1,0 +1,144 @@
+"""Was any of the test video trained on? By the bytes, by how frames look, and by how people move.
+
+A re-upload has other bytes; another resolution, a logo or a cut leave most perceptual hashes within a few bits; a
+mirror or a new crop defeats both, but not the motion of the person. One benchmark result of this field had to be
+withdrawn (conventions.md, hazard 23).
+
+Legend: E, R windows of evaluated and of trained motion; S samples; T frames; 12 limb joints.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from body.joints import KEYPOINTS_25, LIMBS_12, indices, mirror_permutation
+from storage.lake import Lake
+from storage.tables import TrackletArrays, iter_tracklets
+
+NEAR_BITS = 6
+"""Of 64. Re-encodings of one picture differ by 0 to 4 bits, unrelated ones by 32 +- 4."""
+SAME_SHARE = 0.5
+"""A video matches where at least this share of its sampled frames is near a frame of one trained video."""
+SAMPLE_S, WINDOW = 0.2, 10
+"""Motion is compared in windows of 2 s at 5 samples a second, at every phase of the evaluated one."""
+NEAR_POSE = 0.04
+"""Root mean square distance of joints, in half box sides: the noise of a detector on a re-encoded video is half."""
+LEAST_MOTION = 0.06
+"""Windows in which the joints move less look like anybody's; they are not compared."""
+
+_LIMBS = indices(LIMBS_12, KEYPOINTS_25)
+_OTHER_SIDE = mirror_permutation(LIMBS_12)
+
+
+@dataclass(frozen=True)
+class Match:
+    """Something evaluated that was trained on."""
+
+    kind: str
+    """content, frames or motion."""
+    evaluated: str
+    """source_id of the evaluated video, or its tracklet."""
+    trained: str
+    share: float
+    """Share of the video's frames, or of the tracklet's moving windows, that match."""
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.evaluated} is {self.trained} ({self.share:.0%})"
+
+
+def contamination(evaluated: Lake, ids: Sequence[str], trained: Lake, trained_ids: Sequence[str]) -> list[Match]:
+    """All matches of the evaluated tracklets `ids` and their videos with the trained ones; none is what one wants."""
+    test_videos, train_videos = _videos(evaluated, ids), _videos(trained, trained_ids)
+    return [
+        *same_content(test_videos, train_videos),
+        *similar_frames(test_videos, train_videos),
+        *same_motion(iter_tracklets(evaluated, ids), iter_tracklets(trained, trained_ids)),
+    ]
+
+
+def same_content(evaluated: Sequence[Mapping[str, Any]], trained: Sequence[Mapping[str, Any]]) -> list[Match]:
+    """Videos with the same bytes; rows of `videos`."""
+    known = {row["content_sha256"]: row["source_id"] for row in trained}
+    shared = [row for row in evaluated if row["content_sha256"] in known]
+    return [Match("content", row["source_id"], known[row["content_sha256"]], 1.0) for row in shared]
+
+
+def similar_frames(evaluated: Sequence[Mapping[str, Any]], trained: Sequence[Mapping[str, Any]]) -> list[Match]:
+    """Videos most of whose sampled frames look like frames of one trained video; rows of `videos`."""
+    hashes = [(row["source_id"], np.array(row["fingerprints"], np.int64).view(np.uint64)) for row in trained]
+    matches = []
+    for row in evaluated:
+        own = np.array(row["fingerprints"], np.int64).view(np.uint64)
+        shares = [(_near_share(own, theirs), source) for source, theirs in hashes if len(theirs)] if len(own) else []
+        best = max(shares, default=(0.0, ""))
+        if best[0] >= SAME_SHARE:
+            matches.append(Match("frames", row["source_id"], best[1], best[0]))
+    return matches
+
+
+def same_motion(evaluated: Iterable[TrackletArrays], trained: Iterable[TrackletArrays]) -> list[Match]:
+    """Tracklets that move as a trained one does, or as its mirror image."""
+    test = [(tracklet, _windows(tracklet, every_phase=True)) for tracklet in evaluated]
+    best: dict[str, dict[str, int]] = {tracklet.tracklet_id: defaultdict(int) for tracklet, _ in test}
+    for other in trained:
+        reference = _windows(other, every_phase=False)
+        for tracklet, windows in test if len(reference) else []:
+            near = _near_windows(windows, np.concatenate([reference, _mirrored(reference)]))
+            best[tracklet.tracklet_id][other.tracklet_id] += int(near.sum())
+    return list(_motion_matches(test, best))
+
+
+def _motion_matches(
+    test: Sequence[tuple[TrackletArrays, NDArray[np.float32]]], best: Mapping[str, Mapping[str, int]]
+) -> Iterator[Match]:
+    for tracklet, windows in test:
+        found = max(best[tracklet.tracklet_id].items(), key=lambda item: item[1], default=("", 0))
+        if len(windows) and found[1] / len(windows) >= SAME_SHARE:
+            yield Match("motion", tracklet.tracklet_id, found[0], found[1] / len(windows))
+
+
+def _videos(lake: Lake, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of `videos` that the tracklets come from."""
+    wanted = set(ids)
+    rows = lake.read("tracklets", ["tracklet_id", "source_id"]).to_pylist()
+    sources = {row["source_id"] for row in rows if row["tracklet_id"] in wanted}
+    videos = lake.read("videos", ["source_id", "content_sha256", "fingerprints"]).to_pylist()
+    return [row for row in videos if row["source_id"] in sources]
+
+
+def _near_share(own: NDArray[np.uint64], theirs: NDArray[np.uint64]) -> float:
+    apart = np.bitwise_count(own[:, None] ^ theirs[None])
+    return float((apart.min(1) <= NEAR_BITS).mean())
+
+
+def _windows(tracklet: TrackletArrays, *, every_phase: bool) -> NDArray[np.float32]:
+    """(E, WINDOW * 24) limb joints in the box's own coordinates, of windows with enough motion."""
+    boxes, keypoints = tracklet.boxes.astype(np.float64), tracklet.keypoints[:, _LIMBS].astype(np.float64)
+    half = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6)[:, None] / 2
+    points = (keypoints[..., :2] - (boxes[:, None, :2] + boxes[:, None, 2:]) / 2) / half
+    points = np.where(keypoints[..., 2:] > 0, points, 0.0).reshape(len(boxes), -1)
+    step = SAMPLE_S * tracklet.fps
+    starts = np.arange(0, len(points) - (WINDOW - 1) * step - 1e-9, 1 if every_phase else step)
+    at = starts[:, None] + step * np.arange(WINDOW)
+    low = np.floor(at).astype(int)
+    high, part = np.minimum(low + 1, len(points) - 1), (at - low)[..., None]
+    windows = points[low] * (1 - part) + points[high] * part
+    moving = windows.std(1).mean(1) > LEAST_MOTION
+    return windows[moving].reshape(int(moving.sum()), -1).astype(np.float32)
+
+
+def _mirrored(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    points = windows.reshape(len(windows), WINDOW, len(LIMBS_12), 2)[:, :, _OTHER_SIDE]
+    return np.asarray(points * np.array([-1, 1], np.float32)).reshape(len(windows), -1)
+
+
+def _near_windows(windows: NDArray[np.float32], reference: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(E,) whether some reference window is near; the distance by one matrix product."""
+    if not len(windows):
+        return np.zeros(0, bool)
+    squares = (windows**2).sum(1)[:, None] + (reference**2).sum(1)[None] - 2 * windows @ reference.T
+    return np.asarray(squares.min(1) <= NEAR_POSE**2 * windows.shape[1])
