@@ -53,6 +53,38 @@ def test_official_pickle_with_chumpy_and_sparse_arrays(
     assert body.parents[0] == -1
 
 
+def python_2_pickle(arrays: dict[str, np.ndarray]) -> bytes:
+    """The opcodes that Python 2's numpy wrote at protocol 2, as in the official files: raw bytes in a `str`."""
+
+    def text(value: str) -> bytes:
+        return b"U" + bytes([len(value)]) + value.encode("latin1")
+
+    def integer(value: int) -> bytes:
+        return b"J" + value.to_bytes(4, "little", signed=True)
+
+    stream = b"\x80\x02}("
+    for name, array in arrays.items():
+        raw = array.astype("<f8").tobytes()
+        shape = b"(" + b"".join(map(integer, array.shape)) + b"t"
+        kind = b"cnumpy\ndtype\n" + text("f8") + integer(0) + integer(1) + b"\x87R"
+        kind += b"(" + integer(3) + text("<") + b"NNN" + integer(-1) + integer(-1) + integer(0) + b"tb"
+        stream += text(name)
+        stream += (
+            b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n" + integer(0) + b"\x85" + text("b") + b"\x87R"
+        )
+        stream += b"(" + integer(1) + shape + kind + b"\x89" + b"T" + len(raw).to_bytes(4, "little") + raw + b"tb"
+    return stream + b"u."
+
+
+def test_a_pickle_of_python_2(arrays: dict[str, np.ndarray], tmp_path: Path) -> None:
+    path = tmp_path / "basicModel_f_lbs_10_207_0_v1.0.0.pkl"
+    path.write_bytes(python_2_pickle(arrays))
+    body = read_body(path)
+    for name in ("shapedirs", "v_template", "J_regressor", "posedirs", "weights"):
+        np.testing.assert_array_equal(getattr(body, name), arrays[name])
+    assert body.faces.dtype == np.int64
+
+
 class Attack:
     """Would leave a file behind if it were unpickled."""
 
