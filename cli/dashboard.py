@@ -1,0 +1,55 @@
+"""`hmmr dashboard`: the page of a lake, served or written."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Serve or export the page of a lake.")
+
+LAKE = typer.Option("--lake", help="Lake to look into; else $HMMR_LAKE, else ./lake.")
+EXPORT = typer.Option("--export", help="Write one self-contained HTML file there and end.")
+TITLE = typer.Option(help="Heading of the page.")
+PORT = typer.Option(help="Port on this machine; 0 takes a free one.")
+OPEN = typer.Option("--open", help="Also open it in the browser.")
+
+
+@app.callback(invoke_without_command=True)
+def dashboard(
+    lake: Annotated[Path | None, LAKE] = None,
+    export_to: Annotated[Path | None, EXPORT] = None,
+    title: Annotated[str, TITLE] = "What the added video was worth",
+    port: Annotated[int, PORT] = 8501,
+    open_browser: Annotated[bool, OPEN] = False,
+) -> None:
+    """Curve, verdict, baselines, harvest funnel, costs and runs of a lake, on one page that asks for no network.
+
+    Served on loopback only; each reload reads the lake anew. Ctrl-C ends it.
+    """
+    from dashboard.page import export
+    from dashboard.serve import serve
+    from storage.errors import LakeError
+    from storage.lake import Lake
+    from storage.layout import lake_root
+
+    try:
+        found = Lake(lake_root(lake), create=False)
+    except LakeError as error:
+        typer.echo(f"hmmr dashboard: {error}", err=True)
+        raise typer.Exit(2) from error
+    if export_to is not None:
+        typer.echo(str(export(found, export_to, title=title)))
+        return
+    try:
+        serve(found, title=title, port=port, ready=lambda address: _ready(address, open_browser))
+    except OSError as error:
+        typer.echo(f"hmmr dashboard: port {port}: {error.strerror}; give another with --port", err=True)
+        raise typer.Exit(2) from error
+
+
+def _ready(address: str, open_browser: bool) -> None:
+    typer.echo(f"{address}   (Ctrl-C ends it)")
+    if open_browser:
+        import webbrowser
+
+        webbrowser.open(address)
