@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from harvest.backends.protocol import PoseBackend
 from harvest.boxes import SUPPORT_FRAMES, smooth_boxes
+from harvest.bystanders import bystanders, candidates_of
 from harvest.config import LabelConfig
 from harvest.decode import Frame
 from harvest.filters import Rejection, Run, candidates, clean
@@ -71,10 +72,20 @@ class ShotLabeller:
         """All people of the shot, in the order in which they appeared."""
         self._observe()
         self._features_until(len(self.pts))
+        preset, tracks = self._config.preset, self._observer.linker.tracks
+        cleaned = [clean(track.keypoints, track.observed, preset) for track in tracks]
+        found = [
+            each
+            for i, track in enumerate(tracks)
+            for each in candidates_of(i, track.start, track.keypoints, cleaned[i][0], preset)
+        ]
+        idle = bystanders(found, preset)
         people = []
-        for i, track in enumerate(self._observer.linker.tracks):
-            runs, rejected = clean(track.keypoints, track.observed, self._config.preset)
-            people.append(Person(track, self._of(i), runs, rejected))
+        for i, track in enumerate(tracks):
+            runs, rejected = cleaned[i]
+            kept = [run for run in runs if (i, run.start) not in idle]
+            also = [why for (person, _), why in idle.items() if person == i]
+            people.append(Person(track, self._of(i), kept, [*rejected, *also]))
         return people
 
     def _observe(self) -> None:

@@ -80,7 +80,7 @@ def test_bridged_frames_do_not_break_a_run() -> None:
 def test_still_people_are_rejected_and_walkers_are_not() -> None:
     keypoints, observed = _track([25] * 60)
     still = keypoints[:1].repeat(60, axis=0)
-    still[:, :, :2] += np.random.default_rng(1).normal(0, 0.3, (60, 25, 2))
+    still[:, :, :2] += np.random.default_rng(1).normal(0, 0.05, (60, 25, 2))
     runs, rejected = clean(still, observed, DEFAULT)
     assert runs == []
     assert rejected[0].reason == "still"
