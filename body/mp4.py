@@ -30,6 +30,7 @@ def ffmpeg_program() -> str:
 def write_mp4(pictures: Iterable[npt.NDArray[np.uint8]], path: Path, fps: Fraction | float, crf: int = 20) -> Path:
     """Write RGB pictures (H, W, 3) of one size, H and W even, at a constant rate.
 
+    One thread, no dates, no names of programs: the same pictures give the same bytes.
     Raises VideoWriteError; whatever happens, `path` is the old file or the whole new one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +50,7 @@ def _encode(pictures: Iterable[npt.NDArray[np.uint8]], path: Path, fps: Fraction
     rate = f"{fps.numerator}/{fps.denominator}"
     graph = ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{width}x{height}", framerate=rate).output(
         str(path), vcodec="libx264", pix_fmt="yuv420p", crf=crf, preset="veryfast", movflags="+faststart",
-        loglevel="error",
+        threads=1, map_metadata=-1, fflags="+bitexact", loglevel="error", **{"flags:v": "+bitexact"},
     )  # fmt: skip
     process = graph.overwrite_output().run_async(cmd=ffmpeg_program(), pipe_stdin=True, pipe_stderr=True)
     try:

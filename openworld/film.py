@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from body.mp4 import write_mp4
 from body.raster_kernels import Bytes
 from openworld.figure import Figure, open_figure
 from openworld.plan import FilmPlan
 from openworld.shot import Shot, frames, stage
 from openworld.truth_arrays import PersonTruth, depth_inside, truth_of, visible
 from openworld.truth_file import FilmFacts, Timeline, TruthFileError, read_facts, truth_path, write_truth
-from openworld.video import read_pts, write_mp4
+from openworld.video import read_pts, time_base
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,8 @@ def _make(plan: FilmPlan, video: Path) -> FilmFacts:
         for actor in shot.actors
     ]
     size = (plan.width, plan.height)
-    write_mp4(_pictures(plan, shots, figure, people), video, size, plan.fps, plan.crf)
-    pts, time_base = read_pts(video)
+    write_mp4(_pictures(plan, shots, figure, people), video, plan.fps, plan.crf)
+    pts = read_pts(video, plan.fps)
     lengths = [shot.clock.frames for shot in shots]
     if len(pts) != sum(lengths):
         raise RuntimeError(f"{video}: {sum(lengths)} frames were drawn and decord reads {len(pts)}")
@@ -76,7 +77,7 @@ def _make(plan: FilmPlan, video: Path) -> FilmFacts:
     cuts = tuple(int(frame) for frame in np.cumsum(lengths)[:-1])
     facts = FilmFacts(plan.film_id, plan.split, plan.kind, plan.seed, cuts, len(people), len(pts), plan.digest,
                       _sha256(video))  # fmt: skip
-    write_truth(truth_path(video), facts, Timeline(pts, time_base, plan.fps, size, shot_index), people)
+    write_truth(truth_path(video), facts, Timeline(pts, time_base(plan.fps), plan.fps, size, shot_index), people)
     return facts
 
 

@@ -20,7 +20,7 @@ Progress = Callable[[int, int], None]
 def make_films(config: WorldConfig, out: Path, progress: Progress | None = None) -> list[Film]:
     """Every film of the world below `out`, in the plan's order; those that are there already are kept.
 
-    The same seed gives the same truth, bit for bit, on any number of processes. FilmWriteError if ffmpeg fails.
+    The same seed gives the same truth, bit for bit, on any number of processes. VideoWriteError if ffmpeg fails.
     """
     plans = plan_films(config)
     _sweep(out, plans)
