@@ -56,7 +56,7 @@ def train(
 
     Half of each batch has 3D labels, half the lake's detected 2D. Films or tracklets labelled dev, test or mocap never
     train. Safe to kill: the same command goes on, and ends with the same weights. Several processes:
-    `torchrun --nproc-per-node 2 -m cli.main train ...`.
+    `torchrun --nproc-per-node 2 --no-python hmmr train ...`.
     """
     from flows.training import configured, train_on_lake
     from storage.layout import lake_root

@@ -55,3 +55,16 @@ def inner_windows(frames: int, window: int, margin: int = MARGIN) -> list[Window
         found.append(Window(np.arange(start, start + window), slice(done - start, end - start), done))
         done = end
     return found
+
+
+def ending_windows(frames: int, window: int) -> list[Window]:
+    """One window a frame that ends there: what a future head says where the encoder cannot see the frame it is asked
+    for. Before the tracklet's start the first frame repeats."""
+    return [
+        Window(np.clip(np.arange(t - window + 1, t + 1), 0, None), slice(window - 1, window), t) for t in range(frames)
+    ]
+
+
+def starting_windows(frames: int, window: int) -> list[Window]:
+    """One window a frame that starts there: the same for the past head. Past the end the last frame repeats."""
+    return [Window(np.clip(np.arange(t, t + window), None, frames - 1), slice(0, 1), t) for t in range(frames)]

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hmmr_model.windows import Window, inner_windows, sliding_windows
+from hmmr_model.windows import Window, ending_windows, inner_windows, sliding_windows, starting_windows
 
-BOTH = pytest.mark.parametrize("plan", [inner_windows, sliding_windows])
+ALL = pytest.mark.parametrize("plan", [inner_windows, sliding_windows, ending_windows, starting_windows])
 
 
-@BOTH
+@ALL
 @given(frames=st.integers(1, 130), window=st.sampled_from([2, 13, 20]))
 def test_kept_middles_tile_the_tracklet_once(plan: Callable[..., list[Window]], frames: int, window: int) -> None:
     kept = [w.frames_W[w.kept] for w in plan(frames, window)]
@@ -18,7 +18,7 @@ def test_kept_middles_tile_the_tracklet_once(plan: Callable[..., list[Window]], 
     assert [w.first for w in plan(frames, window)] == [int(k[0]) for k in kept]
 
 
-@BOTH
+@ALL
 @given(frames=st.integers(1, 130))
 def test_every_window_is_as_long_as_in_training(plan: Callable[..., list[Window]], frames: int) -> None:
     assert {len(w.frames_W) for w in plan(frames, 20)} == {20}
@@ -48,3 +48,10 @@ def test_one_photograph_stands_still() -> None:
     (window,) = inner_windows(1, 20)
     assert window.frames_W.tolist() == [0] * 20
     assert window.kept == slice(0, 1)
+
+
+def test_a_window_for_the_future_holds_nothing_after_its_frame_and_one_for_the_past_nothing_before() -> None:
+    for t, (ending, starting) in enumerate(zip(ending_windows(40, 20), starting_windows(40, 20), strict=True)):
+        assert (ending.first, starting.first) == (t, t)
+        assert ending.frames_W.max() == ending.frames_W[ending.kept][0] == t
+        assert starting.frames_W.min() == starting.frames_W[starting.kept][0] == t
