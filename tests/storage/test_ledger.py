@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ from storage.items import Finished, Item
 from storage.ledger import Ledger
 
 
-@pytest.fixture
-def ledger(tmp_path: Path, clock: Any) -> Ledger:
-    return Ledger.open(tmp_path / "lake", clock)
+@pytest.fixture(params=["sqlite", "postgres"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: Any) -> Iterator[Ledger]:
+    where = tmp_path / "lake" if request.param == "sqlite" else request.getfixturevalue("new_database")()
+    opened = Ledger.open(where, clock)
+    yield opened
+    opened.close()
 
 
 def items(*names: str, host: str = "films.test") -> list[Item]:

@@ -10,11 +10,18 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from storage.commit import ORDER, commit_shard
 from storage.erase import Target, erase
@@ -23,6 +30,7 @@ from storage.example_rows import shard, source_name, video_row
 from storage.items import Finished, Item
 from storage.lake import Lake
 from storage.ledger import Ledger
+from storage.ledger_tables import METADATA
 from storage.reconcile import reconcile
 from storage.rewrite import compact, sweep
 from storage.search import search
@@ -55,8 +63,9 @@ class History(RuleBasedStateMachine):
     def begin(self) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="hmmr-machine-"))
         self.clock = Clock()
-        self.lake = Lake(self.root / "lake")
-        self.ledger = Ledger.open(self.lake.root, self.clock)
+        self.lake = Lake(self.place())
+        self.ledger_url = self.ledger_place()
+        self.ledger = Ledger.open(self.ledger_url, self.clock)
         self.inside: dict[str, set[str]] = {}
         self.asked: set[str] = set()
         self.erased: set[str] = set()
@@ -68,6 +77,18 @@ class History(RuleBasedStateMachine):
         if hasattr(self, "root"):
             self.ledger.close()
             shutil.rmtree(self.root)
+
+    def place(self) -> str:
+        """Where this history's lake lies."""
+        return str(self.root / "lake")
+
+    def ledger_place(self) -> str:
+        """Where its ledger lies."""
+        return self.lake.root
+
+    def whole(self) -> Path:
+        """A local folder with everything that was written."""
+        return self.root
 
     # ---- what happens -----------------------------------------------------------------------------------------
 
@@ -145,7 +166,9 @@ class History(RuleBasedStateMachine):
         tracks = [track for track in iter_tracklets(self.lake) if track.source_id == source]
         names |= {source, str(video_row(source)["url"])} | {track.tracklet_id for track in tracks}
         values |= {float(track.keypoints.ravel()[0]) for track in tracks}
-        erase(self.lake, Ledger.open(self.lake.root, self.clock), Target(sources=(source,)))
+        other = Ledger.open(self.ledger_url, self.clock)
+        erase(self.lake, other, Target(sources=(source,)))
+        other.close()
         self.inside.pop(source, None)
         self.erased.add(source)
         for ids in self.snapshots.values():
@@ -181,7 +204,7 @@ class History(RuleBasedStateMachine):
         assert self._rows() == self._expected()
         for digest, ids in self.snapshots.items():
             assert set(load(self.lake, digest).tracklet_ids) == ids
-        assert search(self.root, *self.left) == []
+        assert search(self.whole(), *self.left) == []
 
     def _rows(self) -> dict[str, list[str]]:
         return {name: sorted(map(repr, self.lake.read(name).to_pylist())) for name in TABLES}
@@ -195,10 +218,61 @@ class History(RuleBasedStateMachine):
         return {name: sorted(texts) for name, texts in rows.items()}
 
 
-TestHistory: Any = History.TestCase
-TestHistory.settings = settings(
-    max_examples=5 * int(os.environ.get("HMMR_TRIALS", "1")),
-    stateful_step_count=8,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+class HistoryOnS3(History):
+    """The same on an S3 server; what lies there is copied down to be searched."""
+
+    bucket = ""
+
+    def place(self) -> str:
+        return f"{self.bucket}/{self.root.name}"
+
+    def ledger_place(self) -> str:
+        return f"sqlite:///{self.root}/ledger.sqlite"
+
+    def whole(self) -> Path:
+        copy = self.root / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        for path in self.lake.disk.files(self.lake.root):
+            target = copy / path.removeprefix(self.lake.root + "/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(self.lake.disk.read(path))
+        return self.root
+
+
+class HistoryOnPostgres(History):
+    """The same with the ledger in PostgreSQL; its rows are dumped to be searched."""
+
+    new_database: Callable[[], str] = str
+
+    def ledger_place(self) -> str:
+        return type(self).new_database()
+
+    def whole(self) -> Path:
+        with self.ledger.engine.begin() as connection:
+            rows = [map(str, connection.execute(table.select()).all()) for table in METADATA.sorted_tables]
+        (self.root / "dump.txt").write_text("\n".join(line for table in rows for line in table))
+        return self.root
+
+
+def _settings(examples: int, steps: int) -> settings:
+    trials = int(os.environ.get("HMMR_TRIALS", "1"))
+    return settings(max_examples=examples * trials, stateful_step_count=steps, deadline=None,
+                    suppress_health_check=list(HealthCheck))  # fmt: skip
+
+
+@pytest.mark.slow
+def test_histories() -> None:
+    run_state_machine_as_test(History, settings=_settings(5, 8))
+
+
+@pytest.mark.slow
+def test_histories_on_s3(s3_bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HMMR_RECEIPTS", str(tmp_path))
+    HistoryOnS3.bucket = s3_bucket
+    run_state_machine_as_test(HistoryOnS3, settings=_settings(1, 5))
+
+
+@pytest.mark.slow
+def test_histories_with_postgres(new_database: Callable[[], str]) -> None:
+    HistoryOnPostgres.new_database = staticmethod(new_database)
+    run_state_machine_as_test(HistoryOnPostgres, settings=_settings(2, 8))
