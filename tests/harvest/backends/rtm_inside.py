@@ -24,7 +24,11 @@ def pose_model() -> torch.nn.Module:
     torch.manual_seed(1)
     config = Config.fromfile(str(find_config(POSE)))
     config.model.test_cfg.flip_test = False
-    return init_model(config, None, device="cpu")
+    model = init_model(config, None, device="cpu")
+    with torch.no_grad():  # scores below 1, so that nothing hides behind the clipping
+        model.head.cls_x.weight *= 0.05
+        model.head.cls_y.weight *= 0.05
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +85,11 @@ def test_joints_are_those_of_mmpose(backend: RtmBackend, pose_model: torch.nn.Mo
     theirs = inference_topdown(pose_model, FRAME[..., ::-1].copy(), BOXES)
     for person, sample in zip(ours[0], theirs, strict=True):
         points = sample.pred_instances.keypoints[0][backend._joints.sources]
-        # a flat random heatmap may peak elsewhere after rounding; nearly all joints must agree to half a bin
-        assert np.mean(np.linalg.norm(person[slots, :2] - points, axis=-1) < 1) > 0.9
+        scores = sample.pred_instances.keypoint_scores[0][backend._joints.sources]
+        # rtmlib scores by the mean of the two axes, mmpose by the lesser
+        assert (person[slots, 2] >= scores - 1e-4).all()
+        np.testing.assert_allclose(person[slots, 2], scores, atol=0.1)
+        np.testing.assert_allclose(person[slots, :2], points, atol=1e-2)
 
 
 def test_sets_have_names() -> None:
