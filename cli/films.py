@@ -11,7 +11,14 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Make synthetic films with known 3D.", no_args_is_help=True)
 
 OUT = typer.Option("--out", help="Folder for the films: OUT/SPLIT/FILM.mp4 with FILM.truth.parquet beside it.")
-PRESET = typer.Option(help="quickstart (70 short films) or study (780 films of 4 s). Both: hand-written motion.")
+PRESET = typer.Option(
+    help="quickstart (70 short films), study (780 films of 4 s), both of hand-written motion; or mocap (real motion)."
+)
+MOTIONS = typer.Option(
+    "--motions",
+    help="For mocap: a motion file (.bvh, .amc, AMASS .npz, DeepMimic .txt) or a folder of them; more than once if "
+    "wanted. Without it, the clips that pybullet and Debian's assimp-testmodels have put on this machine.",
+)
 SEED = typer.Option(help="Another seed, other people, motions and places; the same seed, the same films.")
 PROCESSES = typer.Option(help="Processes side by side; 0 is one a core. Changes speed, never content.")
 
@@ -22,6 +29,7 @@ def make(
     preset: Annotated[str, PRESET] = "quickstart",
     seed: Annotated[int, SEED] = 0,
     processes: Annotated[int, PROCESSES] = 0,
+    motions: Annotated[list[Path] | None, MOTIONS] = None,
 ) -> None:
     """Make the films of a preset. What is there already is kept, so that it can be stopped and run again.
 
@@ -33,7 +41,7 @@ def make(
 
     from openworld.films import make_films
 
-    world = replace(_world(preset, seed), processes=processes or None)
+    world = replace(_world(preset, seed, motions or []), processes=processes or None)
     columns = (TextColumn("films"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as bar:
         task = bar.add_task("films", total=None)
@@ -59,11 +67,32 @@ def look(
     typer.echo(f"{picture}")
 
 
-def _world(preset: str, seed: int) -> "WorldConfig":
+def _world(preset: str, seed: int, motions: list[Path]) -> "WorldConfig":
     from openworld.worlds import quickstart_world, study_world
+
+    if motions and preset != "mocap":
+        raise typer.BadParameter("goes with --preset mocap only", param_hint="--motions")
+    if preset == "mocap":
+        return _mocap_world(seed, motions)
 
     if preset == "quickstart":
         return quickstart_world(seed)
     if preset == "study":
         return study_world(seed=seed)
-    raise typer.BadParameter(f"{preset} is none of quickstart, study", param_hint="--preset")
+    raise typer.BadParameter(f"{preset} is none of quickstart, study, mocap", param_hint="--preset")
+
+
+def _mocap_world(seed: int, motions: list[Path]) -> "WorldConfig":
+    from body.motion import MotionFileError
+    from openworld.recorded import installed_motions, motion_files
+    from openworld.worlds import mocap_world
+
+    try:
+        files = motion_files(motions) if motions else installed_motions()
+    except MotionFileError as problem:
+        raise typer.BadParameter(str(problem), param_hint="--motions") from None
+    if not files:
+        raise typer.BadParameter(
+            "no mocap on this machine: give --motions, or `pip install pybullet==3.2.7`", param_hint="--motions"
+        )
+    return mocap_world(files, seed)

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from openworld.camera import CameraStyle
 from openworld.motion import Family
+from openworld.recorded import windows
 from openworld.seeds import generator
 from openworld.worlds import Kind, SplitConfig, WorldConfig
 
@@ -31,17 +34,51 @@ class FilmPlan:
     fps: int
     samples: int
     crf: int
+    take: "Take | None" = None
+    """None for procedural motion."""
 
     @property
     def digest(self) -> str:
         """Of everything above and of the code's version: two films with the same digest are the same film."""
-        text = json.dumps([WORLD_VERSION, asdict(self)], sort_keys=True)
+        facts = asdict(self)
+        if self.take is not None:
+            del facts["take"]["path"]  # the content's hash says it, wherever the file lies
+        text = json.dumps([WORLD_VERSION, facts], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Take:
+    """A piece of a motion file."""
+
+    path: str
+    sha256: str
+    first: int
+    """Frame, at the film's rate, that the piece starts with."""
 
 
 def plan_films(config: WorldConfig) -> list[FilmPlan]:
     """Every film of the world. Adding films to a split leaves the earlier ones as they are."""
-    return [_plan(config, split, index) for split in config.splits for index in range(split.films)]
+    made_up = [_plan(config, split, index) for split in config.splits for index in range(split.films)]
+    return made_up + [plan for path in config.mocap.motions for plan in _recorded_plans(config, Path(path))]
+
+
+def _recorded_plans(config: WorldConfig, path: Path) -> list[FilmPlan]:
+    """Every piece of a take from so many cameras; the films' names follow from the take's."""
+    mocap = config.mocap
+    frames = (round(mocap.seconds[0] * config.fps), round(mocap.seconds[1] * config.fps))
+    name = re.sub(r"\W+", "_", path.stem)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return [
+        FilmPlan(
+            film_id=f"{mocap.split}_{name}_{piece:03d}_{view}", split=mocap.split, index=view, kind="one",
+            family="broad", camera="wild", frames=(length,), seed=config.seed, width=config.width,
+            height=config.height, fps=config.fps, samples=config.samples, crf=config.crf,
+            take=Take(str(path), sha256, first),
+        )
+        for piece, (first, length) in enumerate(windows(path, config.fps, frames))
+        for view in range(mocap.views)
+    ]  # fmt: skip
 
 
 def _plan(config: WorldConfig, split: SplitConfig, index: int) -> FilmPlan:

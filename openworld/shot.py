@@ -17,6 +17,7 @@ from openworld.curves import Clock
 from openworld.figure import Figure
 from openworld.motion import Performance, perform
 from openworld.plan import FilmPlan
+from openworld.recorded import recorded
 from openworld.scenery import Backdrop, Scenery, random_scenery
 from openworld.seeds import generator
 
@@ -24,6 +25,8 @@ CROSSING_TRAVEL_M = 1.0
 """Farthest from the middle that people go who cross."""
 CROSSING_GAP_M = 0.9
 """Depth between the two paths: people pass, they do not walk through each other."""
+NEAREST_M = 2.0
+"""No camera is nearer to a recorded person's path."""
 TRAVEL_SHARE = 0.3
 """Farthest from the middle that one person goes, as a share of the camera's distance: nobody walks into it."""
 
@@ -44,7 +47,9 @@ def stage(plan: FilmPlan, number: int, figure: Figure) -> Shot:
     rng = generator(plan.seed, "shot", plan.film_id, number)
     clock = Clock(plan.frames[number], plan.fps)
     stance = random_stance(rng, plan.camera)
-    if plan.kind == "crossing":
+    if plan.take is not None:
+        actors, stance = _on_record(rng, figure, plan, clock, stance)
+    elif plan.kind == "crossing":
         stance = replace(stance, follows=False)
         actors = _crossing(rng, figure, plan, clock, stance)
     else:
@@ -66,6 +71,16 @@ def frame_shot(
 def _alone(rng: np.random.Generator, figure: Figure, plan: FilmPlan, clock: Clock, stance: Stance) -> Actor:
     performance = perform(rng, plan.family, clock)
     return cast(rng, figure, _kept_near(performance, TRAVEL_SHARE * stance.distance))
+
+
+def _on_record(
+    rng: np.random.Generator, figure: Figure, plan: FilmPlan, clock: Clock, stance: Stance
+) -> tuple[list[Actor], Stance]:
+    """A recorded person goes where they went; the camera keeps away from the path instead of shortening it."""
+    assert plan.take is not None
+    performance = recorded(plan.take.path, plan.fps, plan.take.first, clock.frames)
+    farthest = float(np.linalg.norm(performance.path, axis=1).max())
+    return [cast(rng, figure, performance)], replace(stance, distance=max(stance.distance, farthest + NEAREST_M))
 
 
 def _crossing(rng: np.random.Generator, figure: Figure, plan: FilmPlan, clock: Clock, stance: Stance) -> list[Actor]:

@@ -1,6 +1,8 @@
 """Which films are made: how many of what, in which splits. The defaults are the ones that ran."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from openworld.camera import CameraStyle
@@ -34,10 +36,23 @@ class SplitConfig:
 
 
 @dataclass(frozen=True)
+class MocapConfig:
+    """Films of recorded motion: real mocap, synthetic pixels. Never for training (design.md)."""
+
+    motions: tuple[str, ...] = ()
+    """Motion files; each is cut into pieces, each piece is filmed from several cameras."""
+    views: int = 2
+    seconds: tuple[float, float] = (0.8, 4.0)
+    """Shortest piece worth a film, a training window of 20 frames; longest piece."""
+    split: str = "mocap"
+
+
+@dataclass(frozen=True)
 class WorldConfig:
     """A whole open world."""
 
-    splits: tuple[SplitConfig, ...]
+    splits: tuple[SplitConfig, ...] = ()
+    mocap: MocapConfig = MocapConfig()
     seed: int = 0
     width: int = 320
     height: int = 240
@@ -68,6 +83,11 @@ def quickstart_world(seed: int = 0) -> WorldConfig:
         ),
         seed=seed,
     )
+
+
+def mocap_world(motions: Sequence[Path], seed: int = 0) -> WorldConfig:
+    """A film of every piece of every take from two wild cameras."""
+    return WorldConfig(mocap=MocapConfig(tuple(str(path) for path in motions)), seed=seed)
 
 
 def study_world(labelled: int = 20, unlabelled: int = 640, dev: int = 40, test: int = 80, seed: int = 0) -> WorldConfig:
