@@ -1,0 +1,38 @@
+"""phi that has seen no 3D: the top of MoveNet Lightning's feature pyramid, 6 x 6 x 64 numbers of a 192 px crop.
+
+MoveNet was trained on 2D keypoints only (COCO and Google's Active set), so what a model lifts from it to 3D it has
+learned from our labels. `hmmr weights fetch --all` brings the weights. N crops.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from harvest.crop import cut
+from harvest.onnx_session import OnnxNetwork
+from harvest.weights import MOVENET, path
+
+CROP = 192
+
+
+class MoveNetPhi:
+    """`Phi` over MoveNet's encoder; WeightsError if its weights are not in the cache."""
+
+    name = "movenet_pyramid"
+    dim = 6 * 6 * 64
+
+    def __init__(self, *, threads: int = 1, device: str = "cpu") -> None:
+        self.weights: Mapping[str, str] = {MOVENET.name: MOVENET.sha256}
+        self._batch = 1 if device == "cpu" else 64
+        self._network = OnnxNetwork(path(MOVENET), threads=threads, device=device)
+
+    def features(
+        self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """(N, 2304) float32; no 3D."""
+        rows = [np.zeros((0, self.dim), np.float32)]
+        for start in range(0, len(frames), self._batch):
+            some = range(start, min(start + self._batch, len(frames)))
+            crops = np.stack([cut(frames[i], boxes_N4[i], CROP) for i in some]).astype(np.float32)
+            rows.append(self._network(crops=crops)["features"].reshape(len(crops), self.dim))
+        return np.concatenate(rows), None
