@@ -2,9 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from evaluation.study_worth import Worth
 
 app = typer.Typer(help="Accuracy against added video: run a grid, fit the law.", no_args_is_help=True)
 
@@ -87,3 +90,62 @@ def run(
         typer.echo(f"hmmr study run: {error}", err=True)
         raise typer.Exit(2) from error
     typer.echo(str(page))
+
+
+BY = typer.Option(help="How to cut the pool: tag, source, confidence (deciles), length, view.")
+SOURCES = typer.Option(help="A YAML source list: it is written again, sorted by what each entry's tag is worth.")
+NEXT = typer.Option(help="Where the sorted source list goes, for `hmmr harvest run`.")
+
+
+@app.command()
+def which(
+    study: Annotated[str | None, STUDY] = None,
+    preset: Annotated[str | None, PRESET] = None,
+    by: Annotated[str, BY] = "tag",
+    lake: Annotated[Path | None, LAKE] = None,
+    labelled: Annotated[Path | None, LABELLED] = None,
+    held_out: Annotated[Path | None, HELD_OUT] = None,
+    out: Annotated[Path | None, OUT] = None,
+    workers: Annotated[int, WORKERS] = 0,
+    sources: Annotated[Path | None, SOURCES] = None,
+    next_list: Annotated[Path | None, NEXT] = None,
+) -> None:
+    """Which part of the pool is worth most, and so what to harvest next.
+
+    Trains on each part alone, on all but each, and, of up to six parts, on every combination (Shapley values). Judged
+    on dev only, because it is a choice.
+    """
+    import os
+
+    from evaluation.study_grid import StudyConfigError
+    from evaluation.study_text import ranking_text
+    from flows.study_run import config_of, film_places, given_places
+    from flows.study_which import rank_parts
+
+    try:
+        if (study is None) == (preset is None):
+            raise StudyConfigError("give a YAML file or --preset, not both")
+        name = preset or study or ""
+        config = config_of(name)
+        folder = out or Path("out") / config.name
+        count = workers or os.cpu_count() or 1
+        places = given_places(lake, labelled, held_out, folder) or film_places(folder, count)
+        command = f"hmmr study which {'--preset ' if preset else ''}{name} --by {by}"
+        found = rank_parts(config, places, by, count, command)
+        if sources is not None:
+            _write_next(sources, next_list or folder / "next_sources.yaml", found)
+    except StudyConfigError as error:
+        typer.echo(f"hmmr study which: {error}", err=True)
+        raise typer.Exit(2) from error
+    typer.echo(ranking_text(found))
+
+
+def _write_next(sources: Path, out: Path, found: "list[Worth]") -> None:
+    import yaml
+
+    from evaluation.study_next import next_sources
+    from storage.atomic import write_atomically
+
+    listed = next_sources(yaml.safe_load(sources.read_text()), found)
+    write_atomically(out, yaml.safe_dump(listed, sort_keys=False, allow_unicode=True).encode())
+    typer.echo(f"{out}: take it with hmmr harvest run {out}", err=True)

@@ -14,8 +14,8 @@ MACRO = "*macro"
 CURVE_VARIANTS: tuple[str, ...] = ("semi",)
 """Variants whose error is a function of the added hours; every other one is a line."""
 
-NOT_SHOWN: tuple[str, ...] = ("candidate",)
-"""Variants that were only held against others on dev."""
+NOT_SHOWN: tuple[str, ...] = ("candidate", "part")
+"""Variants that were only held against others on dev: numbers of steps, and parts of the pool."""
 
 
 @dataclass(frozen=True)

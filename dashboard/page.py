@@ -24,16 +24,17 @@ from dashboard.panels.strip import Picture, strip_panel
 from dashboard.panels.survival import survival_panel
 from dashboard.panels.verdict import verdict_panel
 from dashboard.panels.versions import versions_panel
+from dashboard.panels.which_data import which_panel
 from dashboard.view import LakeView, read_view
 from storage.atomic import write_atomically
 from storage.lake import Lake
 
 _PANELS: tuple[Callable[[LakeView], Panel], ...] = (
-    curve_panel, verdict_panel, scores_panel, baselines_panel, funnel_panel, rejects_panel, sources_panel,
+    curve_panel, verdict_panel, which_panel, scores_panel, baselines_panel, funnel_panel, rejects_panel, sources_panel,
     learning_panel, exposure_panel, versions_panel, survival_panel, cost_panel, runs_panel,
 )  # fmt: skip
 
-_STRIP_PLACE = 4
+_STRIP_PLACE = 5
 
 
 def export(lake: Lake, out: Path, *, title: str = "What the added video was worth", intro: str = "",

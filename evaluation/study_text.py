@@ -1,6 +1,10 @@
 """A study's report in words, for a terminal."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
+
+from evaluation.study_worth import Worth
 
 
 def text(report: dict[str, Any], unit: str = "mm") -> str:
@@ -62,3 +66,12 @@ def _more(more: dict[str, Any]) -> str:
 def _between(value: dict[str, float], *, signed: bool = False) -> str:
     sign = "+" if signed else ""
     return f"{value['value']:{sign}.3g} [{value['low']:{sign}.3g}, {value['high']:{sign}.3g}]"
+
+
+def ranking_text(found: Sequence[Worth], unit: str = "mm") -> str:
+    """Parts of a pool, the best an hour first; worth is error saved."""
+    lines = [f"{'part':<28} {'hours':>7}  {unit + ' an hour':<30} {'alone':<26} {'on top of the rest':<26} verdict"]
+    for one in found:
+        spread = [_between(asdict(value)) for value in (one.per_hour, one.alone, one.on_top)]
+        lines.append(f"{one.group:<28} {one.hours:7.3g}  {spread[0]:<30} {spread[1]:<26} {spread[2]:<26} {one.surely}")
+    return "\n".join(lines)

@@ -72,8 +72,8 @@ def config_of(study: str) -> StudyConfig:
 
 def study_on(config: StudyConfig, places: Places, workers: int, command: str) -> Path:
     """Run every cell that the lake has no scores of, then the statistics, then OUT/NAME.html. Safe to kill."""
-    base = _base(config, places)
-    ground = Ground(config.name, places.lake, _snapshot(config, places), places.labelled, places.held_out,
+    base = base_config(config, places)
+    ground = Ground(config.name, places.lake, snapshot_of(config, places), places.labelled, places.held_out,
                     places.out / "models", command)  # fmt: skip
     labelled_hours = select(Lake(places.labelled)).hours
     pool_hours = load(Lake(places.lake), ground.snapshot).hours
@@ -90,12 +90,12 @@ def study_on(config: StudyConfig, places: Places, workers: int, command: str) ->
     return export(Lake(places.lake), places.out / f"{config.name}.html", title=f"Study {config.name}", intro=INTRO)
 
 
-def _base(config: StudyConfig, places: Places) -> TrainConfig:
+def base_config(config: StudyConfig, places: Places) -> TrainConfig:
     base = train_config(config.train)
     return replace(base, prior_poses=str(places.prior_poses)) if places.prior_poses else base
 
 
-def _snapshot(config: StudyConfig, places: Places) -> str:
+def snapshot_of(config: StudyConfig, places: Places) -> str:
     """The snapshot that the study was begun with: it stays the same when the lake grows while the study runs."""
     kept = places.out / f"{config.name}.json"
     if kept.exists():

@@ -121,6 +121,15 @@ def fitted_study() -> dict[str, Any]:
     return run("fit") | {"kind": "study", "config": json.dumps(content), "curves": "{}"}
 
 
+def ranked_parts() -> dict[str, Any]:
+    """A row as evaluation/study_parts.py keeps it."""
+    spread = {"value": 2.0, "low": 1.0, "high": 3.0}
+    part = {"hours": 0.02, "alone": spread, "on_top": spread, "shapley": spread, "per_hour": spread, "surely": "helps"}
+    which = {"study": "quick", "by": "tag", "dataset": "films", "split": "dev", "metric": "pa_mpjpe_mm"}
+    content = {"which": which, "ranking": [{"group": HOSTILE, **part}, {"group": "squat", **part}]}
+    return run("which") | {"kind": "study", "config": json.dumps(content), "curves": "{}"}
+
+
 @pytest.fixture
 def empty_lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path / "empty")
@@ -142,7 +151,7 @@ def full_lake(tmp_path: Path) -> Lake:
     probes = [{"source_id": "v1", "probed_at": NOW + timedelta(days=30), "alive": False, "answer": "404"},
               {"source_id": "v2", "probed_at": NOW + timedelta(days=40), "alive": True, "answer": "200"}]  # fmt: skip
     lake.append("probes", rows_to_table("probes", probes))
-    lake.append("runs", rows_to_table("runs", [fitted_study()]))
+    lake.append("runs", rows_to_table("runs", [fitted_study(), ranked_parts()]))
     ids = sorted({row["run_id"] for row in scores} - set(BASELINES))
     lake.append("runs", rows_to_table("runs", [run(run_id, minute) for minute, run_id in enumerate(ids)]))
     return lake

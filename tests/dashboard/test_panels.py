@@ -10,6 +10,7 @@ from dashboard.panels.learning import read_curves
 from dashboard.panels.sources import sources_panel
 from dashboard.panels.survival import survival_panel
 from dashboard.panels.verdict import verdict_panel
+from dashboard.panels.which_data import which_panel
 from dashboard.view import LakeView, read_view
 from storage.lake import Lake
 from storage.tables import rows_to_table
@@ -24,8 +25,16 @@ def test_the_verdict_of_a_kept_report_is_shown_with_its_law(full_lake: Lake) -> 
     assert "a law needs at least 5" in shown
 
 
+def test_the_ranking_of_parts_is_shown(full_lake: Lake) -> None:
+    shown = which_panel(read_view(full_lake)).body
+    assert "quick by tag: pa_mpjpe_mm, films dev" in shown
+    assert "<td>2 [1, 3]</td>" in shown
+    assert "so there is no" not in shown
+    assert "No ranking yet" in which_panel(LakeView()).body
+
+
 def test_the_newest_report_of_a_setting_counts(full_lake: Lake) -> None:
-    runs = [row for row in full_lake.read("runs").to_pylist() if row["kind"] == "study"]
+    runs = [row for row in full_lake.read("runs").to_pylist() if row["run_id"] == "fit"]
     later = runs[0] | {"started_at": runs[0]["started_at"] + timedelta(days=1)}
     later["config"] = later["config"].replace('"trend_p": ', '"trend_p": 0.5, "was": ')
     assert [fitted.report["trend_p"] for fitted in fitted_studies([later, *runs])] == [0.5]

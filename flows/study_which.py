@@ -1,0 +1,73 @@
+"""Which data: train on coalitions of the pool's parts, rank the parts, and say what to harvest next."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from evaluation.study_coalitions import Coalition, coalitions, largest_groups
+from evaluation.study_grid import StudyConfig, StudyConfigError
+from evaluation.study_groups import CUTS, cut
+from evaluation.study_parts import PART, keep_ranking, part_study, ranking
+from evaluation.study_worth import Worth
+from flows.cells import Cell, Ground
+from flows.pool import run_cells
+from flows.provenance import code_commit
+from flows.study_run import Places, base_config, snapshot_of
+from hmmr_model.configs import TrainConfig
+from storage.lake import Lake
+from storage.snapshot import Snapshot, load, save
+
+METRIC = "pa_mpjpe_mm"
+SPLIT = "dev"
+"""What to harvest next is a choice, and every choice is made on dev (design.md)."""
+
+
+def rank_parts(config: StudyConfig, places: Places, by: str, workers: int, command: str) -> list[Worth]:
+    """Worth of each part of the pool, cut by one of CUTS, at the study's seeds and equal steps; best an hour first."""
+    if by not in CUTS:
+        raise StudyConfigError(f"--by {by}: the pool can be cut by {', '.join(CUTS)}")
+    began = datetime.now(UTC)
+    lake = Lake(places.lake)
+    whole = load(lake, snapshot_of(config, places))
+    parts = _parts(lake, whole, by)
+    if len(parts) < 2:
+        raise StudyConfigError(f"--by {by}: the pool has {len(parts)} part, so there is nothing to compare")
+    held_out = tuple(replace(found, splits=(SPLIT,)) for found in places.held_out if SPLIT in found.splits)
+    ground = Ground(config.name, places.lake, "", places.labelled, held_out, places.out / "models", command)
+    base = base_config(config, places)
+    for coalition in coalitions(sorted(parts)):
+        _train_on(coalition, parts, whole, replace(ground, study=part_study(config.name, by, coalition)), config, base,
+                  workers)  # fmt: skip
+    hours = {name: part.hours for name, part in parts.items()}
+    dataset = held_out[0].dataset
+    found = ranking(lake, config.name, by, hours, dataset=dataset, split=SPLIT, metric=METRIC)
+    which = {"study": config.name, "by": by, "dataset": dataset, "split": SPLIT, "metric": METRIC}
+    keep_ranking(lake, found, which, command=command, commit=code_commit(), began=began)
+    return found
+
+
+def _parts(lake: Lake, whole: Snapshot, by: str) -> dict[str, Snapshot]:
+    """The pool's parts as selections; small ones together, so that all coalitions can be trained."""
+    groups = cut(lake, whole.tracklet_ids, by)
+    seconds = {member.tracklet_id: member.seconds for member in whole.members}
+    named = largest_groups({name: sum(seconds[one] for one in ids) for name, ids in groups.items()})
+    merged: dict[str, set[str]] = {}
+    for name, ids in groups.items():
+        merged.setdefault(named[name], set()).update(ids)
+    return {name: _only(whole, ids) for name, ids in merged.items()}
+
+
+def _only(whole: Snapshot, ids: set[str]) -> Snapshot:
+    return Snapshot(tuple(member for member in whole.members if member.tracklet_id in ids), whole.tables)
+
+
+def _train_on(
+    coalition: Coalition, parts: dict[str, Snapshot], whole: Snapshot, ground: Ground, config: StudyConfig,
+    base: TrainConfig, workers: int,
+) -> None:  # fmt: skip
+    ids = {one for name in coalition for one in parts[name].tracklet_ids}
+    pool = _only(whole, ids) if coalition else whole
+    save(Lake(ground.lake), pool)
+    train = replace(base, data=replace(base.data, phi_name=config.phi[0]))
+    share = 1.0 if coalition else 0.0
+    here = replace(ground, snapshot=pool.digest)
+    run_cells([Cell(PART, share, seed, train) for seed in config.seeds], here, workers, ground.study)
