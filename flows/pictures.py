@@ -22,7 +22,7 @@ def film_pictures(checkpoint: Path, held_out: Lake, films: Path) -> list[Picture
     body = BodyModel.load()
     made = []
     for tracklet in itertools.islice(iter_tracklets(held_out, list(labels)), FILMS):
-        film = labels[tracklet.tracklet_id].truth_id.split("/")[0]
+        film = labels[tracklet.tracklet_id].truth_id.split(":")[0]
         prediction = predict_lake(checkpoint, held_out, [tracklet.tracklet_id])[tracklet.tracklet_id]
         at = [len(tracklet.pts) * (2 * i + 1) // (2 * FRAMES) for i in range(FRAMES)]
         pixels = _frames(films / f"{film}.mp4", {int(tracklet.frame_index[i]) for i in at})

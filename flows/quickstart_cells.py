@@ -17,7 +17,16 @@ def ground_of(config: QuickstartConfig) -> Ground:
     """Freeze the harvested lake and say where everything lies."""
     snapshot = freeze(Lake(config.lake)).digest
     held_out = (HeldOut("films", config.held_out, ("dev", "test")),)
-    return Ground(STUDY, config.lake, snapshot, config.labelled, held_out, config.out / "models", "hmmr quickstart")
+    # A lake that was labelled anew is another study: its points must never be averaged with the old ones.
+    return Ground(
+        f"{STUDY}-{snapshot[:8]}",
+        config.lake,
+        snapshot,
+        config.labelled,
+        held_out,
+        config.out / "models",
+        "hmmr quickstart",
+    )
 
 
 def preset_of(config: QuickstartConfig) -> TrainConfig:

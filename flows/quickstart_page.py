@@ -6,7 +6,7 @@ from pathlib import Path
 from flows.cells import Ground
 from flows.pictures import film_pictures
 from flows.quickstart_cells import best_checkpoint
-from flows.quickstart_config import STUDY, QuickstartConfig
+from flows.quickstart_config import QuickstartConfig
 from flows.report import write_report
 from storage.lake import Lake
 
@@ -17,6 +17,6 @@ def make_page(config: QuickstartConfig, ground: Ground) -> Path:
     shutil.copyfile(best_checkpoint(config, ground), checkpoint)
     pictures = film_pictures(checkpoint, Lake(config.held_out), config.films / "test")
     return write_report(
-        Lake(config.lake), STUDY, config.out, snapshot=ground.snapshot, checkpoint=checkpoint, films=config.films,
+        Lake(config.lake), ground.study, config.out, snapshot=ground.snapshot, checkpoint=checkpoint, films=config.films,
         pictures=pictures, extra={},
     )  # fmt: skip

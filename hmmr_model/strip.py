@@ -29,7 +29,7 @@ def told_three_times(
     """
     height, width = picture.shape[:2]
     focal, centre = assumed_focal(width, height), (width / 2, height / 2)
-    vertices_V3 = place_mesh(prediction, frame, torch.from_numpy(tracklet.boxes[frame]), focal, centre, body)
+    vertices_V3 = place_mesh(prediction, frame, torch.tensor(tracklet.boxes[frame]), focal, centre, body)
     return np.hstack(
         [
             picture,
