@@ -17,6 +17,6 @@ def make_page(config: QuickstartConfig, ground: Ground) -> Path:
     shutil.copyfile(best_checkpoint(config, ground), checkpoint)
     pictures = film_pictures(checkpoint, Lake(config.held_out), config.films / "test")
     return write_report(
-        Lake(config.lake), ground.study, config.out, snapshot=ground.snapshot, checkpoint=checkpoint, films=config.films,
-        pictures=pictures, extra={},
+        Lake(config.lake), ground.study, config.out, snapshot=ground.snapshot, checkpoint=checkpoint,
+        films=config.films, pictures=pictures, extra={},
     )  # fmt: skip
