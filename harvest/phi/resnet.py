@@ -52,8 +52,8 @@ class ResNetPhi:
     def __init__(self, config: ResNetConfig) -> None:
         self.config = config
         self.name = f"resnet50_{config.version}"
-        self.weights: Mapping[str, str] = {config.checkpoint.name: file_sha256(config.checkpoint)}
         self._network = load_resnet(config.checkpoint, config.version).to(config.device).eval()
+        self.weights: Mapping[str, str] = {config.checkpoint.name: file_sha256(config.checkpoint)}
 
     def features(
         self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray

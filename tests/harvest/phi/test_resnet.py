@@ -78,10 +78,10 @@ def slim_names() -> dict[str, tuple[int, ...]]:
 
 def random_tensors(shapes: dict[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
-    return {
-        name: torch.tensor(7) if not shape else 1 + 0.1 * torch.rand(shape) if len(shape) == 1 else 0.02 * torch.randn(shape)
-        for name, shape in shapes.items()
-    }  # fmt: skip
+    tensors = {}
+    for name, shape in shapes.items():
+        tensors[name] = 1 + 0.1 * torch.rand(shape) if len(shape) == 1 else 0.02 * torch.randn(shape)
+    return {name: t if shapes[name] else torch.tensor(7) for name, t in tensors.items()}
 
 
 def test_layers_are_torchvisions() -> None:
