@@ -5,6 +5,7 @@ from pathlib import Path
 
 from harvest.decode import DecodeConfig
 from harvest.download import DownloadConfig
+from harvest.pace import PaceConfig
 from harvest.people import PeopleConfig
 from harvest.policy import Policy
 from harvest.presets import DEFAULT, Preset
@@ -36,6 +37,9 @@ class HarvestConfig:
     truth_films: Path | None = None
     """Where the films' truth lies, for the backend `truth`."""
     phis: tuple[str, ...] = ("blazepose_penultimate",)
+    device: str = "cpu"
+    """Where the networks run: cpu, cuda, cuda:1, mps."""
+    pace: PaceConfig = field(default_factory=PaceConfig)
     workers: int = 2
     item_seconds: float = 4 * 3600.0
     """A worker that is silent on one item for so long is killed."""

@@ -1,43 +1,83 @@
-"""Backends and φ by the names that the command line takes. Each is imported only when it is asked for."""
+"""Backends and φ by the names that the command line takes. Each is imported only when it is asked for.
+
+A name may carry what the user brings, after a colon: `mmlab:mm.yaml`, `rtm:balanced`, `resnet50_v1:spin.pt`.
+"""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from harvest.backends.protocol import PoseBackend
 from harvest.config import HarvestConfig
 from harvest.phi.protocol import Phi
 
-BACKENDS = ("embedded", "truth")
-PHIS = ("blazepose_penultimate", "keypoints")
+BACKENDS = ("embedded", "truth", "rtm:SET or rtm:FILE.yaml", "mmlab:FILE.yaml")
+PHIS = (
+    "blazepose_penultimate", "keypoints", "movenet_pyramid",
+    "resnet50_v1:CHECKPOINT", "resnet50_v2:CHECKPOINT", "vit:MODEL:CHECKPOINT",
+)  # fmt: skip
 
 
 def make_backend(config: HarvestConfig) -> PoseBackend:
-    """The 2D backend of a harvest, one thread. WeightsError names a missing weights file; ValueError a wrong name."""
-    if config.backend == "embedded":
+    """The 2D backend of a harvest, one thread. WeightsError names a missing weights file; ValueError a wrong name;
+    ImportError says how to get a library that the backend needs."""
+    name, _, given = config.backend.partition(":")
+    if name == "embedded":
         from harvest.backends.embedded import EmbeddedBackend, EmbeddedConfig
 
         # the detector hands over weak boxes too: they confirm people who are already followed
-        return EmbeddedBackend(EmbeddedConfig(detector_threshold=config.label.people.keep_score))
-    if config.backend == "truth":
+        weak = config.label.people.keep_score
+        return EmbeddedBackend(EmbeddedConfig(detector_threshold=weak, device=config.device))
+    if name == "truth":
         from harvest.backends.truth import TruthBackend, TruthConfig
 
         if config.truth_films is None:
             raise ValueError("the backend truth needs the folder of the films: --truth-films DIR")
         return TruthBackend(TruthConfig(config.truth_films))
+    if name == "rtm" and given:
+        return _make_rtm(given, config.device)
+    if name == "mmlab" and given:
+        from harvest.backends.mmlab import MmlabBackend, MmlabConfig
+        from harvest.backends.model_file import read_model_file
+
+        return MmlabBackend(read_model_file(MmlabConfig, Path(given), device=config.device))
     raise ValueError(f"backend {config.backend!r} is none of {', '.join(BACKENDS)}")
 
 
-def make_phis(names: Sequence[str]) -> list[Phi]:
-    """The image features of a harvest, in order."""
-    return [_make_phi(name) for name in names]
+def _make_rtm(given: str, device: str) -> PoseBackend:
+    from harvest.backends.model_file import read_model_file
+    from harvest.backends.rtm import RtmBackend, RtmConfig
+
+    if given.endswith((".yaml", ".yml")):
+        return RtmBackend(read_model_file(RtmConfig, Path(given), device=device))
+    return RtmBackend(RtmConfig.by_name(given, device=device))
 
 
-def _make_phi(name: str) -> Phi:
+def make_phis(names: Sequence[str], device: str = "cpu") -> list[Phi]:
+    """The image features of a harvest, in order. CheckpointError names a checkpoint that does not fit."""
+    return [_make_phi(name, device) for name in names]
+
+
+def _make_phi(wanted: str, device: str) -> Phi:
+    name, _, given = wanted.partition(":")
     if name == "blazepose_penultimate":
         from harvest.phi.blazepose import BlazePosePhi
 
-        return BlazePosePhi()
+        return BlazePosePhi(device=device)
     if name == "keypoints":
         from harvest.phi.keypoints import KeypointsPhi
 
         return KeypointsPhi()
-    raise ValueError(f"phi {name!r} is none of {', '.join(PHIS)}")
+    if name == "movenet_pyramid":
+        from harvest.phi.movenet import MoveNetPhi
+
+        return MoveNetPhi(device=device)
+    if name in ("resnet50_v1", "resnet50_v2") and given:
+        from harvest.phi.resnet import ResNetConfig, ResNetPhi
+
+        return ResNetPhi(ResNetConfig(Path(given), "v1" if name.endswith("v1") else "v2", device))
+    if name == "vit" and ":" in given:
+        from harvest.phi.vit import VitConfig, VitPhi
+
+        model, _, checkpoint = given.partition(":")
+        return VitPhi(VitConfig(model, Path(checkpoint), device))
+    raise ValueError(f"phi {wanted!r} is none of {', '.join(PHIS)}")

@@ -62,7 +62,7 @@ def harvest(
     """
     tell = progress or (lambda _: None)
     found = expand(sources)
-    digest = recipe(config.label, make_backend(config), make_phis(config.phis)).digest
+    digest = recipe(config.label, make_backend(config), make_phis(config.phis, config.device)).digest
     ledger = Ledger.open(lake.root)
     try:
         resume(lake, ledger)
