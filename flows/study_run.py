@@ -17,6 +17,7 @@ from flows.provenance import code_commit
 from flows.quickstart_config import QuickstartConfig
 from flows.quickstart_films import harvest_by_url, harvest_with_truth, make_all_films
 from flows.study_train import train_config
+from flows.study_worst import show_worst
 from hmmr_model.configs import TrainConfig
 from storage.atomic import write_json_atomically
 from storage.lake import Lake
@@ -87,6 +88,8 @@ def study_on(config: StudyConfig, places: Places, workers: int, command: str) ->
         for phi_name in config.phi:
             score_baselines(here, phi_name)
         keep_reports(Lake(places.lake), name, command=command, commit=code_commit())
+        for held_out in _with_dev(here):
+            show_worst(next(cell for cell in listed if cell.share == config.shares[-1]), here, held_out)
     return export(Lake(places.lake), places.out / f"{config.name}.html", title=f"Study {config.name}", intro=INTRO)
 
 

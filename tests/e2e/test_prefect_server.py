@@ -15,6 +15,13 @@ from typing import Any
 
 import pytest
 
+from harvest.config import HarvestConfig
+from harvest.run import harvest
+from openworld.films import make_films
+from openworld.truth import attach_truth
+from openworld.worlds import SplitConfig, WorldConfig
+from storage.lake import Lake
+
 ROOT = Path(__file__).resolve().parents[2]
 PREFECT = [sys.executable, "-m", "prefect"]
 LIMIT_S = 150
@@ -74,6 +81,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "DO_NOT_TRACK": "1",
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(folder),
+        "PWD": str(folder),
     }
     log = (folder / "server.log").open("w")
     here: dict[str, Any] = {"cwd": folder, "env": env, "stdout": log, "stderr": log}
@@ -110,3 +118,38 @@ def test_the_cron_schedule_makes_runs(site: Site) -> None:
     """Guards against the silent scheduler failure of reference/stack.md, finding 2."""
     run = site.wait("harvest", lambda run: run["auto_scheduled"] and run["state_type"] == "SCHEDULED")
     assert run["expected_start_time"].startswith("20")
+
+
+@pytest.fixture(scope="module")
+def film(site: Site) -> Path:
+    """One synthetic film of two seconds, named in the project's list, and its labelled lake."""
+    films = site.folder / "films"
+    make_films(WorldConfig((SplitConfig("labelled", 1, family="narrow", camera="lab"),), processes=1), films)
+    made = next((films / "labelled").glob("*.mp4"))
+    (site.folder / "sources.yaml").write_text(json.dumps({"sources": [{"file": str(made)}]}))
+    labelled = Lake(site.folder / "labelled")
+    assert harvest([str(made)], labelled, HarvestConfig(workers=1)).tracklets == 1
+    assert attach_truth(labelled, films / "labelled") == 1
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.server
+def test_harvest_train_by_name_and_trigger(site: Site, film: Path) -> None:
+    """The scheduled harvest fills the lake; training runs by the command as people type it; growth starts another."""
+    site.prefect("deployment", "run", "harvest/harvest", "--watch")
+    assert Lake(site.folder / "lake").read("tracklets", ["tracklet_id"]).num_rows == 1
+    assert not site.flow_runs("train-hmmr"), "one short film is not growth enough to train"
+
+    site.prefect("deployment", "run", "train-hmmr", "--param", "preset=tiny", "--param", "steps=3", "--watch")
+    (first,) = site.flow_runs("train-hmmr")
+    assert first["state_type"] == "COMPLETED"
+    assert list((site.folder / "runs").glob("tiny-seed0-*/model.pt"))
+    assert Lake(site.folder / "lake").read("runs", ["kind"]).num_rows == 1
+
+    site.prefect("deployment", "run", "harvest/harvest", "--param", "grow_hours=0", "--watch")
+    triggered = site.wait("train-hmmr", lambda run: run["id"] != first["id"] and run["state_type"] == "RUNNING")
+    assert triggered["created_by"]["type"] == "AUTOMATION"
+    assert triggered["parameters"]["grown_to_version"] >= 0
+    for name in site.folder.glob("home/prefect.db*"):
+        assert str(film).encode() not in name.read_bytes(), "Prefect's database must hold no source"
