@@ -45,3 +45,55 @@ def check(name: Annotated[str, NAME], folder: Annotated[Path, FOLDER]) -> None:
         raise typer.Exit(1) from None
     typer.echo(f"{name}: {total - bad} of {total} fine" + (f", {bad} not" if bad else ""))
     raise typer.Exit(1 if bad else 0)
+
+
+PHI = typer.Option(help="Image feature: blazepose_penultimate (1,152 numbers, with 3D of its own), keypoints.")
+OUT = typer.Option(help="Lake to write; the same command goes on where it was.")
+SMPL = typer.Option(
+    help="Folder with SMPL_NEUTRAL, SMPL_MALE, SMPL_FEMALE: gives 3D keypoints where labels are SMPL's."
+)
+ONLY = typer.Option(help="Only this split; may be given more than once.")
+
+
+@app.command()
+def prepare(
+    name: Annotated[str, NAME],
+    folder: Annotated[Path, FOLDER],
+    out: Annotated[Path, OUT],
+    phi: Annotated[str, PHI] = "blazepose_penultimate",
+    smpl: Annotated[Path | None, SMPL] = None,
+    split: Annotated[list[str] | None, ONLY] = None,
+) -> None:
+    """Turn a benchmark's pictures and labels into a lake that `hmmr train --labelled` and `hmmr evaluate` read.
+
+    Boxes from its own 2D labels (HMMR's smoothing), crops, image features, 3D labels in the camera frame.
+    """
+    from rich.progress import Progress
+
+    from body.smpl_file import BodyFileError
+    from cli.data_bodies import BodyKeypoints
+    from cli.data_prepare import Prepared
+    from cli.data_prepare import prepare as run
+    from evaluation.datasets import dataset_named
+    from evaluation.errors import EvaluationError
+    from harvest.networks import make_phis
+    from harvest.packages import WeightsError
+    from storage.errors import LakeError
+    from storage.lake import Lake
+
+    done = Prepared()
+    try:
+        (network,) = make_phis([phi])
+        bodies = BodyKeypoints(smpl) if smpl else None
+        with Progress(transient=True) as bar:
+            task = bar.add_task(f"preparing {name}", total=None)
+            for done in run(dataset_named(name), folder, Lake(out), network, from_body=bodies, splits=split or ()):
+                bar.update(task, advance=1, description=f"{name}: {done.tracklets} tracklets, {done.frames} frames")
+    except (EvaluationError, BodyFileError, LakeError, WeightsError, ValueError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        typer.echo("\nstopped; the same command goes on where it was", err=True)
+        raise typer.Exit(130) from None
+    left = "".join(f"; {reason} {count}" for reason, count in sorted(done.counted.items()) if count)
+    typer.echo(f"{out}: {done.tracklets} tracklets, {done.frames} frames written, {done.there} were there{left}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from body.model import BodyModel
+from cli.data_bodies import body_file
 from evaluation.bootstrap import intervals
 from evaluation.contamination import Match, contamination
 from evaluation.errors import ContaminatedError, EvaluationError, ProtocolMismatchError
@@ -26,7 +27,7 @@ from hmmr_model.predict import predict_lake
 from storage.atomic import write_atomically
 from storage.lake import Lake
 from storage.snapshot import load
-from storage.tables import iter_tracklets, read_labels3d, rows_to_table
+from storage.tables import read_labels3d, rows_to_table
 
 HELD_OUT = ("dev", "test", "mocap", "validation")
 """Splits that never train; see hmmr_model.lake_tracks."""
@@ -80,7 +81,7 @@ def evaluate(request: Request) -> Outcome:
         name: predicted_joints(protocol, p.keypoints_3d, p.rotations, p.betas, body) for name, p in predicted.items()
     }
     truth = {name: labels_for(protocol, request.data, name, label, body) for name, label in labels.items()}
-    rates = {tracklet.tracklet_id: tracklet.fps for tracklet in iter_tracklets(lake, list(labels))}
+    rates = _known_rates(lake, set(labels))
     scores = score_sequences(motions, truth, protocol, fps=rates, names=scored_names(protocol))
     run = _run(request, checkpoint, began)
     return Outcome(request, scores, matches, _rows(request, checkpoint, run, scores, matches), run)
@@ -118,6 +119,13 @@ def worst(scores: Sequence[SequenceScore], count: int = 5) -> list[SequenceScore
     scored = [score for score in scores if "pa_mpjpe_mm" in score.per_frame]
     finite = [score for score in scored if math.isfinite(score.value("pa_mpjpe_mm"))]
     return sorted(finite, key=lambda score: -score.value("pa_mpjpe_mm"))[:count]
+
+
+def _known_rates(lake: Lake, ids: set[str]) -> dict[str, float]:
+    """Frames a second of each tracklet, but for those whose benchmark does not say it."""
+    rows = lake.read("tracklets", ["tracklet_id", "fps_num", "fps_den", "tags"]).to_pylist()
+    known = (row for row in rows if row["tracklet_id"] in ids and "fps_unknown" not in row["tags"])
+    return {row["tracklet_id"]: row["fps_num"] / row["fps_den"] for row in known}
 
 
 def _leaks(request: Request, checkpoint: Checkpoint, lake: Lake, ids: Sequence[str]) -> list[Match]:
@@ -158,11 +166,7 @@ def _bodies(request: Request) -> Any:
     def named(name: str) -> MeshJoints:
         if request.smpl is None:
             raise ProtocolMismatchError(f"{request.protocol.id} needs SMPL's files: --smpl DIR")
-        stem = request.smpl / f"SMPL_{name.removeprefix('smpl_').upper()}"
-        found = [path for path in (stem.with_suffix(".npz"), stem.with_suffix(".pkl")) if path.is_file()]
-        if not found:
-            raise ProtocolMismatchError(f"no {stem.name}.npz or .pkl in {request.smpl}")
-        body = BodyModel.load(found[0])
+        body = BodyModel.load(body_file(request.smpl, name))
         rows = None if request.regressor is None else read_regressor(request.regressor, len(body.v_template))
         return MeshJoints(body, rows)
 

@@ -128,12 +128,12 @@ def _windows(tracklet: TrackletArrays, *, every_phase: bool) -> NDArray[np.float
     high, part = np.minimum(low + 1, len(points) - 1), (at - low)[..., None]
     windows = points[low] * (1 - part) + points[high] * part
     moving = windows.std(1).mean(1) > LEAST_MOTION
-    return windows[moving].reshape(int(moving.sum()), -1).astype(np.float32)
+    return windows[moving].reshape(int(moving.sum()), WINDOW * points.shape[1]).astype(np.float32)
 
 
 def _mirrored(windows: NDArray[np.float32]) -> NDArray[np.float32]:
     points = windows.reshape(len(windows), WINDOW, len(LIMBS_12), 2)[:, :, _OTHER_SIDE]
-    return np.asarray(points * np.array([-1, 1], np.float32)).reshape(len(windows), -1)
+    return np.asarray(points * np.array([-1, 1], np.float32)).reshape(windows.shape)
 
 
 def _near_windows(windows: NDArray[np.float32], reference: NDArray[np.float32]) -> NDArray[np.bool_]:

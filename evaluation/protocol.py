@@ -17,6 +17,8 @@ class FrameRule:
     """... and at least so many of them must be visible in the image (2D truth flagged visible)."""
     every: int = 1
     """Only each so-manyth frame of a sequence, from its first; scores of motion need 1."""
+    not_cameras: tuple[str, ...] = ()
+    """Sequences whose name ends in one of these are not of the protocol."""
     words: str = "every frame that has a 3D label"
     """The rule in words, with what the readers already leave out (subjects, cameras, invalid frames)."""
 

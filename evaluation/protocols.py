@@ -8,6 +8,7 @@ from evaluation import published
 from evaluation.errors import ProtocolMismatchError
 from evaluation.joint_sets import H36M_REGRESSOR_14, MPI3D_17
 from evaluation.protocol import FrameRule, Protocol
+from evaluation.read_h36m import CAMERAS, FRONTAL
 
 OPEN_V1 = Protocol(
     id="open_v1",
@@ -21,6 +22,8 @@ OPEN_V1 = Protocol(
     notes="Camera frame; the mean over the frames of a film, then over films.",
 )
 
+NOT_FRONTAL = tuple(camera for camera in CAMERAS if camera != FRONTAL)
+
 HMMR_2019 = Protocol(
     id="hmmr_2019",
     title="HMMR's own evaluation code (CVPR 2019)",
@@ -31,6 +34,7 @@ HMMR_2019 = Protocol(
     ground_truth="3DPW: the 25-keypoint regressor on the gendered SMPL mesh; Human3.6M: mocap, ankles in slots 0 and 5",
     frames=FrameRule(
         min_visible=7,
+        not_cameras=NOT_FRONTAL,
         words="3DPW test, and Human3.6M S9 and S11 from camera 60457274 at 25 fps without S11 Directions 1; "
         "frames with more than 6 of the 14 joints visible in the image",
     ),
@@ -102,11 +106,12 @@ H36M_P1 = Protocol(
     joint_set="h36m_regressor",
     root=("pelvis",),
     ground_truth="mocap joints; the prediction's mesh goes through J_regressor_h36m",
-    frames=FrameRule(every=5, words="S9 and S11, all four cameras, every 5th frame of 50 per second"),
+    frames=FrameRule(every=5, words="S9 and S11, all four cameras, every 5th frame of the prepared 25 per second"),
     average="micro",
     group="track",
     metrics=("mpjpe_mm", "pa_mpjpe_mm"),
-    notes="At every 5th frame motion is not scored.",
+    notes="SPIN takes every 5th frame of 50 per second; data is prepared at HMMR's 25, so these are every 10th of 50. "
+    "Motion is not scored.",
 )
 
 H36M_P2 = Protocol(
@@ -117,7 +122,11 @@ H36M_P2 = Protocol(
     joint_set="h36m_regressor",
     root=("pelvis",),
     ground_truth="mocap joints; the prediction's mesh goes through J_regressor_h36m",
-    frames=FrameRule(every=5, words="S9 and S11, the frontal camera 60457274 only, every 5th frame of 50 per second"),
+    frames=FrameRule(
+        every=5,
+        not_cameras=NOT_FRONTAL,
+        words="S9 and S11, the frontal camera 60457274 only, every 5th frame of the prepared 25 per second",
+    ),
     average="micro",
     group="track",
     metrics=("pa_mpjpe_mm",),

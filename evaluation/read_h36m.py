@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat
 from scipy.spatial.transform import Rotation
 
 from evaluation.camera import Camera
 from evaluation.cdf import read_cdf
 from evaluation.errors import BadDatasetError
 from evaluation.joint_sets import H36M_17, H36M_32_TO_17
+from evaluation.matlab import read_mat
 from evaluation.sequence import BenchmarkSequence, Joints, field_of, shaped
 
 FPS = 50.0
@@ -59,10 +59,8 @@ def _takes(
 def read_positions(path: Path) -> NDArray[np.float64]:
     """(N, 32, 3) m in the world of the laboratory, from a .cdf or from the .cdf.mat that MATLAB makes of it."""
     if path.suffix == ".mat":
-        try:
-            flat = np.asarray(loadmat(path)["data"][0, 0])
-        except (OSError, KeyError, ValueError, IndexError, TypeError, NotImplementedError) as error:
-            raise BadDatasetError(path, f"is not a converted pose file ({error})") from error
+        flat = field_of(path, np.asarray(field_of(path, read_mat(path), "data"), object).reshape(-1), 0)
+        flat = np.atleast_2d(np.asarray(flat))
     else:
         flat = field_of(path, read_cdf(path), "Pose")
     flat = flat.reshape(-1, flat.shape[-1])

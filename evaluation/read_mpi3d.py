@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat
 
 from evaluation.camera import Camera
 from evaluation.errors import BadDatasetError
 from evaluation.hdf5 import read_hdf5
 from evaluation.joint_sets import MPI3D_17, MPI3D_28
+from evaluation.matlab import read_mat
 from evaluation.sequence import BenchmarkSequence, Joints, field_of, shaped
 
 VNECT_CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)
@@ -33,7 +33,7 @@ def read_mpi3d_train(root: Path, cameras: Sequence[int] = VNECT_CAMERAS) -> Iter
 
 def read_mpi3d_train_folder(folder: Path, cameras: Sequence[int] = VNECT_CAMERAS) -> Iterator[BenchmarkSequence]:
     """One S?/Seq?."""
-    annotations = _mat(folder / "annot.mat")
+    annotations = read_mat(folder / "annot.mat")
     lenses = read_calibration(folder / "camera.calibration")
     for camera in cameras:
         yield _train(folder, annotations, lenses, camera)
@@ -121,11 +121,3 @@ def _train(folder: Path, annotations: dict[str, Any], lenses: dict[int, Camera],
 
 def _seen(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([pixels, np.ones_like(pixels[..., :1])], -1)
-
-
-def _mat(path: Path) -> dict[str, Any]:
-    try:
-        entries: dict[str, Any] = loadmat(path)
-        return entries
-    except (OSError, ValueError, TypeError, NotImplementedError) as error:
-        raise BadDatasetError(path, f"is not a MATLAB file ({error})") from error

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from scipy.io import loadmat
 
 from evaluation.errors import BadDatasetError
 from evaluation.joint_sets import PENN_13
+from evaluation.matlab import read_mat
 from evaluation.sequence import BenchmarkSequence, Joints, field_of, shaped
 
 
@@ -25,10 +25,7 @@ def read_penn(root: Path) -> Iterator[BenchmarkSequence]:
 
 def read_penn_file(path: Path) -> BenchmarkSequence:
     """One clip. Its frame rate is not in the release, so motion of it is not scored."""
-    try:
-        entries = loadmat(path)
-    except (OSError, ValueError, TypeError, NotImplementedError) as error:
-        raise BadDatasetError(path, f"is not a MATLAB file ({error})") from error
+    entries = read_mat(path)
     x, y, seen = (shaped(path, name, field_of(path, entries, name), None, 13) for name in ("x", "y", "visibility"))
     if not x.shape == y.shape == seen.shape:
         raise BadDatasetError(path, f"x, y and visibility have {len(x)}, {len(y)} and {len(seen)} frames")

@@ -55,14 +55,17 @@ def score_sequences(
 ) -> list[SequenceScore]:
     """Score `pred` (tracklet id to (T, K, 3) m, camera axes, any origin) against `labels` of the same tracklets.
 
-    `fps` gives each tracklet's working rate, without it m/s^2 is not printed. A labelled tracklet without prediction
+    `fps` gives each tracklet's working rate where it is known, without it m/s^2 is not printed. Labels of a camera
+    that the protocol does not have are not of it and are passed over. A labelled tracklet without prediction
     counts as excluded frames (`no_prediction`). KeyError where `names` lacks a joint of the protocol; ValueError where
     lengths differ. The answer is sorted by sequence name.
     """
     wanted, root = indices(protocol.joints, names), indices(protocol.root, names)
     parts: dict[str, list[SequenceScore]] = defaultdict(list)
     for tracklet_id, label in labels.items():
-        rate = protocol.fps if fps is None else fps[tracklet_id]
+        if label.truth_id.endswith(protocol.frames.not_cameras or ("\0",)):
+            continue
+        rate = protocol.fps if fps is None else fps.get(tracklet_id, protocol.fps)
         part = _score_tracklet(tracklet_id, pred.get(tracklet_id), label, protocol, wanted, root, rate)
         parts[part.sequence].append(part)
     return [_join(name, parts[name]) for name in sorted(parts)]

@@ -4,7 +4,7 @@ Legend: T frames, J joints in the file's own set, 3 x y z.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,23 @@ class BenchmarkSequence:
 
     def __len__(self) -> int:
         return len(self.frame_ids)
+
+    def taken(self, rows: NDArray[np.int64], fps: float | None) -> "BenchmarkSequence":
+        """Only these frames, at this rate; what was counted stays."""
+        body = self.body
+        if body is not None:
+            place = None if body.translation is None else body.translation[rows]
+            body = replace(body, axis_angles=body.axis_angles[rows], translation=place)
+        return replace(
+            self,
+            fps=fps,
+            frame_ids=self.frame_ids[rows],
+            valid=self.valid[rows],
+            joints_3d=None if self.joints_3d is None else Joints(self.joints_3d.names, self.joints_3d.points[rows]),
+            joints_2d=None if self.joints_2d is None else Joints(self.joints_2d.names, self.joints_2d.points[rows]),
+            body=body,
+            images=tuple(self.images[row] for row in rows) if self.images else (),
+        )
 
 
 def shaped(path: Path, name: str, value: Any, *shape: int | None) -> NDArray[np.float64]:

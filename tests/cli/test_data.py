@@ -1,0 +1,208 @@
+"""`hmmr data prepare` and `hmmr evaluate` on a benchmark fixture with drawn pictures: 3DPW's own files, one cartoon."""
+
+import json
+import pickle
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+from typer.testing import CliRunner
+
+from body.joints import SMPL_PARENTS
+from body.model import BodyModel
+from body.open24 import OPEN24_FILE
+from cli.data import app as data_app
+from cli.evaluate import app as evaluate_app
+from hmmr_model.checkpoint import Checkpoint, save_checkpoint
+from hmmr_model.network import HMMR
+from hmmr_model.presets import PRESETS
+from storage.lake import Lake
+from storage.tables import iter_tracklets, read_labels3d, read_phi
+
+FRAMES, SIZE = 26, (240, 320)
+FOCAL, CENTRE = 420.0, np.array([120.0, 160.0])
+SMPL_OF_OPENPOSE = {
+    1: 12, 2: 17, 3: 19, 4: 21, 5: 16, 6: 18, 7: 20, 8: 2, 9: 5, 10: 8, 11: 1, 12: 4, 13: 7,
+}  # fmt: skip
+"""Column of poses2d to SMPL joint: neck, then the limbs."""
+
+
+def _motion() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """World axis-angles (T, 72), joints (T, 24, 3) and trans (T, 3) of an open24 person who waves, upright, y up."""
+    swing = np.sin(np.arange(FRAMES) / 4)
+    angles = np.zeros((FRAMES, 24, 3))
+    angles[:, 16, 2], angles[:, 18, 1], angles[:, 4, 0] = swing, swing / 2, np.abs(swing)
+    turns = Rotation.from_rotvec(angles.reshape(-1, 3)).as_matrix().reshape(FRAMES, 24, 3, 3)
+    trans = np.stack([0.2 * swing, np.full(FRAMES, 0.1), np.zeros(FRAMES)], -1)
+    with torch.no_grad():
+        joints = BodyModel.load(OPEN24_FILE).joints(torch.as_tensor(turns).float(), torch.zeros(FRAMES, 10)).numpy()
+    return angles.reshape(FRAMES, 72), joints + trans[:, None], trans
+
+
+def write_3dpw(root: Path) -> None:
+    """sequenceFiles/test/cartoon_00.pkl with two actors, and its pictures as stick figures."""
+    poses, joints, trans = _motion()
+    camera = np.tile(np.eye(4), (FRAMES, 1, 1))
+    camera[:, :3, :3], camera[:, :3, 3] = np.diag([1.0, -1, -1]), [0, 0.2, 3.5]
+    seen = joints @ camera[0, :3, :3].T + camera[0, :3, 3]
+    pixels = FOCAL * seen[..., :2] / seen[..., 2:] + CENTRE
+    poses2d = np.zeros((FRAMES, 3, 18))
+    for column, joint in SMPL_OF_OPENPOSE.items():
+        poses2d[:, :2, column], poses2d[:, 2, column] = pixels[:, joint], 0.9
+    entries = {
+        "sequence": "cartoon_00", "genders": ["m", "f"], "betas": [np.zeros(10)] * 2, "poses": [poses] * 2,
+        "trans": [trans] * 2, "jointPositions": [joints.reshape(FRAMES, 72)] * 2, "poses2d": [poses2d] * 2,
+        "img_frame_ids": np.arange(FRAMES), "cam_poses": camera, "campose_valid": [np.ones(FRAMES, bool)] * 2,
+        "cam_intrinsics": np.array([[FOCAL, 0, CENTRE[0]], [0, FOCAL, CENTRE[1]], [0, 0, 1]]),
+    }  # fmt: skip
+    entries["campose_valid"][1] = np.arange(FRAMES) != 5
+    (root / "sequenceFiles" / "test").mkdir(parents=True)
+    (root / "sequenceFiles" / "test" / "cartoon_00.pkl").write_bytes(pickle.dumps(entries, protocol=2))
+    (root / "imageFiles" / "cartoon_00").mkdir(parents=True)
+    for frame in range(FRAMES):
+        picture = np.full((SIZE[1], SIZE[0], 3), 230, np.uint8)
+        for joint, parent in enumerate(SMPL_PARENTS[1:], 1):
+            ends = (tuple(int(v) for v in pixels[frame, j]) for j in (joint, parent))
+            cv2.line(picture, *ends, (60, 40, 160), 5)
+        cv2.imwrite(str(root / "imageFiles" / "cartoon_00" / f"image_{frame:05d}.jpg"), picture)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The benchmark, SMPL-format bodies under SMPL's names, a regressor, the prepared lake and a random network."""
+    root = tmp_path_factory.mktemp("benchmark")
+    write_3dpw(root / "3dpw")
+    (root / "smpl").mkdir()
+    for gender in ("NEUTRAL", "MALE", "FEMALE"):
+        shutil.copy(OPEN24_FILE, root / "smpl" / f"SMPL_{gender}.npz")
+    vertices = len(BodyModel.load(OPEN24_FILE).v_template)
+    rows = np.random.default_rng(0).random((17, vertices)) ** 8
+    np.save(root / "regressor.npy", rows / rows.sum(1, keepdims=True))
+    done = _run(data_app, "prepare", "3dpw", root / "3dpw", "--out", root / "lake", "--phi", "keypoints",
+                "--smpl", root / "smpl")  # fmt: skip
+    assert "2 tracklets, 52 frames written, 0 were there" in done
+    _save_random_network(root / "model.pt", Lake(root / "lake"))
+    return root
+
+
+def _run(app, *words: object, code: int = 0) -> str:
+    result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def _save_random_network(path: Path, lake: Lake) -> None:
+    from dataclasses import replace
+
+    config = PRESETS["tiny"]()
+    config = replace(config, data=replace(config.data, phi_name="keypoints"))
+    dim = next(iter(read_phi(lake, "keypoints").values())).shape[1]
+    torch.manual_seed(0)
+    save_checkpoint(path, Checkpoint(config, dim, "open24", 0, None, HMMR(config.model, dim).state_dict()))
+
+
+def test_the_lake_holds_boxes_features_and_labels_in_the_camera(place: Path) -> None:
+    lake = Lake(place / "lake")
+    tracklets, labels = list(iter_tracklets(lake)), read_labels3d(lake, split="test")
+    assert {label.truth_id for label in labels.values()} == {"cartoon_00/0", "cartoon_00/1"}
+    assert sorted(int(label.valid.sum()) for label in labels.values()) == [25, 26]
+    for tracklet in tracklets:
+        label = labels[tracklet.tracklet_id]
+        middle = (tracklet.boxes[:, :2] + tracklet.boxes[:, 2:]) / 2
+        hips = label.keypoints_2d[:, [2, 3], :2].mean(1)
+        assert (abs(middle - hips) < 40).all()
+        assert tracklet.fps == 30.0
+        # the body's keypoints, posed by the labels and moved by their translation, project onto the picture's hips
+        solid = label.keypoints_3d[:, [2, 3]].mean(1)
+        assert (abs(FOCAL * solid[:, :2] / solid[:, 2:] + CENTRE - hips) < 12).all()
+        assert label.rotations.shape == (26, 24, 3, 3)
+    video = lake.read("videos", ["fingerprints"]).to_pylist()[0]
+    assert len(video["fingerprints"]) == 1
+
+
+def test_prepare_again_writes_nothing(place: Path) -> None:
+    before = Lake(place / "lake").version("tracklets")
+    out = _run(data_app, "prepare", "3dpw", place / "3dpw", "--out", place / "lake", "--phi", "keypoints")
+    assert "0 tracklets, 0 frames written, 2 were there" in out
+    assert Lake(place / "lake").version("tracklets") == before
+
+
+def test_a_missing_picture_loses_its_label_and_is_counted(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(place / "3dpw", tmp_path / "copy")
+    (tmp_path / "copy" / "imageFiles" / "cartoon_00" / "image_00003.jpg").unlink()
+    out = _run(data_app, "prepare", "3dpw", tmp_path / "copy", "--out", tmp_path / "lake", "--phi", "keypoints")
+    assert "missing_pictures 2" in out
+    labels = read_labels3d(Lake(tmp_path / "lake"))
+    assert not any(label.valid[3] for label in labels.values())
+    report = _run(data_app, "check", "3dpw", tmp_path / "copy", code=1)
+    assert "1 of 26 pictures are missing, first image_00003.jpg" in report
+    assert "1 of 24 files" in report
+
+
+def test_check_passes_the_readable_file(place: Path) -> None:
+    report = _run(data_app, "check", "3dpw", place / "3dpw", code=1)
+    assert "ok  sequenceFiles/test/cartoon_00.pkl: 2 sequences, 52 frames, 51 valid; camera_invalid 1" in report
+
+
+def test_wrong_names_are_one_line(tmp_path: Path) -> None:
+    assert "error: 3dp: is no known dataset" in _run(data_app, "check", "3dp", tmp_path, code=1)
+    out = _run(data_app, "prepare", "3dpw", tmp_path, "--out", tmp_path / "l", "--phi", "resnet", code=1)
+    assert "error: phi 'resnet'" in out
+
+
+class TestEvaluate:
+    def _evaluate(self, place: Path, tmp_path: Path, protocol: str, *more: object, code: int = 0) -> str:
+        return _run(
+            evaluate_app, "--protocol", protocol, "--checkpoint", place / "model.pt",
+            "--data", f"3dpw:{place / 'lake'}",
+            "--lake", tmp_path / "scores", "--json", tmp_path / "scores.json", *more, code=code,
+        )  # fmt: skip
+
+    @pytest.mark.parametrize("protocol", ["hmmr_2019", "spin", "official_3dpw"])
+    def test_rows_intervals_worst_and_published(self, place: Path, tmp_path: Path, protocol: str) -> None:
+        files = ("--smpl", place / "smpl", "--regressor", place / "regressor.npy")
+        out = self._evaluate(place, tmp_path, protocol, "--unchecked", *files)
+        told = json.loads((tmp_path / "scores.json").read_text())
+        assert told["protocol"] == protocol
+        assert (told["averages"]["mpjpe_mm"]["n_frames"], told["averages"]["mpjpe_mm"]["n_nan"]) == (51, 0)
+        # a network that was never trained is wrong, but says a body: neither zero nor metres away
+        assert all(0.1 < told["averages"][metric]["macro"] < 2000 for metric in ("mpjpe_mm", "pa_mpjpe_mm"))
+        rows = Lake(tmp_path / "scores").read("scores").to_pylist()
+        assert {row["protocol"] for row in rows} == {protocol}
+        assert {row["sequence"] for row in rows} >= {"*macro", "*micro", told["worst"][0]}
+        assert ("116.5" in out) == (protocol == "hmmr_2019")
+        assert ("59.2" in out) == (protocol == "spin")
+
+    def test_refusals_name_the_way_out_and_write_nothing(self, place: Path, tmp_path: Path) -> None:
+        cases = {
+            "open_v1": "open_v1 is for films, mocap, pose2sim, not for 3dpw",
+            "spin": "Give --smpl DIR and --regressor FILE",
+            "hmmr_2019": "--trained-on LAKE",
+            "pck": "no protocol 'pck'",
+        }
+        for protocol, words in cases.items():
+            assert words in self._evaluate(place, tmp_path, protocol, code=1)
+        assert not (tmp_path / "scores.json").exists()
+        assert not (tmp_path / "scores").exists()
+
+    def test_hazard_23_test_data_in_the_training_lake_is_refused_or_said(self, place: Path, tmp_path: Path) -> None:
+        shutil.copytree(place / "lake", tmp_path / "trained")
+        shutil.rmtree(tmp_path / "trained" / "labels3d")
+        trained = ("--trained-on", tmp_path / "trained")
+        assert "leaks into the training data" in self._evaluate(place, tmp_path, "hmmr_2019", *trained, code=1)
+        assert not (tmp_path / "scores.json").exists()
+        out = self._evaluate(place, tmp_path, "hmmr_2019", *trained, "--allow-contaminated")
+        assert "LEAK content: 3dpw:cartoon_00/0" in out
+        rows = Lake(tmp_path / "scores").read("scores").to_pylist()
+        assert next(row["value"] for row in rows if row["metric"] == "leaked_tracklets_or_videos") >= 2
+        # the same lake with its test labels: what is labelled test never trains, so nothing leaks
+        assert "LEAK" not in self._evaluate(place, tmp_path, "hmmr_2019", "--trained-on", place / "lake")
+
+
+def test_protocol_help_needs_nothing_else() -> None:
+    out = _run(evaluate_app, "--protocol", "help")
+    assert out.count("\n## ") == 8
