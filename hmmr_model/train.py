@@ -15,6 +15,7 @@ from hmmr_model.lake_tracks import NoTrainingDataError, read_tracks
 from hmmr_model.prior_poses import labelled_poses, read_prior_poses
 from hmmr_model.tracks import Track
 from storage.lake import Lake
+from storage.snapshot import select
 
 
 def train(
@@ -44,7 +45,7 @@ def training_set(
     held_out = config.data.held_out
     with_3d: list[Track] = []
     for lake in labelled:
-        with_3d += read_tracks(lake, config.data, None, config.body_name, held_out)
+        with_3d += read_tracks(lake, config.data, select(lake).tracklet_ids, config.body_name, held_out)
     if not with_3d:
         raise NoTrainingDataError(_nothing("3D labels", [lake.root for lake in labelled], config))
     added: list[Track] = []
