@@ -168,7 +168,7 @@ def _label(preset: str, detect_every: int, max_fps: int) -> "LabelConfig":
 
 
 def _harvest(sources: "Sequence[str | Path | Source]", lake: str | None, config: "HarvestConfig") -> "HarvestReport":
-    from cli.harvest_progress import HarvestProgress
+    from flows.harvest_bars import HarvestProgress
     from harvest.packages import WeightsError
     from harvest.run import harvest
     from storage.errors import LakeError

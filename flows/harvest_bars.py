@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
-    from harvest.run import Asked, Ended
+    from harvest.session import Asked, Ended
     from harvest.workers import Progress as Step
 
 _UNIT = {"download": 1 << 20, "label": 1}
@@ -32,7 +32,7 @@ class HarvestProgress:
 
     def __call__(self, event: "Asked | Step | Ended") -> None:
         """One event of the run."""
-        from harvest.run import Asked, Ended
+        from harvest.session import Asked, Ended
 
         if isinstance(event, Asked):
             self._all = self._bars.add_task("videos", total=event.to_do)

@@ -126,7 +126,7 @@ def _options(
         "http_headers": {"User-Agent": config.user_agent},
         "max_filesize": cap,
         "progress_hooks": [hook],
-        "logger": _Silence(),
+        "logger": Silence(),
         "quiet": True,
         "noprogress": True,
         "socket_timeout": config.socket_timeout_s,
@@ -149,7 +149,7 @@ def _options(
     }
 
 
-class _Silence:
+class Silence:
     """yt-dlp's messages arrive as exceptions; its chatter does not belong on our stdout."""
 
     def debug(self, message: str) -> None: ...

@@ -23,6 +23,7 @@ from harvest.rows import (
     reject_row,
     shot_row,
     tracklet_row,
+    video_reject_row,
 )
 from harvest.shot_labels import ShotLabeller
 from harvest.shots import split_shots
@@ -40,6 +41,14 @@ class LabelledVideo:
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {name: [] for name in TABLES_OF_A_VIDEO})
     rejection: HarvestError | None = None
     """Why there is no tracklet, if there is none."""
+
+    def reject_all(self, why: HarvestError) -> None:
+        """Keep what is known of the video, and none of its labels."""
+        (video,) = self.rows["videos"]
+        tracklets, self.rows["tracklets"], self.rows["features"] = self.rows["tracklets"], [], []
+        preset = tracklets[0]["preset"] if tracklets else ""
+        self.rows["rejects"].append(video_reject_row(video, preset, why.reason))
+        self.rejection = why
 
     @property
     def n_tracklets(self) -> int:

@@ -171,4 +171,20 @@ def nobody_row(video: VideoFacts, shot: ShotFacts) -> dict[str, Any]:
     }
 
 
-Rows = Mapping[str, Sequence[dict[str, Any]]]
+def video_reject_row(video: Mapping[str, Any], preset: str, reason: str) -> dict[str, Any]:
+    """A whole video that was not kept, as a row of `rejects`; `video` is its row of `videos`."""
+    return {
+        "source_id": video["source_id"],
+        "shot_index": -1,
+        "person_index": -1,
+        "first_frame": 0,
+        "last_frame": video["n_frames"] - 1,
+        "n_frames": video["n_frames"],
+        "stage": "filter",
+        "reason": reason,
+        "measured": None,
+        "threshold": None,
+        "preset": preset,
+        "label_key": video["label_key"],
+        "keypoints": None,
+    }

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from harvest.decode import Frame
 
 _WIDTH, _HEIGHT = 32, 24
+_SAME_SCENE = 0.6
+"""Pictures nearer than this part of a cut's distance may be one scene."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,10 @@ class ShotConfig:
     """A picture that comes back within so many frames was a flash."""
     blank_std: float = 0.02
     """Below this standard deviation of luma (0 to 1) a picture has no content."""
+    dissolve_rest: float = 0.3
+    """How much of the change over a dissolve may be no blend of its two ends: a moving camera leaves much more."""
+    dissolve_alike: float = 0.6
+    """Ends that correlate more are one scene under changing light."""
     window: int = 6
     """Frames looked ahead of, and behind, each picture."""
 
@@ -57,21 +63,21 @@ def split_shots(frames: Iterable[Frame], config: ShotConfig) -> Iterator[ShotFra
     """The same frames, `config.window` frames later, with their shots."""
     waiting: deque[Frame] = deque()
     thumbs: deque[_Thumb] = deque(maxlen=2 * config.window + 1)
-    shot = 0
-    first = True
+    shot, length = 0, 0
+
+    def decide(at: int) -> ShotFrame:
+        nonlocal shot, length
+        cut = length > 0 and _is_boundary(list(thumbs), at, length, config)
+        shot, length = shot + cut, 1 if cut else length + 1
+        return ShotFrame(waiting.popleft(), shot, length == 1)
+
     for frame in frames:
         waiting.append(frame)
         thumbs.append(_thumb(frame, config))
         if len(waiting) > config.window:
-            cut = not first and _is_cut(list(thumbs), len(thumbs) - 1 - config.window, config)
-            shot += cut
-            yield ShotFrame(waiting.popleft(), shot, first or cut)
-            first = False
+            yield decide(len(thumbs) - 1 - config.window)
     while waiting:
-        cut = not first and _is_cut(list(thumbs), len(thumbs) - len(waiting), config)
-        shot += cut
-        yield ShotFrame(waiting.popleft(), shot, first or cut)
-        first = False
+        yield decide(len(thumbs) - len(waiting))
 
 
 def _thumb(frame: Frame, config: ShotConfig) -> _Thumb:
@@ -87,16 +93,49 @@ def distance(a: _Thumb, b: _Thumb) -> float:
     return float(np.abs(a.rgb - b.rgb).mean() + 0.5 * np.abs(a.histogram - b.histogram).sum()) / 2
 
 
+def _is_boundary(thumbs: list[_Thumb], at: int, length: int, config: ShotConfig) -> bool:
+    """Whether a shot starts at thumbs[at]; the shot before it has `length` frames so far."""
+    if thumbs[at - 1].blank and not thumbs[at].blank:
+        return _after_blank(thumbs, at, config)
+    return _is_cut(thumbs, at, config) or (length > config.window and _is_dissolve(thumbs, at, config))
+
+
+def _after_blank(thumbs: list[_Thumb], at: int, config: ShotConfig) -> bool:
+    """Pictures come back after some without content: a fade, unless it was a flash."""
+    blanks = next((k for k in range(1, at + 1) if not thumbs[at - k].blank), at + 1) - 1
+    if blanks > config.flash_frames or blanks == at:
+        return True
+    return distance(thumbs[at - blanks - 1], thumbs[at]) >= _SAME_SCENE * config.cut
+
+
 def _is_cut(thumbs: list[_Thumb], at: int, config: ShotConfig) -> bool:
-    """Whether a shot starts at thumbs[at]."""
     before, after = thumbs[max(0, at - config.flash_frames) : at], thumbs[at : at + config.flash_frames]
-    if before[-1].blank and not after[0].blank:
-        seen = [thumb for thumb in thumbs[:at] if not thumb.blank]
-        return not seen or distance(seen[-1], after[0]) >= 0.6 * config.cut
     step = distance(before[-1], after[0])
     if step < config.cut or after[0].blank:
         return False
     others = [distance(a, b) for i, (a, b) in enumerate(itertools.pairwise(thumbs)) if i != at - 1]
     if others and step < config.ratio * float(np.median(others)):
         return False
-    return min(distance(a, b) for a in before for b in after) >= 0.6 * config.cut
+    return min(distance(a, b) for a in before for b in after) >= _SAME_SCENE * config.cut
+
+
+def _is_dissolve(thumbs: list[_Thumb], at: int, config: ShotConfig) -> bool:
+    """Whether thumbs[at] lies halfway between two unlike pictures of which all between are blends."""
+    if not config.window <= at < len(thumbs) - config.window:
+        return False
+    first, last = thumbs[at - config.window], thumbs[at + config.window]
+    change = float(np.abs(first.rgb - last.rgb).mean())
+    if first.blank or last.blank or distance(first, last) < config.cut or _alike(first, last) > config.dissolve_alike:
+        return False
+    there = [float(((thumb.rgb - first.rgb) * (last.rgb - first.rgb)).sum()) for thumb in thumbs]
+    whole = float(((last.rgb - first.rgb) ** 2).sum())
+    inner = range(at - config.window + 2, at + config.window - 1, 2)
+    rests = [np.abs(thumbs[k].rgb - first.rgb - there[k] / whole * (last.rgb - first.rgb)).mean() for k in inner]
+    halfway = 0.35 < there[at] / whole < 0.65
+    return halfway and float(max(rests)) < config.dissolve_rest * change
+
+
+def _alike(a: _Thumb, b: _Thumb) -> float:
+    """Correlation of two pictures' luma: near 1 for one scene under other light."""
+    one, other = a.rgb.mean(axis=2).ravel(), b.rgb.mean(axis=2).ravel()
+    return float(np.corrcoef(one, other)[0, 1])

@@ -20,6 +20,9 @@ VIDEO_SUFFIXES = frozenset({
 })  # fmt: skip
 """What a folder is searched for. A file that is named itself is tried whatever its suffix."""
 
+DEFAULT_RESULTS = 20
+"""How many results of a search are taken where its entry has no `count`."""
+
 MAX_LIST_DEPTH = 4
 """Lists may name lists; a ring of them ends here."""
 
@@ -70,6 +73,8 @@ def _merge(first: Source, again: Source) -> Source:
 
 
 def _expand_entry(entry: Entry, base: Path, depth: int) -> list[Source]:
+    if entry.address.startswith("search://"):
+        return [_search_source(entry)]
     if "://" in entry.address:
         return [_url_source(entry)]
     path = base / Path(entry.address).expanduser()
@@ -112,6 +117,13 @@ def _url_source(entry: Entry) -> Source:
     except ValueError as error:
         return _broken(Path(entry.address), entry, str(error), address=entry.address)
     return _source(text_id(url), url, True, entry)
+
+
+def _search_source(entry: Entry) -> Source:
+    """A search is an item only until its results are known (harvest/resolve.py)."""
+    name = " ".join(entry.address.split())
+    source = replace(_source(text_id(name), name, False, entry), max_entries=entry.max_entries or DEFAULT_RESULTS)
+    return replace(source, problem=None)
 
 
 def _file_source(path: Path, entry: Entry) -> Source:

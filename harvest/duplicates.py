@@ -1,0 +1,64 @@
+"""The same video twice: re-uploads are kept once, so that no test clip hides among the training clips.
+
+Equal bytes are always the same. Otherwise two videos are the same if most of the sampled pictures of the shorter one
+are found in the other. V known videos, S samples of a video, M samples of all known videos.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.lake import Lake
+
+SAME_BITS = 6
+"""Pictures whose 64-bit fingerprints differ in no more bits are one picture, re-encoded."""
+MIN_SAMPLES = 5
+"""Shorter videos are judged by their bytes alone: few pictures, perhaps of one background, say too little."""
+SHARE = 0.8
+"""So much of the shorter video must be found in the longer."""
+
+
+class KnownVideos:
+    """What the lake has, by content and by sight."""
+
+    def __init__(self) -> None:
+        self._by_content: dict[str, str] = {}
+        self._prints: dict[str, NDArray[np.uint64]] = {}
+
+    @classmethod
+    def of(cls, lake: Lake) -> "KnownVideos":
+        """All videos of a lake that gave tracklets."""
+        known = cls()
+        used = set(lake.read("tracklets", ["source_id"]).column(0).unique().to_pylist())
+        for row in lake.read("videos", ["source_id", "content_sha256", "fingerprints"]).to_pylist():
+            if row["source_id"] in used:
+                known.add(row["source_id"], row["content_sha256"], row["fingerprints"])
+        return known
+
+    def add(self, source_id: str, content_sha256: str, fingerprints: list[int]) -> None:
+        """One more video, once it is kept."""
+        self._by_content.setdefault(content_sha256, source_id)
+        self._prints[source_id] = _distinct(fingerprints)
+
+    def original_of(self, source_id: str, content_sha256: str, fingerprints: list[int]) -> str | None:
+        """The other source that this video is a copy of, or None."""
+        same = self._by_content.get(content_sha256)
+        if same not in (None, source_id):
+            return same
+        mine = _distinct(fingerprints)
+        for other, theirs in self._prints.items():
+            if other != source_id and _shared(mine, theirs) >= SHARE:
+                return other
+        return None
+
+
+def _distinct(fingerprints: list[int]) -> NDArray[np.uint64]:
+    return np.unique(np.array(fingerprints, dtype=np.int64).view(np.uint64))
+
+
+def _shared(a_S: NDArray[np.uint64], b_S: NDArray[np.uint64]) -> float:
+    """Share of the smaller set's pictures that the other has; 0 if there are too few to tell."""
+    few, many = sorted((a_S, b_S), key=len)
+    if len(few) < MIN_SAMPLES:
+        return 0.0
+    apart = np.bitwise_count(few[:, None] ^ many[None, :])
+    return float((apart.min(axis=1) <= SAME_BITS).mean())

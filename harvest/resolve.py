@@ -1,0 +1,103 @@
+"""Lists on the web become sources before anything is asked of the ledger: playlists, channels, feeds, searches.
+
+Always bounded: a source that is a list says how many entries to take (`count:` in a YAML list). Looked up in a
+process of its own, behind the same guard as a download.
+"""
+
+import multiprocessing as mp
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from yt_dlp import YoutubeDL
+
+from harvest.download import DownloadConfig, Silence
+from harvest.errors import HarvestError, SiteUnsupported, TooSlow
+from harvest.identity import canonical_url, text_id
+from harvest.network_guard import guarded
+from harvest.policy import Policy, check_before_contact
+from harvest.site_errors import from_site
+from harvest.sources import Source
+from harvest.time_limit import TimeIsUp, time_limit
+
+SEARCH = "search://"
+LIST_SECONDS = 120.0
+
+
+def resolve(sources: Sequence[Source], policy: Policy, config: DownloadConfig) -> list[Source]:
+    """The same sources with every list replaced by its entries, each source once. A list that cannot be read stays,
+    with its problem."""
+    lists = [source for source in sources if source.max_entries is not None and source.problem is None]
+    if not lists:
+        return list(sources)
+    with ProcessPoolExecutor(1, mp_context=mp.get_context("spawn")) as process:
+        entries = {each.item_id: process.submit(read_list, each, policy, config) for each in lists}
+        found = [
+            entry
+            for source in sources
+            for entry in (entries[source.item_id].result() if source.item_id in entries else [source])
+        ]
+    return list({source.item_id: source for source in reversed(found)}.values())[::-1]
+
+
+def read_list(source: Source, policy: Policy, config: DownloadConfig) -> list[Source]:
+    """The entries of one list, at most `max_entries`; the list itself with its problem if it cannot be read."""
+    try:
+        return _entries(source, policy, config)
+    except HarvestError as error:
+        return [replace(source, problem=error)]
+
+
+def _entries(source: Source, policy: Policy, config: DownloadConfig) -> list[Source]:
+    check_before_contact(source, policy)
+    hosts = frozenset({source.host}) if policy.allow_private else frozenset()
+    try:
+        with guarded(hosts), time_limit(LIST_SECONDS), YoutubeDL(_options(source, config)) as site:
+            info = site.extract_info(_query(source), download=False)
+    except TimeIsUp:
+        raise TooSlow(source.name, f"reading the list took more than {LIST_SECONDS:.0f} s") from None
+    except Exception as error:
+        raise from_site(source.name, error) from error
+    found = [_source(source, entry) for entry in _bounded(source, info or {})]
+    kept = [each for each in found if each is not None]
+    if not kept:
+        raise SiteUnsupported(source.name, "is no list of videos, or an empty one")
+    return kept
+
+
+def _options(source: Source, config: DownloadConfig) -> dict[str, Any]:
+    return {
+        "extract_flat": True,
+        "playlist_items": f"1:{source.max_entries}",
+        "http_headers": {"User-Agent": config.user_agent},
+        "socket_timeout": config.socket_timeout_s,
+        "logger": Silence(),
+        "quiet": True,
+        "proxy": "",
+        "geo_bypass": False,
+        "cachedir": False,
+        "default_search": "error",
+    }
+
+
+def _query(source: Source) -> str:
+    if source.address.startswith(SEARCH):
+        return f"ytsearch{source.max_entries}:{source.address.removeprefix(SEARCH)}"
+    return source.address
+
+
+def _bounded(source: Source, info: dict[str, Any]) -> list[dict[str, Any]]:
+    """A page with one video is a list of one."""
+    if info.get("_type") != "playlist":
+        return [info] if info else []
+    return [entry for entry in info.get("entries") or () if entry][: source.max_entries]
+
+
+def _source(outer: Source, entry: dict[str, Any]) -> Source | None:
+    """An entry with the licence, tags and limits of its list; None for what is no web address."""
+    try:
+        url = canonical_url(str(entry.get("webpage_url") or entry.get("url") or ""))
+    except ValueError:
+        return None
+    return replace(outer, item_id=text_id(url), address=url, is_url=True, max_entries=None)

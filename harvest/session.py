@@ -1,0 +1,178 @@
+"""The state of one call of `harvest`: who works on what, who waits for a host, what waits for its commit."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from harvest.commit import Shard
+from harvest.config import HarvestConfig
+from harvest.duplicates import KnownVideos
+from harvest.errors import Duplicate, HarvestError, SourceRejected
+from harvest.label import LabelledVideo
+from harvest.pace import Pace
+from harvest.sources import Source
+from harvest.workers import Outcome, Progress, Workers
+from storage.errors import LedgerError
+from storage.lake import Lake
+from storage.ledger import Ledger
+from storage.recover import worker_name
+
+Watch = Callable[["Asked | Progress | Ended"], None]
+"""Told what happens, for progress bars."""
+
+_MAX_ONLY = 20_000
+"""Ids in one SQL query."""
+_WAIT_S = 0.5
+_RENEW_S = 120.0
+"""Leases last 15 minutes."""
+
+
+class Asked:
+    """The sources of this call are known."""
+
+    def __init__(self, sources: Sequence[Source], to_do: int) -> None:
+        self.sources, self.to_do = sources, to_do
+
+
+class Ended:
+    """One item has ended."""
+
+    def __init__(self, source: Source, error: HarvestError | None, tracklets: int) -> None:
+        self.source, self.error, self.tracklets = source, error, tracklets
+
+
+class Session:
+    """Claims items, keeps the workers busy, commits what they bring, and notes how each item ended in `errors`."""
+
+    def __init__(
+        self, lake: Lake, ledger: Ledger, config: HarvestConfig, sources: dict[str, Source], tell: Watch
+    ) -> None:
+        self._ledger, self._config, self._sources, self._tell = ledger, config, sources, tell
+        self._name = worker_name()
+        self._shard = Shard(lake, ledger, self._name, max_videos=config.shard_videos, max_seconds=config.shard_seconds)
+        self._workers = Workers(config, _downloads(lake))
+        self._pace = Pace(ledger, config.pace, private=config.policy.allow_private)
+        self._known = KnownVideos.of(lake)
+        self._working: set[str] = set()
+        self._queue: list[tuple[float, Source]] = []
+        self._tries: dict[str, int] = {}
+        self._left: set[str] = set()
+        self._patient_until = self._renewed = time.monotonic()
+        self.errors: dict[str, HarvestError] = {}
+
+    def work(self) -> None:
+        """Until nothing can be claimed. Whatever ends this, finished videos are committed and the rest given back."""
+        try:
+            while self._fill() or self._working or self._queue or time.monotonic() < self._patient_until:
+                for event in self._workers.events(_WAIT_S):
+                    self._on(event)
+                if not self._working:
+                    time.sleep(_WAIT_S / 5)
+                if self._shard.due:
+                    self._shard.commit()
+                self._renew()
+        finally:
+            self._workers.close()
+            self._shard.commit()
+            self._ledger.release(self._name)
+
+    def _fill(self) -> bool:
+        """Give every idle worker an item whose host may be asked now; says whether any was given."""
+        given = False
+        while self._workers.idle:
+            source = self._next_due() or self._claim()
+            if source is None:
+                break
+            self._working.add(source.item_id)
+            self._workers.submit(source)
+            given = True
+        return given
+
+    def _next_due(self) -> Source | None:
+        """A claimed source that has waited long enough for its host."""
+        self._queue.sort(key=lambda pair: pair[0])
+        if self._queue and self._queue[0][0] <= time.monotonic():
+            return self._queue.pop(0)[1]
+        return None
+
+    def _claim(self) -> Source | None:
+        """A source to start now. One that must wait for its host a while is queued, for long it is left pending."""
+        while len(self._queue) < self._workers.idle:
+            claims = self._ledger.claim(self._name, 1, only=self._open_ids())
+            if not claims:
+                return None
+            source = self._sources[claims[0].item.item_id]
+            self._tries[source.item_id] = self._tries.get(source.item_id, 0) + 1
+            wait = self._pace.wait_s(source)
+            if wait <= 0:
+                return source
+            if wait > self._config.pace.patience_s:
+                self._ledger.put_back(source.item_id, "host_budget")
+                self._left.add(source.item_id)
+                return None
+            self._queue.append((time.monotonic() + wait, source))
+        return None
+
+    def _open_ids(self) -> list[str]:
+        busy = self._working | set(self._shard.item_ids) | {source.item_id for _, source in self._queue}
+        ended = {item_id for item_id, error in self.errors.items() if not self._again(item_id, error)}
+        return [item_id for item_id in self._sources if item_id not in ended | busy | self._left][:_MAX_ONLY]
+
+    def _again(self, item_id: str, error: HarvestError) -> bool:
+        """Whether this run waits for the item's next try."""
+        wait, pace = error.retry_after_s, self._config.pace
+        return wait is not None and wait <= pace.patience_s and self._tries.get(item_id, 0) < pace.tries
+
+    def _on(self, event: Progress | Outcome) -> None:
+        if isinstance(event, Progress):
+            self._tell(event)
+            return
+        item_id = event.source.item_id
+        self._working.discard(item_id)
+        self.errors.pop(item_id, None)
+        if event.labelled:
+            self._keep(event.source, event.labelled)
+        error = event.error or (event.labelled.rejection if event.labelled else None)
+        if error:
+            self.errors[item_id] = error
+        if event.error:
+            self._end(event.source, event.error)
+        if error is None or not self._again(item_id, error):
+            self._tell(Ended(event.source, error, event.labelled.n_tracklets if event.labelled else 0))
+
+    def _keep(self, source: Source, labelled: LabelledVideo) -> None:
+        """To the next commit, but for the labels of a copy of what the lake has."""
+        (video,) = labelled.rows["videos"]
+        prints = list(video["fingerprints"])
+        original = self._known.original_of(source.item_id, video["content_sha256"], prints)
+        if labelled.n_tracklets and original:
+            labelled.reject_all(Duplicate(source.name, f"is a copy of item {original[:16]}, which the lake has"))
+        elif labelled.n_tracklets:
+            self._known.add(source.item_id, video["content_sha256"], prints)
+        self._shard.add(source.item_id, labelled)
+
+    def _end(self, source: Source, error: HarvestError) -> None:
+        self._pace.note(source, error)
+        if self._again(source.item_id, error):
+            self._patient_until = max(self._patient_until, time.monotonic() + (error.retry_after_s or 0) + 1)
+        with suppress(LedgerError):  # the lease ran out: the item is somebody else's by now
+            if isinstance(error, SourceRejected):
+                self._ledger.reject(source.item_id, self._name, error.reason, evidence={"message": error.message})
+            else:
+                self._ledger.fail(
+                    source.item_id, self._name, error.reason,
+                    error_class=type(error).__name__, retry_in_s=error.retry_after_s,
+                )  # fmt: skip
+
+    def _renew(self) -> None:
+        if time.monotonic() - self._renewed > _RENEW_S:
+            self._renewed = time.monotonic()
+            held = [*self._working, *self._shard.item_ids, *(source.item_id for _, source in self._queue)]
+            with suppress(LedgerError):
+                self._ledger.renew(self._name, held)
+
+
+def _downloads(lake: Lake) -> Path:
+    """Where files lie while they are worked on: the lake's cache, or a local folder for a lake on S3."""
+    return Path("hmmr-downloads").absolute() if lake.layout.remote else Path(lake.layout.cache)

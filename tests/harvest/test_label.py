@@ -1,0 +1,132 @@
+"""A file becomes rows: painted films through the whole of labelling, held against the same done in one piece."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harvest.boxes import smooth_boxes
+from harvest.config import LabelConfig
+from harvest.errors import NoPerson, NothingUsable
+from harvest.label import TABLES_OF_A_VIDEO, LabelledVideo, Labeller
+from harvest.policy import Policy, Verdict
+from harvest.presets import DEFAULT, HMMR_2019
+from harvest.sources import expand
+from storage.tables import rows_to_table
+
+Paint = Callable[..., np.ndarray]
+Film = Callable[..., Path]
+VERDICT = Verdict("open", {"why": "test"})
+
+
+def _label(path: Path, backend: object, phi: object, config: LabelConfig | None = None) -> LabelledVideo:
+    (source,) = expand([path])
+    labeller = Labeller(backend, [phi], config or LabelConfig(), Policy())  # type: ignore[arg-type, list-item]
+    return labeller.label(path, source, VERDICT)
+
+
+@pytest.fixture
+def two_shots(paint: Paint, film: Film) -> Path:
+    """70 frames with one, then two people; a cut; 45 frames of one on another ground."""
+    first = [
+        paint({0: (10 + 3 * n + 5 * np.sin(n), 60), **({1: (200 - n, 150)} if n > 30 else {})}) for n in range(70)
+    ]
+    second = [np.full_like(first[0], (100, 90, 120)) for _ in range(45)]
+    for n, frame in enumerate(second):
+        frame[80:120, 30 + 4 * n : 50 + 4 * n] = (30, 30, 230)
+    return film([*first, *second])
+
+
+def test_rows_of_a_film(two_shots: Path, rectangles: type, box_phi: object) -> None:
+    labelled = _label(two_shots, rectangles(), box_phi)
+    tracklets = labelled.rows["tracklets"]
+    assert [(row["shot_index"], row["person_index"], row["n_frames"]) for row in tracklets] == [
+        (0, 0, 70), (0, 1, 38), (1, 0, 45)
+    ]  # fmt: skip
+    assert [row["first_frame"] for row in labelled.rows["shots"]] == [0, 70]
+    last = tracklets[2]
+    assert last["frame_index"].tolist() == list(range(70, 115))
+    assert (last["fps_num"], last["fps_den"], last["seconds"]) == (25, 1, 1.8)
+    assert np.diff(last["pts"]).tolist() == [1 / 25 / (last["time_base_num"] / last["time_base_den"])] * 44
+    (video,) = labelled.rows["videos"]
+    assert (video["n_frames"], video["width"], video["height"]) == (115, 320, 240)
+    assert len(video["fingerprints"]) == 5
+    assert {"decode", "people", "pose", "phi", "open"} == set(json.loads(video["stage_seconds"]))
+
+
+def test_rows_fit_the_lakes_schemas(two_shots: Path, rectangles: type, box_phi: object) -> None:
+    from datetime import UTC, datetime
+
+    rows = _label(two_shots, rectangles(), box_phi).rows
+    for name in TABLES_OF_A_VIDEO:
+        stamp = {"committed_at": datetime.now(UTC)} if name in ("tracklets", "videos") else {}
+        assert rows_to_table(name, [row | stamp for row in rows[name]]).num_rows == len(rows[name])
+
+
+def test_streamed_boxes_and_phi_are_those_of_the_whole_track(
+    two_shots: Path, rectangles: type, box_phi: object
+) -> None:
+    """φ is computed while the film still runs: box and pixels must be what they are when all of it is known."""
+    labelled = _label(two_shots, rectangles(), box_phi)
+    for row, features in zip(labelled.rows["tracklets"], labelled.rows["features"], strict=True):
+        keypoints = row["keypoints"].reshape(-1, 25, 3)
+        np.testing.assert_allclose(row["boxes"], smooth_boxes(keypoints, DEFAULT.visible_score), atol=1e-3)
+        phi = np.frombuffer(features["phi"], "<f2").reshape(-1, 7)
+        assert len(phi) == row["n_frames"]
+        np.testing.assert_allclose(phi[:, :4], row["boxes"], atol=0.3, rtol=1e-3)
+        dark = row["shot_index"] == 0
+        assert (phi[:, 4:].mean(axis=1) < 75).all() == dark
+
+
+def test_batches_do_not_change_labels(two_shots: Path, rectangles: type, box_phi: object) -> None:
+    usual, odd = (_label(two_shots, rectangles(), box_phi, LabelConfig(phi_every=n)) for n in (16, 5))
+    for a, b in zip(usual.rows["tracklets"], odd.rows["tracklets"], strict=True):
+        np.testing.assert_array_equal(a["keypoints"], b["keypoints"])
+        np.testing.assert_allclose(a["boxes"], b["boxes"], atol=1e-3)
+    assert [row["phi"] for row in usual.rows["features"]] == [row["phi"] for row in odd.rows["features"]]
+
+
+def test_preset_is_part_of_the_label(two_shots: Path, rectangles: type, box_phi: object) -> None:
+    ours = _label(two_shots, rectangles(), box_phi)
+    papers = _label(two_shots, rectangles(), box_phi, LabelConfig(preset=HMMR_2019))
+    assert [row["n_frames"] for row in papers.rows["tracklets"]] == [70, 45]
+    assert [(row["reason"], row["n_frames"]) for row in papers.rows["rejects"]] == [("too_short", 38)]
+    assert ours.label_key != papers.label_key
+    other = replace(LabelConfig(), phi_every=3)
+    assert _label(two_shots, rectangles(), box_phi, other).label_key == ours.label_key
+
+
+def test_film_without_people_is_an_answer(paint: Paint, film: Film, rectangles: type, box_phi: object) -> None:
+    labelled = _label(film([paint({})] * 30), rectangles(), box_phi)
+    assert isinstance(labelled.rejection, NoPerson)
+    assert [row["reason"] for row in labelled.rows["rejects"]] == ["no_person"]
+    assert len(labelled.rows["videos"]) == 1
+
+
+def test_people_who_are_never_usable(paint: Paint, film: Film, rectangles: type, box_phi: object) -> None:
+    frames = [paint({0: (20 + 3 * n, 100)} if n < 12 else {}) for n in range(30)]
+    labelled = _label(film(frames), rectangles(), box_phi)
+    assert isinstance(labelled.rejection, NothingUsable)
+    assert "too_short" in labelled.rejection.message
+    (row,) = labelled.rows["rejects"]
+    assert (row["first_frame"], row["last_frame"], row["measured"], row["threshold"]) == (0, 11, 12, 20)
+
+
+def test_memory_holds_a_window_of_frames_only(
+    paint: Paint, film: Film, rectangles: type, box_phi: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harvest import shot_labels
+
+    most = [0]
+    original = shot_labels.ShotLabeller.push
+
+    def push(self: shot_labels.ShotLabeller, frame: object) -> None:
+        original(self, frame)  # type: ignore[arg-type]
+        most[0] = max(most[0], len(self._pixels))
+
+    monkeypatch.setattr(shot_labels.ShotLabeller, "push", push)
+    _label(film([paint({0: (20 + n, 60 + 30 * np.sin(n / 5))}) for n in range(200)]), rectangles(), box_phi)
+    assert most[0] <= 50
