@@ -25,13 +25,14 @@ from dashboard.panels.survival import survival_panel
 from dashboard.panels.verdict import verdict_panel
 from dashboard.panels.versions import versions_panel
 from dashboard.panels.which_data import which_panel
+from dashboard.panels.worst import worst_panel
 from dashboard.view import LakeView, read_view
 from storage.atomic import write_atomically
 from storage.lake import Lake
 
 _PANELS: tuple[Callable[[LakeView], Panel], ...] = (
     curve_panel, verdict_panel, which_panel, scores_panel, baselines_panel, funnel_panel, rejects_panel, sources_panel,
-    learning_panel, exposure_panel, versions_panel, survival_panel, cost_panel, runs_panel,
+    learning_panel, worst_panel, exposure_panel, versions_panel, survival_panel, cost_panel, runs_panel,
 )  # fmt: skip
 
 _STRIP_PLACE = 5
@@ -52,7 +53,7 @@ def render(view: LakeView, *, title: str, intro: str = "", pictures: Sequence[Pi
     """The page as text."""
     panels = [make(view) for make in _PANELS]
     panels.insert(_STRIP_PLACE, strip_panel(pictures))
-    scripts = [get_plotlyjs().replace("</script", "<\\/script"), _resource("page.js")]
+    scripts = [get_plotlyjs().replace("</script", "<\\/script"), _resource("page.js"), _resource("players.js")]
     head = join(
         element("meta", charset="utf-8"),
         element("meta", http_equiv="Content-Security-Policy", content=_policy(scripts)),

@@ -40,7 +40,7 @@ class Browser:
         self._last += 1
         self._socket.send(json.dumps({"id": self._last, "method": method, "params": parameters}))
         while True:
-            message = json.loads(self._socket.recv(timeout=60))
+            message = json.loads(self._socket.recv(timeout=120))
             if message.get("id") == self._last:
                 if "error" in message:
                     raise RuntimeError(f"{method}: {message['error']['message']}")
@@ -66,7 +66,7 @@ class Browser:
             raise RuntimeError(answer["exceptionDetails"]["text"])
         return answer["result"].get("value")
 
-    def wait_for(self, expression: str, seconds: float = 30.0) -> None:
+    def wait_for(self, expression: str, seconds: float = 120.0) -> None:
         """Wait until the expression is true; TimeoutError says which."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -77,7 +77,7 @@ class Browser:
 
     def press(self, key: str) -> None:
         """A key, as the keyboard gives it."""
-        codes = {"Tab": 9, "Enter": 13, "ArrowDown": 40, "Space": 32}
+        codes = {"Tab": 9, "Enter": 13, "ArrowDown": 40, "ArrowRight": 39, "Space": 32}
         text = {"Enter": "\r", "Space": " "}.get(key)
         common = {"key": " " if key == "Space" else key, "code": key, "windowsVirtualKeyCode": codes[key]}
         self.call("Input.dispatchKeyEvent", type="keyDown", **common, **({"text": text} if text else {}))

@@ -130,6 +130,18 @@ def ranked_parts() -> dict[str, Any]:
     return run("which") | {"kind": "study", "config": json.dumps(content), "curves": "{}"}
 
 
+def worst_sequence() -> dict[str, Any]:
+    """A row as evaluation/study_worst.py keeps it: thirty frames of somebody who sways."""
+    rest = np.array(standing(0.0)).reshape(25, 3) - [0.0, 100.0, 0.0]
+    sway = np.stack([rest * [8, 8, 0] + [40 * np.sin(frame / 5), 0, 0] for frame in range(30)]).reshape(30, 75)
+    tracks = {name: (sway + shift).astype(int).tolist() for name, shift in
+              (("truth", 0), ("present", 30), ("past", 60), ("future", 90))}  # fmt: skip
+    tracks["truth"][3][0] = None
+    which = {"study": "quick", "run_id": "r", "dataset": "films", "split": "dev", "metric": "pa_mpjpe_mm"}
+    shown = [{"sequence": HOSTILE, "error": 151.2, "fps": 25.0, "first_frame": 0, "tracks": tracks}]
+    return run("worst") | {"kind": "study", "config": json.dumps({"worst": which, "sequences": shown}), "curves": "{}"}
+
+
 @pytest.fixture
 def empty_lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path / "empty")
@@ -151,7 +163,7 @@ def full_lake(tmp_path: Path) -> Lake:
     probes = [{"source_id": "v1", "probed_at": NOW + timedelta(days=30), "alive": False, "answer": "404"},
               {"source_id": "v2", "probed_at": NOW + timedelta(days=40), "alive": True, "answer": "200"}]  # fmt: skip
     lake.append("probes", rows_to_table("probes", probes))
-    lake.append("runs", rows_to_table("runs", [fitted_study(), ranked_parts()]))
+    lake.append("runs", rows_to_table("runs", [fitted_study(), ranked_parts(), worst_sequence()]))
     ids = sorted({row["run_id"] for row in scores} - set(BASELINES))
     lake.append("runs", rows_to_table("runs", [run(run_id, minute) for minute, run_id in enumerate(ids)]))
     return lake

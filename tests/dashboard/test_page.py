@@ -48,8 +48,8 @@ def test_numbers_that_the_page_must_show(full_lake: Lake, tmp_path: Path) -> Non
 def test_text_of_strangers_stays_text(full_lake: Lake, tmp_path: Path) -> None:
     title = "<script>window.pwned = 1</script>"
     page = export(full_lake, tmp_path / "page.html", title=title, intro=title).read_text()
-    # Two scripts run: plotly.js and ours. Everything else is data.
-    assert len(RUNNING.findall(page)) == 2
+    # Three scripts run: plotly.js and our two. Everything else is data.
+    assert len(RUNNING.findall(page)) == 3
     assert "window.pwned" not in "".join(RUNNING.findall(page))
     assert "<img src=x" not in page
 

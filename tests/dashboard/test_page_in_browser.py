@@ -31,6 +31,7 @@ def test_every_panel_is_drawn_and_works(tab: Any, full_lake: Lake, tmp_path: Pat
     _comparing_hides_a_study(tab)
     _choosing_changes_the_figure(tab)
     _a_point_leads_to_its_run(tab)
+    _skeletons_move(tab)
     assert tab.errors == []
     assert tab.requests == [page.as_uri()]
 
@@ -62,6 +63,20 @@ def _a_point_leads_to_its_run(tab: Any) -> None:
     tab.evaluate("document.querySelector('#curve details a').click()")
     target = tab.evaluate("decodeURIComponent(location.hash.slice(1))")
     assert tab.evaluate(f"document.getElementById({target!r}).closest('section').id") == "runs"
+
+
+def _skeletons_move(tab: Any) -> None:
+    place = "document.querySelector('.player svg line:nth-of-type(20)').getAttribute('x1')"
+    before = tab.evaluate(place)
+    tab.evaluate("document.querySelector('.player input.time').focus()")
+    for _ in range(3):
+        tab.press("ArrowRight")
+    assert tab.evaluate("document.querySelector('.player input.time').value") == "3"
+    assert tab.evaluate(place) != before
+    tab.evaluate("document.querySelector('.player button').click()")
+    tab.wait_for("Number(document.querySelector('.player input.time').value) > 4")
+    tab.evaluate("document.querySelector('.player button').click()")
+    assert tab.evaluate("document.querySelector('.player button').textContent") == "Play"
 
 
 @pytest.mark.slow
