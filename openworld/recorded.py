@@ -8,16 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from body.motion import Motion, MotionFileError, resample
-from body.motion_amass import read_amass
-from body.motion_amc import read_amc
-from body.motion_bvh import read_bvh
-from body.motion_deepmimic import read_deepmimic
+from body.motion_files import READERS, read_motion
 from openworld.motion import Performance
 
 DEBIAN_TAKES = Path("/usr/share/assimp/models/BVH")
 """Where Debian's assimp-testmodels puts three BVH takes."""
-
-SUFFIXES = (".bvh", ".txt", ".npz", ".amc")
 
 
 def installed_motions() -> list[Path]:
@@ -34,33 +29,12 @@ def motion_files(places: Iterable[Path]) -> list[Path]:
     found: list[Path] = []
     for place in places:
         if place.is_dir():
-            found += sorted(path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES)
+            found += sorted(path for path in place.rglob("*") if path.suffix.lower() in READERS)
         elif place.is_file():
             found.append(place)
         else:
             raise MotionFileError(f"{place}: there is no such motion file or folder")
     return found
-
-
-def read_motion(path: Path) -> Motion:
-    """A motion file by its suffix. MotionFileError names a file that cannot be read."""
-    suffix = path.suffix.lower()
-    if suffix == ".bvh":
-        return read_bvh(path)
-    if suffix == ".txt":
-        return read_deepmimic(path)
-    if suffix == ".npz":
-        return read_amass(path)
-    if suffix == ".amc":
-        return read_amc(path, _skeleton_of(path))
-    raise MotionFileError(f"{path}: motions are {', '.join(SUFFIXES)}")
-
-
-def _skeleton_of(path: Path) -> Path:
-    skeletons = sorted(path.parent.glob("*.asf"))
-    if len(skeletons) != 1:
-        raise MotionFileError(f"{path}: needs its skeleton, one .asf, in the same folder ({len(skeletons)} there)")
-    return skeletons[0]
 
 
 @lru_cache(maxsize=2)
