@@ -4,8 +4,8 @@ Nothing here may import torch or prefect: `hmmr --help` answers at once.
 """
 
 import importlib
+from typing import Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -27,19 +27,22 @@ GROUPS: dict[str, str] = {
 
 
 class LazyGroups(TyperGroup):
-    """A group that imports a command's module only when that command is called."""
+    """A group that imports a command's module only when that command is called.
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    Contexts and commands are Any: typer brings a click of its own, under a name that it does not promise.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
         """Every group, in the order a newcomer meets them."""
         return list(GROUPS)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, name: str) -> Any:
         """The command of that name, or None, which click reports with the near misses."""
         if name not in GROUPS:
             return None
         return typer.main.get_command(importlib.import_module(f"cli.{name}").app)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the groups from the table above, without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl(list(GROUPS.items()))
