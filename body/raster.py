@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from body.raster_kernels import Bytes, Floats, fill, project, resolve, shade, vertex_normals
+from body.raster_kernels import Bytes, Floats, Ints, fill, project, resolve, shade, vertex_normals
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,21 @@ class Rasteriser:
         self._nearness[:] = 0
 
     def add(
-        self, vertices: npt.ArrayLike, focal: float, centre: Sequence[float], albedo: npt.ArrayLike, light: Light
-    ) -> None:
-        """Draw one mesh: vertices (V, 3) in the camera frame, albedo (V, 3) linear RGB in [0, 1], focal in px."""
+        self, vertices: npt.ArrayLike, focal: float, centre: Sequence[float], albedo: npt.ArrayLike, light: Light,
+        faces: Ints | None = None,
+    ) -> None:  # fmt: skip
+        """Draw one mesh: vertices (V, 3) in the camera frame, albedo (V, 3) linear RGB in [0, 1], focal in px.
+
+        `faces` (F, 3) of a mesh of another topology than this rasteriser's.
+        """
+        faces_F3 = self.faces_F3 if faces is None else faces
         vertices_V3 = np.ascontiguousarray(vertices, np.float32)
         albedo_V3 = np.ascontiguousarray(np.broadcast_to(np.asarray(albedo, np.float32), vertices_V3.shape))
-        normals_V3 = vertex_normals(vertices_V3, self.faces_F3)
+        normals_V3 = vertex_normals(vertices_V3, faces_F3)
         colours_V3 = shade(vertices_V3, normals_V3, albedo_V3, light.direction(), light.colours())
         scale = self.samples
         screen_V3 = project(vertices_V3, focal * scale, centre[0] * scale, centre[1] * scale)
-        fill(screen_V3, colours_V3, self.faces_F3, self._colour, self._nearness)
+        fill(screen_V3, colours_V3, faces_F3, self._colour, self._nearness)
 
     def picture(self, background: Bytes) -> Bytes:
         """What was drawn over a background (H, W, 3) uint8 RGB, as a new picture of that size."""

@@ -8,11 +8,12 @@ import typer
 if TYPE_CHECKING:
     from openworld.worlds import WorldConfig
 
-app = typer.Typer(help="Make synthetic films with known 3D.", no_args_is_help=True)
+app = typer.Typer(add_completion=False, help="Make synthetic films with known 3D.", no_args_is_help=True)
 
 OUT = typer.Option("--out", help="Folder for the films: OUT/SPLIT/FILM.mp4 with FILM.truth.parquet beside it.")
 PRESET = typer.Option(
-    help="quickstart (70 short films), study (780 films of 4 s), both of hand-written motion; or mocap (real motion)."
+    help="quickstart (70 short films), study (780 films of 4 s), tracking (30 films of people who cross, hide, leave "
+    "and come back), all of hand-written motion; or mocap (real motion)."
 )
 MOTIONS = typer.Option(
     "--motions",
@@ -68,7 +69,7 @@ def look(
 
 
 def _world(preset: str, seed: int, motions: list[Path]) -> "WorldConfig":
-    from openworld.worlds import quickstart_world, study_world
+    from openworld.worlds import quickstart_world, study_world, tracking_world
 
     if motions and preset != "mocap":
         raise typer.BadParameter("goes with --preset mocap only", param_hint="--motions")
@@ -79,7 +80,9 @@ def _world(preset: str, seed: int, motions: list[Path]) -> "WorldConfig":
         return quickstart_world(seed)
     if preset == "study":
         return study_world(seed=seed)
-    raise typer.BadParameter(f"{preset} is none of quickstart, study, mocap", param_hint="--preset")
+    if preset == "tracking":
+        return tracking_world(seed=seed)
+    raise typer.BadParameter(f"{preset} is none of quickstart, study, tracking, mocap", param_hint="--preset")
 
 
 def _mocap_world(seed: int, motions: list[Path]) -> "WorldConfig":

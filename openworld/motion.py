@@ -19,6 +19,7 @@ from openworld.lower_body import LowerBody
 
 Family = Literal["narrow", "broad"]
 Lower = Callable[[np.random.Generator, Clock], LowerBody]
+Steer = Callable[[np.random.Generator, Clock], Curve]
 Upper = Callable[[np.random.Generator, LowerBody], Curve]
 
 GAITS: tuple[Lower, ...] = (lower_gait.walk, lower_gait.run)
@@ -56,28 +57,28 @@ class Performance:
     grounded: bool = True
     """Whether something touches the floor (or is `lift` above it) at each frame; recorded motion knows its own."""
 
-    def shortened(self, share: float) -> "Performance":
+    def scaled(self, share: float) -> "Performance":
         """The same with every step `share` as long; the feet slide a little."""
         return replace(self, path=self.path * share)
 
 
 def perform(
-    rng: np.random.Generator, family: Family, clock: Clock, *, towards: float | None = None, walking: bool = False
+    rng: np.random.Generator, family: Family, clock: Clock, *, steer: Steer | None = None, walking: bool = False
 ) -> Performance:
-    """One clip of the family. `towards` fixes the heading (radians) and leaves out tilts and mirroring."""
+    """One clip of the family. `steer` fixes the heading and leaves out tilts and mirroring."""
     choices = (lower_gait.walk,) if walking else NARROW if family == "narrow" else BROAD
     step = choices[rng.integers(len(choices))]
     lower = step(rng, clock)
     arms = _arms_for(rng, step)
     pose = _pose(rng, lower, arms(rng, lower))
-    facing = whole_body.heading(rng, clock, towards)
-    tilted = family == "broad" and towards is None and rng.random() < whole_body.TILT_SHARE
+    facing = (steer or whole_body.wander)(rng, clock)
+    tilted = family == "broad" and steer is None and rng.random() < whole_body.TILT_SHARE
     pose[:, 0] = _root(lower, facing, whole_body.tilt(rng, clock) if tilted else None).as_rotvec()
     rotations = Rotation.from_rotvec(pose.reshape(-1, 3)).as_matrix().reshape(clock.frames, 24, 3, 3)
     path = whole_body.path(facing, lower.speed, clock)
     name = "+".join([step.__name__, arms.__name__, *(["tilt"] if tilted else [])])
     performance = Performance(name, rotations, path, lower.lift)
-    return mirrored(performance) if towards is None and rng.random() < 0.5 else performance
+    return mirrored(performance) if steer is None and rng.random() < 0.5 else performance
 
 
 def mirrored(performance: Performance) -> Performance:

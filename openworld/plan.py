@@ -95,8 +95,7 @@ def _plan(config: WorldConfig, split: SplitConfig, index: int) -> FilmPlan:
 
 def _kind(split: SplitConfig, index: int) -> Kind:
     """Special films come first in a split: a small split has them, and a larger one keeps them."""
-    counts: tuple[tuple[Kind, int], ...] = (("crossing", split.crossing), ("cut", split.cut), ("empty", split.empty))
-    for kind, count in counts:
+    for kind, count in split.special:
         if index < count:
             return kind
         index -= count

@@ -11,10 +11,25 @@ MOST_TILT = np.deg2rad(126)
 """Largest tilt about either horizontal axis (the same source)."""
 
 
-def heading(rng: np.random.Generator, clock: Clock, towards: float | None = None) -> Curve:
-    """(T) angle about the vertical, 0 = facing +z; from a random start, or from `towards`, drifting a little."""
-    start = rng.uniform(0, 2 * np.pi) if towards is None else towards
-    return np.asarray(start + np.cumsum(drift(rng, clock, 0.3 if towards is None else 0.05, 0.4)) / clock.fps)
+TURN_S = 0.8
+"""How long somebody takes to turn about."""
+
+
+def wander(rng: np.random.Generator, clock: Clock) -> Curve:
+    """(T) heading about the vertical, 0 = facing +z: from a random start, drifting."""
+    return np.asarray(rng.uniform(0, 2 * np.pi) + np.cumsum(drift(rng, clock, 0.3, 0.4)) / clock.fps)
+
+
+def straight(rng: np.random.Generator, clock: Clock, towards: float) -> Curve:
+    """(T) heading that stays near `towards`."""
+    return np.asarray(towards + np.cumsum(drift(rng, clock, 0.05, 0.4)) / clock.fps)
+
+
+def there_and_back(rng: np.random.Generator, clock: Clock, towards: float) -> Curve:
+    """(T) heading `towards`, then the opposite: half the time each."""
+    middle = clock.frames / clock.fps / 2
+    turned = np.clip((clock.seconds - middle) / TURN_S + 0.5, 0, 1)
+    return straight(rng, clock, towards) + np.pi * turned * turned * (3 - 2 * turned)
 
 
 def path(facing: Curve, speed: float, clock: Clock) -> Curve:

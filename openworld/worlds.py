@@ -8,8 +8,9 @@ from typing import Literal
 from openworld.camera import CameraStyle
 from openworld.motion import Family
 
-Kind = Literal["one", "crossing", "cut", "empty"]
-"""One person; two who cross and hide each other; two shots with different people; nobody."""
+Kind = Literal["one", "crossing", "cut", "empty", "four", "hidden", "away"]
+"""One person; two who cross and hide each other; two shots with different people; nobody; four who cross; somebody
+who walks behind a pillar; somebody who leaves the frame and comes back."""
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,25 @@ class SplitConfig:
     crossing: int = 0
     cut: int = 0
     empty: int = 0
+    four: int = 0
+    hidden: int = 0
+    away: int = 0
     seconds: tuple[float, float] = (1.6, 2.4)
     """Shortest and longest shot."""
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
             raise ValueError(f"split name {self.name!r}: letters, digits and _ only, it becomes a folder")
-        if self.crossing + self.cut + self.empty > self.films:
+        if sum(count for _, count in self.special) > self.films:
             raise ValueError(f"split {self.name}: more special films than the {self.films} films in all")
+
+    @property
+    def special(self) -> tuple[tuple[Kind, int], ...]:
+        """How many films of each kind there are besides those of one person."""
+        return (
+            ("crossing", self.crossing), ("cut", self.cut), ("empty", self.empty), ("four", self.four),
+            ("hidden", self.hidden), ("away", self.away),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,13 @@ def quickstart_world(seed: int = 0) -> WorldConfig:
         ),
         seed=seed,
     )
+
+
+def tracking_world(films: int = 5, seed: int = 0) -> WorldConfig:
+    """People who cross, hide, leave and come back, `films` of each kind, 4 s each: for scoring shots and tracks."""
+    split = SplitConfig("tracking", 6 * films, crossing=films, cut=films, empty=films, four=films, hidden=films,
+                        away=films, seconds=(4.0, 4.0))  # fmt: skip
+    return WorldConfig(splits=(split,), seed=seed)
 
 
 def mocap_world(motions: Sequence[Path], seed: int = 0) -> WorldConfig:

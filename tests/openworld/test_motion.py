@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -6,7 +8,7 @@ from openworld.curves import Clock
 from openworld.figure import Figure
 from openworld.motion import mirrored, perform
 from openworld.seeds import generator
-from openworld.whole_body import MOST_TILT
+from openworld.whole_body import MOST_TILT, straight, there_and_back
 
 CLOCK = Clock(30, 25)
 NARROW = {"walk", "stand", "sit", "squat", "bow"}
@@ -57,11 +59,20 @@ def test_knees_bend_backward_only(figure: Figure) -> None:
 
 
 def test_people_walk_where_they_face() -> None:
-    walkers = [perform(generator(seed), "narrow", CLOCK, towards=0.7, walking=True) for seed in range(4)]
+    steer = partial(straight, towards=0.7)
+    walkers = [perform(generator(seed), "narrow", CLOCK, steer=steer, walking=True) for seed in range(4)]
     for walker in walkers:
         step = walker.path[-1] - walker.path[0]
         assert np.arctan2(step[0], step[2]) == pytest.approx(0.7, abs=0.2)
         assert 0.3 < np.linalg.norm(step) / (29 / 25) < 2.2
+
+
+def test_who_turns_back_comes_back() -> None:
+    steer = partial(there_and_back, towards=0.7)
+    path = perform(generator(1), "narrow", Clock(100, 25), steer=steer, walking=True).path
+    away = np.linalg.norm(path - path[0], axis=1)
+    assert away[50] > 1
+    assert away[-1] < 0.35 * away[50]
 
 
 def test_tilts_reach_the_pilots_limit_and_not_beyond() -> None:
