@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Serve or export the page of a lake.")
+app = typer.Typer(add_completion=False, help="Serve or export the page of a lake.")
 
 LAKE = typer.Option("--lake", help="Lake to look into; else $HMMR_LAKE, else ./lake.")
 EXPORT = typer.Option("--export", help="Write one self-contained HTML file there and end.")
@@ -14,7 +14,7 @@ PORT = typer.Option(help="Port on this machine; 0 takes a free one.")
 OPEN = typer.Option("--open", help="Also open it in the browser.")
 
 
-@app.callback(invoke_without_command=True)
+@app.command()
 def dashboard(
     lake: Annotated[Path | None, LAKE] = None,
     export_to: Annotated[Path | None, EXPORT] = None,

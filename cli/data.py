@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Check and prepare benchmark data that you have.", no_args_is_help=True)
+app = typer.Typer(add_completion=False, help="Check and prepare benchmark data that you have.", no_args_is_help=True)
 
 NAME = typer.Argument(help="Which benchmark; `hmmr data list` names them.")
 FOLDER = typer.Argument(help="Its folder, as unpacked from the official download.")
@@ -47,11 +47,14 @@ def check(name: Annotated[str, NAME], folder: Annotated[Path, FOLDER]) -> None:
     raise typer.Exit(1 if bad else 0)
 
 
-PHI = typer.Option(help="Image feature: blazepose_penultimate (1,152 numbers, with 3D of its own), keypoints.")
+PHI = typer.Option(
+    help="Image feature: blazepose_penultimate, keypoints, resnet50_v2:CHECKPOINT, as in `hmmr harvest`."
+)
 OUT = typer.Option(help="Lake to write; the same command goes on where it was.")
 SMPL = typer.Option(
     help="Folder with SMPL_NEUTRAL, SMPL_MALE, SMPL_FEMALE: gives 3D keypoints where labels are SMPL's."
 )
+DEVICE = typer.Option(help="Where the feature is computed: cpu, cuda, mps.")
 ONLY = typer.Option(help="Only this split; may be given more than once.")
 
 
@@ -63,6 +66,7 @@ def prepare(
     phi: Annotated[str, PHI] = "blazepose_penultimate",
     smpl: Annotated[Path | None, SMPL] = None,
     split: Annotated[list[str] | None, ONLY] = None,
+    device: Annotated[str, DEVICE] = "cpu",
 ) -> None:
     """Turn a benchmark's pictures and labels into a lake that `hmmr train --labelled` and `hmmr evaluate` read.
 
@@ -83,7 +87,7 @@ def prepare(
 
     done = Prepared()
     try:
-        (network,) = make_phis([phi])
+        (network,) = make_phis([phi], device)
         bodies = BodyKeypoints(smpl) if smpl else None
         with Progress(transient=True) as bar:
             task = bar.add_task(f"preparing {name}", total=None)

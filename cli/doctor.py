@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import typer
 
-app = typer.Typer(help="What this machine can run, and what is missing.")
+app = typer.Typer(add_completion=False, help="What this machine can run, and what is missing.")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def _disk() -> Finding:
 CHECKS: tuple[Callable[[], Finding], ...] = (_python, _ffmpeg, _weights, _disk, _script_runtime, _gpu, _mmlab)
 
 
-@app.callback(invoke_without_command=True)
+@app.command()
 def doctor() -> None:
     """Look for every program, package and file that some part of the project needs, and say the way out."""
     findings = [check() for check in CHECKS]

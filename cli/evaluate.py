@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from evaluation.bootstrap import Interval
     from storage.lake import Lake
 
-app = typer.Typer(help="Score a checkpoint by a named protocol.")
+app = typer.Typer(add_completion=False, help="Score a checkpoint by a named protocol.")
 
 CHECKPOINT = typer.Option(help="model.pt that `hmmr train` wrote.")
 DATA = typer.Option(help="NAME:DIR, such as 3dpw:lakes/3dpw: a lake that `hmmr data prepare` made, or films' own.")
@@ -30,7 +30,7 @@ UNCHECKED = typer.Option("--unchecked", help="Do not look whether test data was 
 DEVICE = typer.Option(help="cpu, cuda, mps.")
 
 
-@app.callback(invoke_without_command=True)
+@app.command()
 def evaluate(
     protocol: Annotated[str, PROTOCOL],
     checkpoint: Annotated[Path | None, CHECKPOINT] = None,

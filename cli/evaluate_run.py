@@ -3,13 +3,16 @@
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from body.joints import KEYPOINTS_25, indices
 from body.model import BodyModel
 from cli.data_bodies import body_file
 from evaluation.bootstrap import intervals
@@ -19,18 +22,22 @@ from evaluation.mesh_joints import MeshJoints, read_regressor
 from evaluation.protocol import Protocol
 from evaluation.protocol_labels import labels_for, predicted_joints, scored_names
 from evaluation.protocols import check_fits
-from evaluation.score import SequenceScore, aggregate, score_sequences
+from evaluation.score import SequenceScore, aggregate, score_sequences, sequence_name
 from evaluation.score_rows import MICRO, Scored, score_row, score_rows
+from evaluation.study_worst import Worst, keep_worst
 from flows.provenance import code_commit
+from flows.study_worst import shown_tracks
 from hmmr_model.checkpoint import Checkpoint, load_checkpoint
 from hmmr_model.predict import predict_lake
+from hmmr_model.prediction import Prediction
 from storage.atomic import write_atomically
 from storage.lake import Lake
 from storage.snapshot import load
-from storage.tables import read_labels3d, rows_to_table
+from storage.tables import Labels3D, read_labels3d, rows_to_table
 
-HELD_OUT = ("dev", "test", "mocap", "validation")
-"""Splits that never train; see hmmr_model.lake_tracks."""
+SHOWN = 3
+"""So many of the worst sequences are drawn on the page."""
+_HIPS = indices(("left_hip", "right_hip"), KEYPOINTS_25)
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,8 @@ class Outcome:
     matches: list[Match]
     rows: list[dict[str, Any]]
     run: dict[str, Any]
+    shown: list[Worst]
+    """The worst sequences as skeletons, for the dashboard's page."""
 
 
 def evaluate(request: Request) -> Outcome:
@@ -84,14 +93,22 @@ def evaluate(request: Request) -> Outcome:
     rates = _known_rates(lake, set(labels))
     scores = score_sequences(motions, truth, protocol, fps=rates, names=scored_names(protocol))
     run = _run(request, checkpoint, began)
-    return Outcome(request, scores, matches, _rows(request, checkpoint, run, scores, matches), run)
+    shown = _skeletons(worst(scores, SHOWN), labels, predicted, rates, protocol)
+    return Outcome(request, scores, matches, _rows(request, checkpoint, run, scores, matches), run, shown)
 
 
 def keep(outcome: Outcome, lake: Lake, report: Path) -> None:
     """Append the rows to the lake, once, and write them as JSON, whole or not at all."""
     key = f"evaluate/{outcome.run['run_id']}"
+    known = outcome.run["run_id"] in lake.read("runs", ["run_id"]).column(0).to_pylist()
     lake.append("scores", rows_to_table("scores", outcome.rows), transaction=f"{key}/scores")
     lake.append("runs", rows_to_table("runs", [outcome.run]), transaction=f"{key}/run")
+    if outcome.shown and not known:
+        request, run = outcome.request, outcome.run
+        which = {"study": f"evaluation {run['run_id']}", "run_id": run["run_id"], "dataset": request.dataset}
+        which |= {"split": request.split, "metric": "pa_mpjpe_mm"}
+        told = {"command": request.command, "commit": run["commit"], "began": run["started_at"]}
+        keep_worst(lake, outcome.shown, which, **told)
     write_atomically(report, json.dumps(as_json(outcome), indent=1).encode())
 
 
@@ -119,6 +136,25 @@ def worst(scores: Sequence[SequenceScore], count: int = 5) -> list[SequenceScore
     scored = [score for score in scores if "pa_mpjpe_mm" in score.per_frame]
     finite = [score for score in scored if math.isfinite(score.value("pa_mpjpe_mm"))]
     return sorted(finite, key=lambda score: -score.value("pa_mpjpe_mm"))[:count]
+
+
+def _skeletons(
+    scores: Sequence[SequenceScore],
+    labels: Mapping[str, Labels3D],
+    predicted: Mapping[str, Prediction],
+    rates: Mapping[str, float],
+    protocol: Protocol,
+) -> list[Worst]:
+    """One tracklet of each of these sequences. Labels without the 25 keypoints cannot be drawn."""
+    found = []
+    for score in scores:
+        for name, label in labels.items():
+            drawable = name in predicted and bool(np.isfinite(label.keypoints_3d[label.valid][:, _HIPS]).any())
+            if drawable and sequence_name(label.truth_id, protocol) == score.sequence:
+                tracks = shown_tracks(label, predicted[name])
+                found.append(Worst(label.truth_id, score.value("pa_mpjpe_mm"), rates.get(name, 25.0), tracks))
+                break
+    return found
 
 
 def _known_rates(lake: Lake, ids: set[str]) -> dict[str, float]:
@@ -154,7 +190,7 @@ def _trained_ids(folder: Path, checkpoint: Checkpoint) -> list[str]:
     if checkpoint.snapshot and lake.layout.root and Path(lake.layout.snapshot(checkpoint.snapshot)).exists():
         return list(load(lake, checkpoint.snapshot).tracklet_ids)
     rows = lake.read("labels3d", ["tracklet_id", "split"]).to_pylist()
-    held_out = {row["tracklet_id"] for row in rows if row["split"] in HELD_OUT}
+    held_out = {row["tracklet_id"] for row in rows if row["split"] in checkpoint.config.data.held_out}
     every = lake.read("tracklets", ["tracklet_id"]).column(0).to_pylist()
     return [name for name in every if name not in held_out]
 

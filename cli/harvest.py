@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harvest.sources import Source
     from storage.lake import Lake
 
-app = typer.Typer(help="Turn videos into pseudo-labelled tracklets.", no_args_is_help=True)
+app = typer.Typer(add_completion=False, help="Turn videos into pseudo-labelled tracklets.", no_args_is_help=True)
 
 SOURCES = typer.Argument(
     help="URLs, video files, folders, or text, YAML or JSON lists of those. The same source twice is one item.",

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from storage.lake import Lake
     from storage.ledger import Ledger
 
-app = typer.Typer(help="Look into the lake, freeze snapshots, erase a source.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, help="Look into the lake, freeze snapshots, erase a source.", no_args_is_help=True
+)
 app.add_typer(snapshot_app, name="snapshot")
 
 LAKE = typer.Option("--lake", help="Folder or s3:// URL of the lake; default $HMMR_LAKE, else ./lake.")

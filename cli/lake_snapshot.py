@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Frozen selections: freeze, list, export, verify.", no_args_is_help=True)
+app = typer.Typer(add_completion=False, help="Frozen selections: freeze, list, export, verify.", no_args_is_help=True)
 
 FORMATS = ("dataset", "vibe", "humandata")
 LAKE = typer.Option("--lake", help="Folder or s3:// URL of the lake; default $HMMR_LAKE, else ./lake.")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hmmr_model.checkpoint import Checkpoint
     from hmmr_model.export.person_motion import PersonMotion
 
-app = typer.Typer(help="3D motion of every person in a video or an image.")
+app = typer.Typer(add_completion=False, help="3D motion of every person in a video or an image.")
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 

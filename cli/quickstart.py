@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="The main job on films made here, from nothing to a page.")
+app = typer.Typer(add_completion=False, help="The main job on films made here, from nothing to a page.")
 
 OUT = typer.Option(help="Where everything goes. Remove it to start afresh.")
 
 
-@app.callback(invoke_without_command=True)
+@app.command()
 def quickstart(out: Annotated[Path, OUT] = Path("out/quickstart")) -> None:
     """Make synthetic films, harvest them by URL, train HMMR on them, score it, and write OUT/report.html.
 

@@ -9,7 +9,9 @@ import typer
 if TYPE_CHECKING:
     from evaluation.study_worth import Worth
 
-app = typer.Typer(help="Accuracy against added video: run a grid, fit the law.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, help="Accuracy against added video: run a grid, fit the law.", no_args_is_help=True
+)
 
 ROWS = typer.Argument(help="CSV with the columns hours, seed, sequence, error; one row a model and test sequence.")
 TARGET = typer.Option("--target", help="Error to reach, in the unit of the rows; may be given more than once.")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from hmmr_model.configs import TrainConfig
     from hmmr_model.fit import Progress
 
-app = typer.Typer(help="Train HMMR on a lake and labelled data.")
+app = typer.Typer(add_completion=False, help="Train HMMR on a lake and labelled data.")
 
 LAKE = typer.Option("--lake", help="Lake of pseudo-labelled tracklets; else $HMMR_LAKE, else ./lake.")
 LABELLED = typer.Option("--labelled", help="Lake with 3D labels; may be given more than once. Required.")

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Fetch and list the weights of the embedded 2D networks.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Fetch and list the weights of the embedded 2D networks."
+)
 
 
 @app.command()
