@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 
 from storage.errors import CommitAborted
 from storage.items import Finished
-from storage.lake import Lake
+from storage.lake import LAST_OF_SHARD, Lake
 from storage.ledger import Ledger
 from storage.schema import TABLES
 
-LAST = "tracklets"
+LAST = LAST_OF_SHARD
 ORDER = (*[name for name in ("features", "labels3d", "rejects", "shots", "videos") if name in TABLES], LAST)
 
 
@@ -65,4 +65,4 @@ def _write(lake: Lake, name: str, table: pa.Table | None, commit_id: str) -> Non
     if table is None and name == LAST:
         table = TABLES[LAST].empty_table()
     if table is not None and (table.num_rows or name == LAST):
-        lake.append(name, table, transaction=commit_id)
+        lake.append(name, table, transaction=commit_id, shard=True)

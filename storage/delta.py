@@ -7,6 +7,7 @@ the number of records, so that an erased source leaves no minimum or maximum beh
 
 import json
 import random
+import re
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -75,9 +76,13 @@ class DeltaFolder:
         except (DeltaError, OSError) as error:
             raise _translated(error, self.where) from error
 
-    def write_file(self, table: pa.Table) -> AddAction:
-        """Write a Parquet file that no version names yet. LakeFull leaves nothing behind."""
-        name = f"part-{uuid.uuid4().hex}.parquet"
+    def write_file(self, table: pa.Table, shard: str | None = None) -> AddAction:
+        """Write a Parquet file that no version names yet. LakeFull leaves nothing behind.
+
+        `shard`: id of the commit of several tables that it belongs to; the file's name says so (`shard_of`).
+        """
+        part = uuid.uuid4().hex
+        name = f"part-{part}.parquet" if shard is None else f"shard-{shard}-{part[:8]}.parquet"
         path = f"{self.where}/{name}"
         try:
             write_parquet(table, self.disk.inner(path), self.disk.filesystem)
@@ -93,12 +98,12 @@ class DeltaFolder:
             stats=json.dumps({"numRecords": table.num_rows}),
         )
 
-    def append(self, table: pa.Table, transaction: str | None) -> int:
+    def append(self, table: pa.Table, transaction: str | None, *, shard: bool = False) -> int:
         """Commit rows; a transaction that is already in the log is a no-op. Returns the version."""
         current = self.open_or_create()
         if transaction is not None and _seen(current, transaction):
             return int(current.version())
-        adds = [self.write_file(table)] if table.num_rows else []
+        adds = [self.write_file(table, transaction if shard else None)] if table.num_rows else []
         try:
             return self._commit(lambda _: adds, transaction, current)
         except BaseException:
@@ -172,6 +177,12 @@ class DeltaFolder:
             table.schema(),
             commit_properties=CommitProperties(app_transactions=marks, max_commit_retries=10),
         )
+
+
+def shard_of(file: str) -> str | None:
+    """Id of the commit of several tables that a file was written by; None for any other file."""
+    match = re.fullmatch(r"shard-([0-9a-f]{32})-[0-9a-f]{8}\.parquet", file)
+    return match.group(1) if match else None
 
 
 def schema_version(table: DeltaTable) -> int:

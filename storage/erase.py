@@ -82,8 +82,8 @@ def erase(lake: Lake, ledger: Ledger, target: Target, *, why: str = "") -> Recei
     found = _remembered(ledger, mark, _with_tracklets(lake, found))
     names = _tombstone_names(target, found)
     hashes = bury(ledger, names, found.sources)
-    for commit_id, items in commits_of(ledger, found.sources).items():
-        settle(lake, ledger, commit_id, items)
+    for commit_id in commits_of(ledger, found.sources):
+        settle(lake, ledger, commit_id)
     rows, files = _delete_everywhere(lake, found)
     replacements = _replacements(ledger, found, target)
     rewritten = _rewrite_mentions(lake, ledger, found, replacements)

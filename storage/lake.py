@@ -6,8 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+from deltalake import DeltaTable
 
-from storage.delta import DeltaFolder
+from storage.delta import DONE, DeltaFolder, shard_of
 from storage.disk import Disk
 from storage.errors import NoSuchLake
 from storage.layout import Layout
@@ -16,6 +17,9 @@ from storage.validate import schema_of, validated
 
 NEEDS_TRACKLET = ("features", "labels3d")
 """Tables whose rows do not exist for a reader while their tracklet does not."""
+
+LAST_OF_SHARD = "tracklets"
+"""The table that a commit of several tables writes last: its log says whether the commit is whole."""
 
 _READS = 5
 """Tries of one read while others erase and compact."""
@@ -35,6 +39,7 @@ class Lake:
         if create:
             self.disk.make_folder(self.layout.root)
         self._ids: tuple[int, pa.Array] | None = None
+        self._whole: set[str] = set()
 
     @property
     def root(self) -> str:
@@ -46,18 +51,20 @@ class Lake:
         schema_of(name)
         return DeltaFolder(self.disk, name)
 
-    def append(self, name: str, table: pa.Table, *, transaction: str | None = None) -> int:
+    def append(self, name: str, table: pa.Table, *, transaction: str | None = None, shard: bool = False) -> int:
         """Add rows to a table, all or none, and return its new version.
 
         The rows are checked against the schema (SchemaMismatch). The same `transaction` id a second time does
-        nothing. LakeFull when the disk is full; CommitAborted when the transaction was rolled back.
+        nothing. LakeFull when the disk is full; CommitAborted when the transaction was rolled back. `shard`: no
+        reader sees the rows before `tracklets` has the same transaction (storage/commit.py).
         """
-        return self.folder(name).append(validated(name, table), transaction)
+        return self.folder(name).append(validated(name, table), transaction, shard=shard)
 
     def read(self, name: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
         """Rows of a table in the schema's types; an empty table where nothing was written.
 
-        Rows of features and labels3d whose tracklet does not exist (yet) are left out.
+        Rows of features and labels3d whose tracklet does not exist are left out, and so are all rows of a shard that
+        is not whole (yet).
         """
         for _ in range(_READS):
             try:
@@ -80,15 +87,32 @@ class Lake:
         return table.select(wanted).cast(pa.schema([schema.field(column) for column in wanted]))
 
     def dataset(self, name: str) -> ds.Dataset | None:
-        """The table's files as a pyarrow dataset, without the rule about tracklets; None where nothing was written."""
+        """The files of whole commits as a pyarrow dataset, which does not know the rule about tracklets; None where
+        nothing was written."""
         table = self.folder(name).open()
         if table is None:
             return None
         schema = schema_of(name)
-        files = [f"{self.layout.table(name)}/{file}" for file in sorted(self.folder(name).file_names(table))]
+        files = [f"{self.layout.table(name)}/{file}" for file in self.whole_files(name, table)]
         return ds.dataset(
             [self.disk.inner(file) for file in files], schema=schema, format="parquet", filesystem=self.disk.filesystem
         )
+
+    def whole_files(self, name: str, table: DeltaTable) -> list[str]:
+        """Files of a version that readers may see, sorted: those of an unfinished shard are left out."""
+        files = sorted(self.folder(name).file_names(table))
+        if name == LAST_OF_SHARD:
+            return files
+        return [file for file in files if (shard := shard_of(file)) is None or self.is_whole(shard)]
+
+    def is_whole(self, shard: str) -> bool:
+        """Whether a commit of several tables has reached its last table."""
+        if shard not in self._whole:
+            table = self.folder(LAST_OF_SHARD).open()
+            if table is None or table.transaction_version(shard) != DONE:
+                return False
+            self._whole.add(shard)
+        return True
 
     def version(self, name: str) -> int:
         """Version of a table, -1 where nothing was written."""

@@ -46,17 +46,12 @@ def remember(ledger: Ledger, mark: str, names: dict[str, list[str]]) -> dict[str
     return merged
 
 
-def commits_of(ledger: Ledger, sources: Sequence[str]) -> dict[str, list[str]]:
-    """Open commits that have one of these items, with all of their items."""
+def commits_of(ledger: Ledger, sources: Sequence[str]) -> list[str]:
+    """Open commits that have one of these items."""
+    mine = select(ITEMS.c.commit_id).where(ITEMS.c.item_id.in_(sources), ITEMS.c.commit_id.is_not(None))
+    query = select(COMMITS.c.commit_id).where(COMMITS.c.state == "open", COMMITS.c.commit_id.in_(mine))
     with ledger.engine.begin() as connection:
-        mine = select(ITEMS.c.commit_id).where(ITEMS.c.item_id.in_(sources), ITEMS.c.commit_id.is_not(None))
-        open_ones = select(COMMITS.c.commit_id).where(COMMITS.c.state == "open", COMMITS.c.commit_id.in_(mine))
-        ids = list(connection.execute(open_ones).scalars())
-        query = select(ITEMS.c.commit_id, ITEMS.c.item_id).where(ITEMS.c.commit_id.in_(ids))
-        found: dict[str, list[str]] = {}
-        for commit_id, item_id in connection.execute(query.order_by(ITEMS.c.item_id)).tuples().all():
-            found.setdefault(str(commit_id), []).append(item_id)
-    return found
+        return list(connection.execute(query.order_by(COMMITS.c.commit_id)).scalars())
 
 
 def anonymise(ledger: Ledger, sources: Sequence[str], mark: str, host: str | None = None) -> None:

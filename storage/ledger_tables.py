@@ -5,6 +5,8 @@ from typing import Any
 
 from sqlalchemy import Column, Engine, Float, Index, Integer, MetaData, String, Table, Text, create_engine, event
 
+from storage.errors import LakeFull
+
 METADATA = MetaData()
 
 ITEMS = Table(
@@ -93,8 +95,14 @@ def connect(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
+    event.listen(engine, "handle_error", _translate)
     METADATA.create_all(engine)
     return engine
+
+
+def _translate(context: Any) -> None:
+    if "disk is full" in str(context.original_exception) or "No space left" in str(context.original_exception):
+        raise LakeFull("no space left for the ledger; free some space and run again") from context.original_exception
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -7,11 +7,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import select
 
+from storage.commit import ORDER
+from storage.delta import shard_of
 from storage.items import DONE, ERASED
 from storage.lake import NEEDS_TRACKLET, Lake
 from storage.ledger import Ledger
 from storage.ledger_tables import EVENTS, ITEMS
-from storage.recover import settle_open_commits
+from storage.recover import forget_shard, settle_open_commits
 from storage.rewrite import delete_rows, sweep
 from storage.schema import TABLES
 from storage.snapshot import digests, load
@@ -40,6 +42,7 @@ def reconcile(lake: Lake, ledger: Ledger, *, repair: bool = True, force: bool = 
     _check_events(ledger, found)
     _check_items(lake, ledger, found, repair)
     _check_doubles(lake, found)
+    _check_shards(lake, ledger, found, repair)
     _check_orphans(lake, ledger, found, repair)
     _check_files(lake, found, repair)
     _check_snapshots(lake, found)
@@ -95,8 +98,28 @@ def _check_doubles(lake: Lake, found: Findings) -> None:
             found.problems.append(f"{name}: {row['tracklet_id']} is there {row['count_all']} times")
 
 
+def _check_shards(lake: Lake, ledger: Ledger, found: Findings, repair: bool) -> None:
+    """Files of unfinished commits that the ledger knows nothing of (it was lost, or is another one)."""
+    seen = set()
+    for name in ORDER[:-1]:
+        folder = lake.folder(name)
+        table = folder.open()
+        if table is not None:
+            seen |= {(name, shard) for file in folder.file_names(table) if (shard := shard_of(file)) is not None}
+    # In this order: what is seen, not open afterwards and not whole after that, is nobody's.
+    known = ledger.open_commits(older_than_lease=False).keys()
+    for name, shard in sorted(seen):
+        if shard in known or lake.is_whole(shard):
+            continue
+        if repair and lake.folder(ORDER[-1]).abort(shard):
+            forget_shard(lake, name, shard)
+            found.repaired.append(f"{name}: rows of the unfinished commit {shard} removed")
+        else:
+            found.problems.append(f"{name}: rows of commit {shard}, which the ledger does not know")
+
+
 def _check_orphans(lake: Lake, ledger: Ledger, found: Findings, repair: bool) -> None:
-    """Rows that wait for a tracklet and belong to no commit under way."""
+    """Rows whose tracklet does not exist, although their commit is whole or they were appended by hand."""
     for name in NEEDS_TRACKLET:
         lost = _lost(lake, ledger, name)
         if lost and repair:

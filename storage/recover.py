@@ -3,17 +3,13 @@
 import os
 import secrets
 import socket
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from storage.commit import LAST, ORDER
-from storage.delta import DONE
-from storage.lake import NEEDS_TRACKLET, Lake
+from storage.delta import shard_of
+from storage.lake import Lake
 from storage.ledger import Ledger
-from storage.rewrite import delete_rows
+from storage.rewrite import persist
 
 
 @dataclass(frozen=True)
@@ -61,38 +57,37 @@ def settle_open_commits(lake: Lake, ledger: Ledger, *, force: bool = False) -> S
     Any other is burned in every table, what it wrote is deleted, and its items are pending again.
     """
     completed, rolled_back = [], []
-    for commit_id, items in ledger.open_commits(older_than_lease=not force).items():
-        if settle(lake, ledger, commit_id, items):
+    for commit_id in ledger.open_commits(older_than_lease=not force):
+        if settle(lake, ledger, commit_id):
             completed.append(commit_id)
         else:
             rolled_back.append(commit_id)
     return Settled(tuple(completed), tuple(rolled_back))
 
 
-def settle(lake: Lake, ledger: Ledger, commit_id: str, items: Sequence[str]) -> bool:
+def settle(lake: Lake, ledger: Ledger, commit_id: str) -> bool:
     """Settle one commit; True if it was whole."""
-    if _is_whole(lake, commit_id) or not lake.folder(LAST).abort(commit_id):
+    if lake.is_whole(commit_id) or not lake.folder(LAST).abort(commit_id):
         ledger.close_commit(commit_id)
         return True
     for name in ORDER[:-1]:
         lake.folder(name).abort(commit_id)
-    keys = {ledger.entry(item).label_key for item in items}
     for name in ORDER[:-1]:
-        _forget(lake, name, items, sorted(key for key in keys if key))
+        forget_shard(lake, name, commit_id)
     ledger.close_commit(commit_id, done=False)
     return False
 
 
-def _is_whole(lake: Lake, commit_id: str) -> bool:
-    table = lake.folder(LAST).open()
-    return table is not None and table.transaction_version(commit_id) == DONE
+def forget_shard(lake: Lake, name: str, commit_id: str) -> None:
+    """Delete what an unfinished commit wrote into one table; no reader has seen it."""
+    folder = lake.folder(name)
 
+    def attempt() -> None:
+        table = folder.open()
+        files = [file for file in folder.file_names(table) if shard_of(file) == commit_id] if table is not None else []
+        if files:
+            folder.replace(files, [])
+        for file in files:
+            lake.disk.delete(f"{folder.where}/{file}")
 
-def _forget(lake: Lake, name: str, items: Sequence[str], keys: Sequence[str]) -> None:
-    mine = pc.field("source_id").isin(pa.array(list(items), pa.string()))
-    if name in NEEDS_TRACKLET:
-        known = lake.read(LAST, ["tracklet_id"], mine).column(0).combine_chunks()
-        mine = mine & ~pc.field("tracklet_id").isin(known)
-    else:
-        mine = mine & pc.field("label_key").isin(pa.array(list(keys), pa.string()))
-    delete_rows(lake, name, mine)
+    persist(attempt, f"{name} of {lake.root}")

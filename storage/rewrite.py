@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +18,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from storage.delta import DeltaFolder
+from storage.delta import DeltaFolder, shard_of
 from storage.disk import is_full
 from storage.errors import LakeError
 from storage.lake import Lake
@@ -30,6 +31,8 @@ GRACE_S = 3600.0
 """Age at which a file that no version names is surely nobody's: a reader or writer takes minutes, not an hour."""
 
 _TRIES = 20
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def change_rows(
     lake: Lake, name: str, where: pc.Expression | None, change: Callable[[pa.Table], tuple[pa.Table, int]]
 ) -> Rewritten:
     """Replace each file that has a matching row by `change(its rows)`, which also counts the rows it changed."""
-    return _persist(lambda: _change_once(lake, name, where, change), f"{name} of {lake.root}")
+    return persist(lambda: _change_once(lake, name, where, change), f"{name} of {lake.root}")
 
 
 def _change_once(
@@ -76,7 +79,7 @@ def _change_once(
             if count:
                 removed.append(file)
                 rows += count
-                added += [folder.write_file(changed)] if changed.num_rows else []
+                added += [folder.write_file(changed, shard_of(file))] if changed.num_rows else []
         if removed:
             folder.replace(removed, added)
     except BaseException:
@@ -107,7 +110,7 @@ def compact(lake: Lake, name: str, target_bytes: int = TARGET_BYTES) -> Rewritte
     folder = lake.folder(name)
     done = Rewritten()
     for group in _groups(lake, name, target_bytes):
-        joined = _persist(partial(_join, lake, folder, name, group), f"{name} of {lake.root}")
+        joined = persist(partial(_join, lake, folder, name, group), f"{name} of {lake.root}")
         done = Rewritten(done.rows + joined.rows, done.files + joined.files)
     return done
 
@@ -119,7 +122,7 @@ def _groups(lake: Lake, name: str, target_bytes: int) -> list[list[str]]:
         return []
     groups: list[list[str]] = [[]]
     total = 0
-    for file in folder.file_names(table):
+    for file in lake.whole_files(name, table):
         size = lake.disk.size(f"{folder.where}/{file}")
         if size >= target_bytes // 2:
             continue
@@ -195,7 +198,8 @@ def _delete_files(folder: DeltaFolder, files: Sequence[str]) -> None:
         folder.disk.delete(f"{folder.where}/{file}")
 
 
-def _persist(attempt: Callable[[], Rewritten], what: str) -> Rewritten:
+def persist(attempt: Callable[[], Result], what: str) -> Result:
+    """`attempt()`, again and again while other writers are faster; LakeError if they always are."""
     for tried in range(_TRIES):
         try:
             return attempt()

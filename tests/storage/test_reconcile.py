@@ -55,6 +55,8 @@ def test_a_commit_that_was_cut_ends_whole_or_not_at_all(
 
     with pytest.raises(Killed):
         commit_shard(lake, ledger, "w", shard(SOURCES), FINISHED, between=kill)
+    if point not in ("tracklets", "closed"):
+        assert all(lake.read(name).num_rows == 0 for name in TABLES), "a reader saw half of a commit"
     assert reconcile(lake, ledger).repaired == []
     clock.now += 11
     found = reconcile(lake, ledger)
@@ -70,6 +72,20 @@ def test_a_commit_that_was_cut_ends_whole_or_not_at_all(
     assert rows(lake) == rows(whole)
     again = reconcile(lake, ledger)
     assert (again.repaired, again.problems) == ([], [])
+
+
+def test_an_unfinished_commit_of_a_lost_ledger_is_removed(lake: Lake, ledger: Ledger, tmp_path: Path) -> None:
+    def kill(reached: str) -> None:
+        if reached == "videos":
+            raise Killed
+
+    with pytest.raises(Killed):
+        commit_shard(lake, ledger, "w", shard(SOURCES), FINISHED, between=kill)
+    other = Ledger.open(tmp_path / "another")
+    assert len(reconcile(lake, other, repair=False).problems) == 4
+    assert len(reconcile(lake, other).repaired) == 4
+    assert reconcile(lake, other).repaired == []
+    assert [path for path in Path(lake.root).rglob("*.parquet") if "_delta_log" not in path.parts] == []
 
 
 def test_lost_rows_are_harvested_again_and_a_snapshot_says_so(lake: Lake, ledger: Ledger) -> None:
