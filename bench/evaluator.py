@@ -34,7 +34,7 @@ def _aligned(pred: Floats, target: Floats) -> Floats:
     """Umeyama's similarity of one frame."""
     middle_p, middle_t = pred.mean(0), target.mean(0)
     p, t = pred - middle_p, target - middle_t
-    u, s, vt = np.linalg.svd(p.T @ t)
+    u, _, vt = np.linalg.svd(p.T @ t)
     sign = np.eye(3)
     sign[2, 2] = np.sign(np.linalg.det(u @ vt))
     rotation = vt.T @ sign @ u.T

@@ -128,7 +128,7 @@ def _windows(tracklet: TrackletArrays, *, every_phase: bool) -> NDArray[np.float
     high, part = np.minimum(low + 1, len(points) - 1), (at - low)[..., None]
     windows = points[low] * (1 - part) + points[high] * part
     moving = windows.std(1).mean(1) > LEAST_MOTION
-    return windows[moving].reshape(int(moving.sum()), WINDOW * points.shape[1]).astype(np.float32)
+    return np.asarray(windows[moving].reshape(int(moving.sum()), WINDOW * points.shape[1]), np.float32)
 
 
 def _mirrored(windows: NDArray[np.float32]) -> NDArray[np.float32]:

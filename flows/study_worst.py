@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from evaluation.protocols import OPEN_V1
+from evaluation.score import sequence_name
 from evaluation.study_worst import Worst, keep_worst, worst_sequences
 from flows.cells import Cell, Ground, HeldOut
 from flows.provenance import code_commit
@@ -27,7 +29,7 @@ def show_worst(cell: Cell, ground: Ground, held_out: HeldOut) -> None:
     labels = {
         tracklet_id: label
         for tracklet_id, label in read_labels3d(truth, split="dev").items()
-        if label.truth_id in errors
+        if _film(label) in errors
     }
     checkpoint = ground.out / run_id / "model.pt"
     if not labels or not Path(checkpoint).exists():
@@ -35,8 +37,8 @@ def show_worst(cell: Cell, ground: Ground, held_out: HeldOut) -> None:
     said = predict_lake(checkpoint, truth, list(labels))
     rates = {tracklet.tracklet_id: tracklet.fps for tracklet in iter_tracklets(truth, list(labels))}
     found = [
-        Worst(labels[one].truth_id, errors[labels[one].truth_id], rates[one], _tracks(labels[one], said[one]))
-        for one in labels
+        Worst(label.truth_id, errors[_film(label)], rates[one], shown_tracks(label, said[one]))
+        for one, label in labels.items()
         if one in said
     ]
     found.sort(key=lambda one: -one.error)
@@ -44,7 +46,13 @@ def show_worst(cell: Cell, ground: Ground, held_out: HeldOut) -> None:
     keep_worst(Lake(ground.lake), found[:COUNT], which, command=ground.command, commit=code_commit(), began=began)
 
 
-def _tracks(label: Labels3D, said: Prediction) -> dict[str, np.ndarray]:
+def _film(label: Labels3D) -> str:
+    """Scores are of a film, labels of a person in it."""
+    return sequence_name(label.truth_id, OPEN_V1)
+
+
+def shown_tracks(label: Labels3D, said: Prediction) -> dict[str, np.ndarray]:
+    """What the page draws of one tracklet: truth, present, and past and future where the model has such heads."""
     tracks = {"truth": label.keypoints_3d, "present": said.keypoints_3d}
     for name, pose in (("past", said.past), ("future", said.future)):
         if pose is not None:

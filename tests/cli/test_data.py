@@ -174,6 +174,8 @@ class TestEvaluate:
         rows = Lake(tmp_path / "scores").read("scores").to_pylist()
         assert {row["protocol"] for row in rows} == {protocol}
         assert {row["sequence"] for row in rows} >= {"*macro", "*micro", told["worst"][0]}
+        shown = [json.loads(row["config"]) for row in Lake(tmp_path / "scores").read("runs").to_pylist()]
+        assert [content["worst"]["metric"] for content in shown if "worst" in content] == ["pa_mpjpe_mm"]
         assert ("116.5" in out) == (protocol == "hmmr_2019")
         assert ("59.2" in out) == (protocol == "spin")
 
