@@ -1,6 +1,7 @@
 """Cells side by side: one process each of one thread, which beats one process of two (scaling_pilot.md section 2)."""
 
 import multiprocessing
+import signal
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 
@@ -15,7 +16,8 @@ def run_cells(cells: Sequence[Cell], ground: Ground, workers: int, title: str) -
         return
     failed: list[BaseException] = []
     context = multiprocessing.get_context("spawn")
-    with counting_bar(title) as progress, ProcessPoolExecutor(min(workers, len(todo)), mp_context=context) as pool:
+    pool_of = ProcessPoolExecutor(min(workers, len(todo)), mp_context=context, initializer=_die_quietly)
+    with counting_bar(title) as progress, pool_of as pool:
         progress(0, len(todo))
         waiting: list[Future[str]] = [pool.submit(run_cell, cell, ground) for cell in todo]
         for count, done in enumerate(as_completed(waiting), 1):
@@ -25,3 +27,8 @@ def run_cells(cells: Sequence[Cell], ground: Ground, workers: int, title: str) -
             progress(count, len(todo))
     if failed:
         raise failed[0]
+
+
+def _die_quietly() -> None:
+    """Ctrl-C reaches the workers too: they end without a word, and their training goes on from its last state."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
