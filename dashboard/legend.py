@@ -7,7 +7,14 @@ import plotly.graph_objects as go
 from dashboard.markup import Html, element
 from dashboard.palette import MIDDLE
 
-_DASHES = {"solid": None, "dash": "7 4", "dot": "2 3", "dashdot": "7 3 2 3", "longdash": "12 4"}
+_DASHES = {
+    "solid": None,
+    "dash": "7 4",
+    "dot": "2 3",
+    "dashdot": "7 3 2 3",
+    "longdash": "12 4",
+    "longdashdot": "12 3 2 3",
+}
 _SHAPES = {
     "circle": "M16 2a5 5 0 1 0 .01 0Z", "square": "M11 2h10v10h-10Z", "diamond": "M16 1l6 6-6 6-6-6Z",
     "triangle-up": "M16 1l6 11h-12Z", "x": "M11 2l10 10M21 2l-10 10", 
@@ -34,10 +41,15 @@ def _swatch(trace: Any) -> Html:
     parts = []
     if "lines" in (trace.mode or ""):
         parts.append(element("line", x1=0, y1=7, x2=32, y2=7, stroke=tint, stroke_width=line.width or 2,
-                             stroke_dasharray=_DASHES.get(line.dash or "solid")))  # fmt: skip
+                             stroke_dasharray=_pattern(line.dash or "solid")))  # fmt: skip
     if "markers" in (trace.mode or "") and marker is not None:
         symbol = str(marker.symbol or "circle")
         hollow = symbol.endswith("-open")
         parts.append(element("path", d=_SHAPES[symbol.removesuffix("-open")], stroke=tint, stroke_width=1.5,
                              fill="none" if hollow else tint))  # fmt: skip
     return element("svg", *parts, width=32, height=14, viewBox="0 0 32 14", aria_hidden="true")
+
+
+def _pattern(dash: str) -> str | None:
+    """SVG's own pattern for a dash of plotly's, by name or as lengths in px."""
+    return _DASHES[dash] if dash in _DASHES else dash.replace("px", "")

@@ -8,6 +8,11 @@ COLOURS: tuple[str, ...] = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9
 MARKS: tuple[str, ...] = ("circle", "square", "diamond", "triangle-up", "x", "star", "cross")
 DASHES: tuple[str, ...] = ("solid", "dash", "dot", "dashdot", "longdash")
 
+_DASHES_OF = {
+    "ceiling": "longdash", "ridge": "dash", "zero_shot": "dashdot", "mean_pose": "dot", "single_frame": "longdashdot",
+    "no_film_best_step": "2px 8px",
+}  # fmt: skip
+
 LEFT, RIGHT, MIDDLE = COLOURS[0], COLOURS[1], "#333333"
 """Of a drawn skeleton, by the person's own sides."""
 
@@ -29,8 +34,7 @@ def dash(index: int) -> str:
 
 def dash_of(variant: str) -> str:
     """The dash of a horizontal line by what it stands for, the same in every figure."""
-    known = ("ceiling", "ridge", "zero_shot", "mean_pose")
-    return ("longdash", "dash", "dashdot", "dot")[known.index(variant)] if variant in known else "solid"
+    return _DASHES_OF.get(variant, "3px 6px 1px 6px")
 
 
 def tinted(hex_colour: str, alpha: float) -> str:

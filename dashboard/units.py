@@ -65,3 +65,8 @@ def when(moment: datetime | None) -> str:
 def short(digest: str | None, length: int = 12) -> str:
     """The start of a long id."""
     return (digest or "")[:length]
+
+
+def clipped(text: str, length: int = 22) -> str:
+    """The text, cut where it would take a chart's room; tables have it whole."""
+    return text if len(text) <= length else text[: length - 1] + "…"

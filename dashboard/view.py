@@ -49,13 +49,15 @@ def read_view(lake: Lake) -> LakeView:
     tracklets, videos, rejects = (
         lake.read(name, _COLUMNS[name]).to_pylist() for name in ("tracklets", "videos", "rejects")
     )
+    runs = _newest(lake.read("runs").to_pylist(), "run_id", "started_at")
+    scores = _newest(lake.read("scores").to_pylist(), "score_id", "scored_at")
     return LakeView(
         tracklets=_newest_labels(tracklets),
         videos=_newest_labels(videos),
         rejects=rejects,
         reject_examples=_examples(lake, rejects),
-        runs=_newest(lake.read("runs").to_pylist(), "run_id", "started_at"),
-        scores=_newest(lake.read("scores").to_pylist(), "score_id", "scored_at"),
+        runs=runs,
+        scores=of_one_snapshot(scores, runs),
         probes=lake.read("probes").to_pylist(),
         books=read_books(lake.layout),
         versions=lake.versions(),
@@ -76,6 +78,19 @@ def read_books(layout: Layout) -> Books | None:
         return ledger.books()
     finally:
         ledger.close()
+
+
+def of_one_snapshot(scores: Sequence[Row], runs: Sequence[Row]) -> list[Row]:
+    """Of each study the scores of the snapshot that was scored last: a curve over two pools would mean nothing.
+
+    Baselines, which have no run, stay.
+    """
+    pool = {row["run_id"]: row["snapshot"] for row in runs if row["snapshot"]}
+    last: dict[str, str] = {}
+    for row in sorted(scores, key=lambda row: row["scored_at"]):
+        if row["run_id"] in pool:
+            last[row["study"]] = pool[row["run_id"]]
+    return [row for row in scores if pool.get(row["run_id"]) in (None, last.get(row["study"]))]
 
 
 def _newest_labels(rows: Sequence[Row]) -> list[Row]:

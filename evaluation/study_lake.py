@@ -7,7 +7,7 @@ reads it from there, since it reads only the lake.
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,8 +22,8 @@ from storage.tables import rows_to_table
 METRICS = ("pa_mpjpe_mm", "mpjpe_mm", "accel_error_mm_frame2")
 """Errors that a law is fitted to; the others are shares and counts."""
 
-_COLUMNS = ["study", "phi_name", "dataset", "split", "protocol", "metric", "variant", "hours", "seed", "sequence",
-            "value", "scored_at"]  # fmt: skip
+_COLUMNS = ["run_id", "study", "phi_name", "dataset", "split", "protocol", "metric", "variant", "hours", "seed",
+            "sequence", "value", "scored_at"]  # fmt: skip
 
 
 @dataclass(frozen=True, order=True)
@@ -44,7 +44,7 @@ def study_tables(lake: Lake, study: str | None = None) -> dict[Setting, dict[str
     if study is not None:
         where = where & (pc.field("study") == study)
     groups: dict[Setting, dict[str, list[Mapping[str, Any]]]] = defaultdict(lambda: defaultdict(list))
-    for row in lake.read("scores", _COLUMNS, where).to_pylist():
+    for row in _of_one_pool(lake, lake.read("scores", _COLUMNS, where).to_pylist()):
         if not row["sequence"].startswith("*") and row["value"] == row["value"]:
             groups[Setting(**{name: row[name] for name in Setting.__annotations__})][row["variant"]].append(row)
     made = {setting: _tables(variants) for setting, variants in sorted(groups.items())}
@@ -65,6 +65,17 @@ def keep_reports(
     if rows:
         lake.append("runs", rows_to_table("runs", rows))
     return reports
+
+
+def _of_one_pool(lake: Lake, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of each study the rows of the snapshot that was scored last: a curve over two pools would mean nothing."""
+    runs = lake.read("runs", ["run_id", "snapshot"]).to_pylist()
+    pool = {run["run_id"]: run["snapshot"] for run in runs if run["snapshot"]}
+    last: dict[str, str] = {}
+    for row in sorted(rows, key=lambda row: row["scored_at"]):
+        if row["run_id"] in pool:
+            last[row["study"]] = pool[row["run_id"]]
+    return [row for row in rows if pool.get(row["run_id"]) in (None, last.get(row["study"]))]
 
 
 def _tables(variants: Mapping[str, Iterable[Mapping[str, Any]]]) -> dict[str, StudyTable]:

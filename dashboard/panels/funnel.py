@@ -7,6 +7,7 @@ from dashboard.markup import Html, element, join, plotly_text
 from dashboard.palette import colour
 from dashboard.panel import Panel
 from dashboard.tables import facts, table
+from dashboard.units import clipped, hours_text
 from dashboard.view import LakeView
 
 _STATES = ("done", "rejected", "failed", "pending", "erased")
@@ -18,7 +19,7 @@ def funnel_panel(view: LakeView) -> Panel:
     hours = sum(row["seconds"] for row in view.tracklets) / 3600
     given = facts(
         [("videos", len(view.videos)), ("tracklets", f"{len(view.tracklets):,}"), ("person-frames", f"{frames:,}"),
-         ("person-hours", f"{hours:.3g}")]
+         ("person-time", hours_text(hours))]
     )  # fmt: skip
     return Panel("funnel", "Harvest", join(_books(view), given, _reasons(view)))
 
@@ -49,8 +50,9 @@ def _reasons(view: LakeView) -> Html:
     drawn = None
     if rows:
         figure = new_figure("rejected runs of frames", "", height=max(220, 60 + 34 * len(rows)))
-        figure.add_bar(y=[plotly_text(row[1]) for row in rows][::-1], x=[row[2] for row in rows][::-1], orientation="h",
-                       marker={"color": colour(1)}, hovertemplate="%{y}: %{x}<extra></extra>")  # fmt: skip
+        names, counted = [plotly_text(clipped(row[1])) for row in rows], [row[2] for row in rows]
+        figure.add_bar(y=names[::-1], x=counted[::-1], orientation="h", marker={"color": colour(1)},
+                       hovertemplate="%{y}: %{x}<extra></extra>")  # fmt: skip
         label = "Bar chart of reasons of rejection; the table below it holds the same numbers"
         drawn = chart_html(Chart("reasons", label, [Choice("reasons", figure)]))
     return join(drawn, table("Reasons of rejection", ["stage", "reason", "runs", "frames"], rows))

@@ -12,7 +12,7 @@ from dashboard.palette import colour, mark
 from dashboard.panel import Panel
 from dashboard.panels.verdict import between
 from dashboard.tables import Row, folded, table
-from dashboard.units import hours_text
+from dashboard.units import clipped, hours_text
 from dashboard.view import LakeView
 
 _KINDS = {"per_hour": "an hour of it", "alone": "alone", "on_top": "on top of the rest", "shapley": "Shapley value"}
@@ -46,7 +46,7 @@ def _name(which: Mapping[str, str]) -> str:
 
 def _figure(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     figure = new_figure("error saved, with its 95 % interval", "", height=140 + 46 * len(rows))
-    names = [plotly_text(row["group"]) for row in rows][::-1]
+    names = [plotly_text(clipped(row["group"])) for row in rows][::-1]
     for place, kind in enumerate(kind for kind in ("alone", "on_top", "shapley") if rows[0].get(kind)):
         values = [row[kind] for row in rows][::-1]
         figure.add_scatter(

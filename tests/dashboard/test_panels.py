@@ -11,7 +11,7 @@ from dashboard.panels.sources import sources_panel
 from dashboard.panels.survival import survival_panel
 from dashboard.panels.verdict import verdict_panel
 from dashboard.panels.which_data import which_panel
-from dashboard.view import LakeView, read_view
+from dashboard.view import LakeView, of_one_snapshot, read_view
 from storage.lake import Lake
 from storage.tables import rows_to_table
 
@@ -75,3 +75,16 @@ def test_a_text_that_is_no_curve_gives_none() -> None:
     for text in (None, "", "[]", "{", '{"loss": [1, 2]}', '{"loss": 3}'):
         assert read_curves(text) == {}
     assert read_curves('{"loss": [[0, 1.5]]}') == {"loss": [(0.0, 1.5)]}
+
+
+def test_a_curve_is_of_one_pool(full_lake: Lake) -> None:
+    rows = full_lake.read("scores").to_pylist()
+    older = [
+        row | {"scored_at": row["scored_at"] - timedelta(days=1), "run_id": "old", "hours": 9.0} for row in rows[:1]
+    ]
+    runs = [*full_lake.read("runs").to_pylist(), {"run_id": "old", "snapshot": "another"}]
+    kept = of_one_snapshot([*rows, *older], runs)
+    assert kept == rows
+    newer = [older[0] | {"scored_at": rows[0]["scored_at"] + timedelta(days=1)}]
+    only = [row for row in of_one_snapshot([*rows, *newer], runs) if row["study"] == rows[0]["study"]]
+    assert {row["run_id"] for row in only} == {"old", "ridge", "zero_shot", "mean_pose"}
