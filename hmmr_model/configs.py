@@ -27,6 +27,8 @@ class ModelConfig:
     """After each hidden layer of a regressor; the paper has 0.5."""
     input_dropout: float = 0.1
     """Share of φ's entries zeroed in training, after standardising, each for a whole window."""
+    frame_dropout: float = 0.15
+    """Share of frames blanked in training, so that a frame must also be told from its neighbours; the paper has 0."""
     standardise: bool = True
     """Standardise φ by the training set's statistics; the paper's network takes φ as it is."""
     phi_clamp: float = 5.0

@@ -73,7 +73,12 @@ class HMMR(nn.Module):
         """Standardised φ through the encoder, and through the hallucinator."""
         x_BTC = self.stem(self.input(phi_BTD))
         guessed = self.hallucinator(x_BTC) if self.hallucinator is not None and hallucinate else None
-        return Strips(self.encoder(x_BTC), guessed)
+        return Strips(self.encoder(self._with_blanks(x_BTC)), guessed)
+
+    def _with_blanks(self, x_BTC: Tensor) -> Tensor:
+        """In training some frames are blanked, for the encoder alone: only it has neighbours to tell them from."""
+        share = self.config.frame_dropout if self.training and self.config.blocks else 0.0
+        return x_BTC * (torch.rand(*x_BTC.shape[:2], 1, device=x_BTC.device) >= share) if share else x_BTC
 
     def heads(self, strip_BTC: Tensor, hallucinated: bool, deltas: bool = True) -> dict[Head, BodyGuess]:
         """All predictions from one strip: the current body, and the poses `deltas` frames away."""

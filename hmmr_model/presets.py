@@ -9,7 +9,7 @@ def paper() -> TrainConfig:
     """The released code's numbers (reference/paper.md 1.3 to 2.1); wants a φ of 2,048 numbers and a GPU."""
     model = ModelConfig(
         width=2048, projection=False, blocks=3, groups=32, regressor_width=1024, dropout=0.5, input_dropout=0.0,
-        standardise=False, pose_form="axis_angle",
+        frame_dropout=0.0, standardise=False, pose_form="axis_angle",
     )  # fmt: skip
     loss = LossConfig(joints_3d=60.0, betas=60.0, beta_prior=1.0, auxiliary_every=1, prior_every=1, prior_hidden=1024)
     optimiser = OptimiserConfig(
@@ -24,17 +24,16 @@ def paper() -> TrainConfig:
 
 def open_preset() -> TrainConfig:
     """All heads at a width that trains in a few minutes on one thread (scaling_pilot.md section 5)."""
-    return TrainConfig(preset="open", steps=3000)
+    return TrainConfig(preset="open", steps=1200)
 
 
 def tiny() -> TrainConfig:
     """The quickstart's: the current head alone, tens of seconds on one thread."""
     return TrainConfig(
         preset="tiny",
-        steps=1000,
-        save_every=250,
+        steps=600,
+        save_every=200,
         model=ModelConfig(deltas=(), hallucinate=False),
-        data=DataConfig(batch=8),
     )
 
 

@@ -48,7 +48,7 @@ def test_two_processes_give_the_gradients_of_one_with_the_doubled_batch(
     for i, track in enumerate(pseudo):
         track.keypoints_TJ3[:, : 3 * i, 2] = 0
         track.keypoints_TJ3[..., :2] += 0.1 * i
-    config = replace(small_config, model=replace(small_config.model, dropout=0.0, input_dropout=0.0))
+    config = replace(small_config, model=replace(small_config.model, dropout=0.0, input_dropout=0.0, frame_dropout=0.0))
     doubled = replace(config, data=replace(config.data, batch=2 * config.data.batch))
     data = TrainingSet(labelled, pseudo, doubled.data, 0)
     alone = Stepper(doubled, TrainingState(doubled, data.phi_dim), keypoint_model, labelled_poses(data), 0)

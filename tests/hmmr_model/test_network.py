@@ -7,7 +7,7 @@ from hmmr_model.configs import ModelConfig
 from hmmr_model.network import HMMR, Head
 from hmmr_model.presets import paper
 
-CONFIG = ModelConfig(width=32, groups=4, regressor_width=32, dropout=0.0, input_dropout=0.0)
+CONFIG = ModelConfig(width=32, groups=4, regressor_width=32, dropout=0.0, input_dropout=0.0, frame_dropout=0.0)
 NAMES = {"now", "past5", "future5", "hallucinated_now", "hallucinated_past5", "hallucinated_future5"}
 
 
@@ -82,3 +82,23 @@ def test_paper_preset_has_the_published_sizes() -> None:
 def test_without_a_projection_the_width_must_be_that_of_phi() -> None:
     with pytest.raises(ValueError, match="width is 32"):
         _network(projection=False)
+
+
+def test_frames_are_blanked_in_training_and_for_the_encoder_alone() -> None:
+    network, phi = _network(frame_dropout=0.3), torch.randn(40, 20, 48)
+    x = network.stem(network.input(phi))
+    seen: list[torch.Tensor] = []
+    network.encoder.register_forward_hook(lambda module, args, out: seen.append(args[0]))
+    guessed = network.strips(phi).hallucinated_BTC
+    blank = (seen[0] == 0).all(dim=-1)
+    assert blank.float().mean().item() == pytest.approx(0.3, abs=0.06)
+    assert torch.equal(seen[0][~blank], x[~blank])
+    assert network.hallucinator is not None
+    assert torch.equal(guessed, network.hallucinator(x))
+    network.eval().strips(phi)
+    assert torch.equal(seen[1], x)
+
+
+def test_a_single_frame_model_blanks_nothing() -> None:
+    network, phi = _network(frame_dropout=0.9, blocks=0), torch.randn(2, 20, 48)
+    assert torch.equal(network.strips(phi).seen_BTC, network.stem(network.input(phi)))
