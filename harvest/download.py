@@ -7,6 +7,7 @@ its own: the address guard is process-wide and the time limit uses the alarm sig
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,8 @@ def discard(source: Source, folder: Path) -> None:
     """Remove whatever a download of this source left, whole or in part."""
     for path in folder.glob(f"{source.item_id}*"):
         path.unlink(missing_ok=True)
+    with suppress(OSError):  # not empty: another item's files lie there too
+        folder.rmdir()
 
 
 def _fetch(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from harvest.decode import Frame
 
@@ -32,8 +33,8 @@ class ShotConfig:
     """How much larger than the median step around it: a fast pan is large everywhere."""
     flash_frames: int = 3
     """A picture that comes back within so many frames was a flash."""
-    blank_std: float = 0.02
-    """Below this standard deviation of luma (0 to 1) a picture has no content."""
+    blank_range: float = 0.08
+    """A picture whose lightest and darkest places are nearer than this (0 to 1) has no content."""
     dissolve_rest: float = 0.3
     """How much of the change over a dissolve may be no blend of its two ends: a moving camera leaves much more."""
     dissolve_alike: float = 0.6
@@ -82,15 +83,19 @@ def split_shots(frames: Iterable[Frame], config: ShotConfig) -> Iterator[ShotFra
 
 def _thumb(frame: Frame, config: ShotConfig) -> _Thumb:
     small = cv2.resize(frame.pixels_HW3, (4 * _WIDTH, 4 * _HEIGHT), interpolation=cv2.INTER_AREA)
-    hsv = cv2.cvtColor(small, cv2.COLOR_RGB2HSV)
-    histogram = cv2.calcHist([hsv], [0, 1, 2], None, [12, 4, 6], [0, 180, 0, 256, 0, 256]).ravel()
+    ycc = cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb)
+    counts = np.stack([cv2.calcHist([ycc], [k], None, [64], [0, 256]).ravel() for k in range(3)])
     rgb = cv2.resize(small, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    return _Thumb(rgb, histogram / histogram.sum(), bool(rgb.mean(axis=2).std() < config.blank_std))
+    # blurred, because a flat ground that lies on the border of two bins jumps between them from frame to frame
+    histogram = gaussian_filter1d(counts / counts.sum(axis=1, keepdims=True), 5.0, axis=1, mode="reflect")
+    return _Thumb(rgb, histogram.astype(np.float32), bool(np.ptp(rgb.mean(axis=2)) < config.blank_range))
 
 
 def distance(a: _Thumb, b: _Thumb) -> float:
-    """0 for equal pictures, 1 for black against white: half mean colour difference, half histogram difference."""
-    return float(np.abs(a.rgb - b.rgb).mean() + 0.5 * np.abs(a.histogram - b.histogram).sum()) / 2
+    """0 for equal pictures, 1 for black against white: half mean colour difference, half the difference of the
+    histograms of luma and both chromas."""
+    spread = 0.5 * np.abs(a.histogram - b.histogram).sum(axis=1).mean()
+    return float(np.abs(a.rgb - b.rgb).mean() + spread) / 2
 
 
 def _is_boundary(thumbs: list[_Thumb], at: int, length: int, config: ShotConfig) -> bool:

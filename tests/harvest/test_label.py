@@ -77,8 +77,7 @@ def test_streamed_boxes_and_phi_are_those_of_the_whole_track(
         phi = np.frombuffer(features["phi"], "<f2").reshape(-1, 7)
         assert len(phi) == row["n_frames"]
         np.testing.assert_allclose(phi[:, :4], row["boxes"], atol=0.3, rtol=1e-3)
-        dark = row["shot_index"] == 0
-        assert (phi[:, 4:].mean(axis=1) < 75).all() == dark
+        assert (phi[:, 4:].mean(axis=1) < 75).all() == (row["shot_index"] == 0)
 
 
 def test_batches_do_not_change_labels(two_shots: Path, rectangles: type, box_phi: object) -> None:

@@ -23,7 +23,7 @@ def _owner(track: Track, truth: dict[int, Callable[[int], tuple[float, float]]])
     for n in range(track.start, track.end):
         if track.observed[n - track.start]:
             middle = track.keypoints[n - track.start, :, :2].mean(axis=0)
-            apart = {i: np.hypot(*(np.array(at(n)) + (10, 20) - middle)) for i, at in truth.items()}
+            apart = {i: np.hypot(*(np.add(at(n), (10, 20)) - middle)) for i, at in truth.items()}
             owners.append(min(apart, key=lambda i: apart[i]))
     return owners
 

@@ -1,0 +1,183 @@
+"""How fast is the harvest against its own networks, against a plain loop, and does its memory stay flat?
+
+    .venv/bin/python bench/harvest.py [VIDEO] [--seconds 8] [--memory]
+
+Without a video one film of the open world is made. Three runs over the same frames with the same networks:
+harvest     decode, shots, detect every 4th frame, follow, link, smooth, filter, φ; as `hmmr harvest run` does
+networks    nothing but the network calls that this harvest made, on decoded frames
+plain loop  as peers write it: cv2 decodes, every frame is detected, every person posed, φ of each, one by one
+CPU seconds of one thread are compared, since wall time on a busy machine says nothing. `--memory` labels one minute
+and ten minutes of the same video, each in a process of its own, and compares their peaks.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from body.joints import KEYPOINTS_25
+from harvest.backends.protocol import PoseBackend
+from harvest.config import HarvestConfig
+from harvest.ffmpeg_program import ffmpeg_program
+from harvest.label import Labeller
+from harvest.networks import make_backend, make_phis
+from harvest.phi.protocol import Phi
+from harvest.policy import Policy, licence_verdict
+from harvest.sources import expand
+
+Call = Callable[[], object]
+
+
+class Recorder:
+    """Backend and φ in one that note every call, so that the same calls can be made again without the harvest."""
+
+    def __init__(self, backend: PoseBackend, phi: Phi) -> None:
+        self._backend, self._phi = backend, phi
+        self.name, self.weights, self.joints = backend.name, backend.weights, backend.joints
+        self.dim = phi.dim
+        self.calls: list[Call] = []
+
+    def people(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+        self.calls.append(lambda: self._backend.people(frames))
+        return self._backend.people(frames)
+
+    def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
+        self.calls.append(lambda: self._backend.pose(frames, boxes))
+        return self._backend.pose(frames, boxes)
+
+    def features(
+        self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        self.calls.append(lambda: self._phi.features(frames, boxes_N4, keypoints_N25x3))
+        return self._phi.features(frames, boxes_N4, keypoints_N25x3)
+
+
+class Walker:
+    """Stands in for the networks where only memory is measured: one person who swings through the picture."""
+
+    name, dim = "walker", 1152
+    weights: Mapping[str, str] = {}
+    joints = KEYPOINTS_25
+
+    def __init__(self) -> None:
+        self._shape = np.random.default_rng(0).uniform(0, 80, (25, 2))
+        self._at = 0
+
+    def people(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [np.array([[20, 20, 100, 100, 0.9]], np.float32) for _ in frames]
+
+    def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
+        self._at += 1
+        place = self._shape + 20 + 10 * np.sin(self._at / 5)
+        person = np.column_stack([place, np.full(25, 0.9)]).astype(np.float32)
+        return [np.repeat(person[None], len(boxes_P4), axis=0) for boxes_P4 in boxes]
+
+    def features(
+        self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        return np.zeros((len(frames), self.dim), np.float32), None
+
+
+def cpu_seconds(work: Call) -> float:
+    """CPU time of this process, all threads."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def label(path: Path, backend: PoseBackend, phis: Sequence[Phi]) -> int:
+    """Label one file; returns how many frames it has."""
+    (source,) = expand([path])
+    labeller = Labeller(backend, phis, HarvestConfig().label, Policy())
+    labelled = labeller.label(path, source, licence_verdict(source, {}, Policy()))
+    return int(labelled.rows["videos"][0]["n_frames"])
+
+
+def plain_loop(path: Path, backend: PoseBackend, phi: Phi) -> None:
+    """Detector, pose, feature, frame by frame."""
+    video = cv2.VideoCapture(str(path))
+    while True:
+        there, frame = video.read()
+        if not there:
+            return
+        pixels = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+        for box in backend.people([pixels])[0]:
+            pose = backend.pose([pixels], [box[None, :4]])[0]
+            centre, half = (box[:2] + box[2:4]) / 2, 0.75 * (box[2:4] - box[:2]).max()
+            phi.features([pixels], np.concatenate([centre - half, centre + half])[None], pose)
+
+
+def compare_speed(path: Path) -> None:
+    """Print CPU milliseconds a frame of the three, and the two ratios that matter."""
+    backend, (phi,) = make_backend(HarvestConfig()), make_phis(HarvestConfig().phis)
+    frames = label(path, backend, [phi])
+    ours = cpu_seconds(lambda: label(path, backend, [phi]))
+    recorder = Recorder(backend, phi)
+    label(path, recorder, [recorder])
+    bare = cpu_seconds(lambda: [call() for call in recorder.calls])
+    plain = cpu_seconds(lambda: plain_loop(path, backend, phi))
+    for name, seconds in (("harvest", ours), ("networks", bare), ("plain loop", plain)):
+        print(f"{name:12} {1000 * seconds / frames:7.1f} ms CPU a frame  {frames / seconds:7.1f} frames a CPU second")
+    print(f"harvest runs at {bare / ours:.2f} of the speed of its bare networks (aim 0.85)")
+    print(f"harvest runs at {plain / ours:.2f} times the speed of the plain loop (aim above 1)")
+
+
+def compare_memory(path: Path, folder: Path) -> None:
+    """Print the peak memory of one minute and of ten."""
+    peaks = []
+    for minutes in (1, 10):
+        long = folder / f"{minutes}min.mp4"
+        loop = [ffmpeg_program(), "-v", "error", "-y", "-stream_loop", "-1", "-i", str(path), "-t", str(60 * minutes)]
+        subprocess.run([*loop, "-c", "copy", str(long)], check=True)
+        again = [sys.executable, __file__, str(long), "--peak"]
+        run = subprocess.run(again, capture_output=True, text=True, check=True)
+        peaks.append(float(run.stdout.split()[-1]))
+        print(f"{minutes:3} minutes: peak {peaks[-1]:.0f} MB")
+    print(f"ten minutes take {100 * (peaks[1] / peaks[0] - 1):.0f} % more than one (aim 10)")
+
+
+def print_peak(path: Path) -> None:
+    """Label a file with a stand-in for the networks, so that ten minutes take one; print the peak in MB."""
+    walker = Walker()
+    label(path, walker, [walker])
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def make_film(folder: Path, seconds: float) -> Path:
+    """One film of one person."""
+    from openworld.films import make_films
+    from openworld.worlds import SplitConfig, WorldConfig
+
+    split = SplitConfig("bench", 1, seconds=(seconds, seconds))
+    make_films(WorldConfig(splits=(split,), seed=5, processes=1), folder)
+    return next((folder / "bench").glob("*.mp4"))
+
+
+def main() -> None:
+    """See the file's head."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("video", nargs="?", type=Path)
+    parser.add_argument("--seconds", type=float, default=8.0, help="length of the film that is made")
+    parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--peak", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.peak:
+        print_peak(given.video)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        video = given.video or make_film(Path(folder), given.seconds)
+        if given.memory:
+            compare_memory(video, Path(folder))
+        else:
+            compare_speed(video)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""Sources in, committed tracklets and balanced books out: real worker processes, real lake, films with known truth."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from harvest.config import HarvestConfig
+from harvest.identity import file_sha256
+from harvest.policy import Policy
+from harvest.presets import HMMR_2019
+from harvest.run import harvest
+from harvest.session import Ended
+from harvest.workers import Outcome, Workers
+from storage.lake import Lake
+from storage.ledger import Ledger
+from storage.schema import FILM_TRUTH
+from storage.tables import iter_tracklets, read_phi
+
+Film = Callable[..., Path]
+
+
+def _write_truth(path: Path, places: list[list[tuple[float, float]]]) -> None:
+    """FILM.truth.parquet of painted people, who stand at places[person][frame]."""
+    shape = np.random.default_rng(1).uniform((2, 2), (18, 38), (25, 2))
+    rows = []
+    for person, at in enumerate(places):
+        frames = len(at)
+        keypoints = np.stack([np.column_stack([shape + xy, np.ones(25)]) for xy in at])
+        wide = {"rotations": 216, "translation": 3, "keypoints_3d": 75}
+        rows.append({
+            "film_id": path.stem, "person_index": person, "video_sha256": file_sha256(path), "split": "unlabelled",
+            "motion": "slide", "width": 320, "height": 240, "fps_num": 25, "fps_den": 1, "time_base_num": 1,
+            "time_base_den": 12800, "pts": list(range(0, 512 * frames, 512)), "shot_index": [0] * frames,
+            "present": [True] * frames, "focal": [300.0] * frames, "betas": [0.0] * 10,
+            "keypoints_2d": keypoints.reshape(frames, 75).tolist(),
+            **{name: np.zeros((frames, width)).tolist() for name, width in wide.items()},
+        })  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows, schema=FILM_TRUTH), path.with_suffix(".truth.parquet"))
+
+
+@pytest.fixture
+def films(film: Film, paint: Callable[..., np.ndarray], tmp_path: Path) -> Path:
+    """A folder with a film of one walker, and one of two people of whom one is there for too short a time."""
+    for name, seed in (("one.mp4", 0), ("two.mp4", 1)):
+        at = [(20 + 3 * n, 90 + 8 * np.sin(n / 3) + 30 * seed) for n in range(45)]
+        places = [at] if seed == 0 else [at, [(220 - 2 * n, 40 + n) for n in range(45)]]
+        frames = [paint({i: where[n] for i, where in enumerate(places)}) for n in range(45)]
+        _write_truth(film(frames, name), places)
+    return tmp_path
+
+
+@pytest.fixture
+def config(films: Path) -> HarvestConfig:
+    return HarvestConfig(backend="truth", truth_films=films, phis=("keypoints",), workers=1, retry_failed=True)
+
+
+def test_from_sources_to_the_lake_and_back_to_nothing_to_do(films: Path, config: HarvestConfig) -> None:
+    (films / "text.mp4").write_text("no video at all")
+    lake = Lake(films / "lake")
+    (films / "list.txt").write_text("one.mp4\none.mp4\ntwo.mp4\nabsent.mp4\ntext.mp4\n")
+    told: list[object] = []
+    report = harvest([films / "list.txt", films / "one.mp4"], lake, config, told.append)
+    books = report.as_dict()
+    assert {key: books[key] for key in ("asked", "done", "rejected", "failed", "pending", "erased")} == {
+        "asked": 4, "done": 2, "rejected": 0, "failed": 2, "pending": 0, "erased": 0
+    }  # fmt: skip
+    assert books["reasons"] == {"decode_failed": 1, "unreadable": 1}
+    assert {trouble.name.rsplit("/", 1)[-1] for trouble in report.troubles} == {"absent.mp4", "text.mp4"}
+    assert sum(isinstance(event, Ended) for event in told) == 4
+    tracklets = list(iter_tracklets(lake))
+    assert report.tracklets == len(tracklets) == 3
+    assert report.frames == sum(len(tracklet.pts) for tracklet in tracklets)
+    assert report.hours == pytest.approx(report.frames / 25 / 3600)
+    phi = read_phi(lake, "keypoints")
+    assert {key: value.shape for key, value in phi.items()} == {
+        each.tracklet_id: (len(each.pts), 75) for each in tracklets
+    }
+    assert json.loads(json.dumps(books)) == books
+    again = harvest([films / "list.txt"], lake, config)
+    assert (again.tracklets, again.frames, again.books) == (report.tracklets, report.frames, report.books)
+    assert lake.read("tracklets").num_rows == 3
+    assert not [path for path in Path(lake.layout.cache).rglob("*") if path.is_file()]
+
+
+def test_by_url_the_same_tracklets_and_nothing_left_on_disk(
+    films: Path, config: HarvestConfig, served: Callable[..., str]
+) -> None:
+    base = served(films)
+    urls = [f"{base}/one.mp4", f"{base}/one.mp4#again", f"{base}/absent.mp4"]
+    lake = Lake(films / "lake")
+    closed = harvest(urls, lake, replace(config, policy=Policy(allow_private=True)))
+    assert (closed.books.rejected, closed.reasons["licence_unknown"]) == (1, 1)
+    assert lake.read("tracklets").num_rows == 0
+    report = harvest(urls, lake, replace(config, policy=Policy(allow_private=True, licence="open")))
+    assert (report.books.asked, report.books.done, report.reasons) == (2, 1, {"gone": 1})
+    (video,) = lake.read("videos").to_pylist()
+    assert (video["host"], video["content_sha256"]) == ("127.0.0.1", file_sha256(films / "one.mp4"))
+    assert video["licence"].startswith("vouched ")
+    assert json.loads(video["evidence"])["vouched_by"] == "--licence open"
+    assert not [path for path in Path(lake.layout.cache).rglob("*") if path.is_file()]
+
+
+def test_copy_under_another_address_is_kept_once(
+    films: Path, config: HarvestConfig, served: Callable[..., str]
+) -> None:
+    policy = Policy(allow_private=True, licence="open")
+    base = served(films)
+    report = harvest([films / "one.mp4", f"{base}/one.mp4"], Lake(films / "lake"), replace(config, policy=policy))
+    assert (report.books.done, report.books.rejected, report.reasons) == (1, 1, {"duplicate": 1})
+    assert (report.tracklets, report.rejected_tracks) == (1, {"duplicate": 1})
+
+
+def test_another_preset_adds_a_version_and_going_back_adds_nothing(films: Path, config: HarvestConfig) -> None:
+    lake = Lake(films / "lake")
+    papers = replace(config, label=replace(config.label, preset=HMMR_2019))
+    counts = []
+    for each in (config, papers, config):
+        report = harvest([films / "one.mp4"], lake, each)
+        assert (report.books.done, report.tracklets) == (1, 1)
+        counts.append(lake.read("tracklets").num_rows)
+    assert counts == [1, 2, 2]
+    assert set(lake.read("tracklets", ["preset"]).column(0).to_pylist()) == {"default", "hmmr_2019"}
+
+
+def test_worker_that_is_killed_costs_its_own_item_only(films: Path, config: HarvestConfig) -> None:
+    from harvest.sources import expand
+
+    workers = Workers(config, films / "cache")
+    try:
+        source = expand([films / "one.mp4"])[0]
+        workers.submit(source)
+        workers._busy[0]._process.kill()
+        lost = _outcome(workers)
+        assert lost.error is not None
+        assert lost.error.reason == "worker_died"
+        workers.submit(source)
+        done = _outcome(workers)
+        assert done.labelled is not None
+        assert done.labelled.n_tracklets == 1
+    finally:
+        workers.close()
+
+
+def _outcome(workers: Workers, limit_s: float = 300.0) -> Outcome:
+    ends = time.monotonic() + limit_s
+    while time.monotonic() < ends:
+        for event in workers.events(0.5):
+            if isinstance(event, Outcome):
+                return event
+    raise AssertionError("no outcome in time")
+
+
+def test_interrupted_run_gives_back_and_goes_on(films: Path, config: HarvestConfig) -> None:
+    lake = Lake(films / "lake")
+
+    def interrupt(event: object) -> None:
+        if isinstance(event, Ended):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        harvest([films / "one.mp4", films / "two.mp4"], lake, config, interrupt)
+    books = Ledger.open(lake.root).books()
+    assert (books.done, books.pending) == (1, 1)
+    assert harvest([films / "one.mp4", films / "two.mp4"], lake, config).books.done == 2
