@@ -1,9 +1,9 @@
 """How much faster are keypoints without vertices than a full-mesh smplx step? Prints the ratio.
 
-    .venv/bin/python bench/body_keypoints.py            (about half a minute)
+    .venv/bin/python bench/body_keypoints.py            (about ten seconds)
 
 One step is forward and backward from 25 keypoints to rotations and betas, for the same batch of bodies, on one thread.
-The two alternate, and the ratio is of their medians, so that other work on the machine touches both.
+The two alternate, and the ratio is of their median CPU times, which other work on the machine disturbs least.
 """
 
 import statistics
@@ -37,11 +37,11 @@ def smplx_body(arrays: BodyArrays) -> smplx.SMPL:
 
 
 def seconds(step: Callable[[Tensor, Tensor], Tensor], rotations: Tensor, betas: Tensor) -> float:
-    """Wall time of one forward and backward pass."""
+    """CPU time of one forward and backward pass."""
     inputs = rotations.clone().requires_grad_(), betas.clone().requires_grad_()
-    start = time.perf_counter()
+    start = time.process_time()
     step(*inputs).square().sum().backward()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def main() -> None:
