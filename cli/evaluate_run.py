@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from body.joints import KEYPOINTS_25, indices
 from body.model import BodyModel
 from cli.data_bodies import body_file
 from evaluation.bootstrap import intervals
 from evaluation.contamination import Match, contamination
+from evaluation.delta_scores import delta_scores, with_deltas
 from evaluation.errors import ContaminatedError, EvaluationError, ProtocolMismatchError
 from evaluation.mesh_joints import MeshJoints, read_regressor
 from evaluation.protocol import Protocol
-from evaluation.protocol_labels import labels_for, predicted_joints, scored_names
+from evaluation.protocol_labels import BodyNamed, labels_for, predicted_joints, scored_names
 from evaluation.protocols import check_fits
 from evaluation.score import SequenceScore, aggregate, score_sequences, sequence_name
 from evaluation.score_rows import MICRO, Scored, score_row, score_rows
@@ -92,6 +94,8 @@ def evaluate(request: Request) -> Outcome:
     truth = {name: labels_for(protocol, request.data, name, label, body) for name, label in labels.items()}
     rates = _known_rates(lake, set(labels))
     scores = score_sequences(motions, truth, protocol, fps=rates, names=scored_names(protocol))
+    said = _past_and_future(predicted, checkpoint, body, protocol)
+    scores = with_deltas(scores, delta_scores(said, truth, protocol, scored_names(protocol)))
     run = _run(request, checkpoint, began)
     shown = _skeletons(worst(scores, SHOWN), labels, predicted, rates, protocol)
     return Outcome(request, scores, matches, _rows(request, checkpoint, run, scores, matches), run, shown)
@@ -136,6 +140,20 @@ def worst(scores: Sequence[SequenceScore], count: int = 5) -> list[SequenceScore
     scored = [score for score in scores if "pa_mpjpe_mm" in score.per_frame]
     finite = [score for score in scored if math.isfinite(score.value("pa_mpjpe_mm"))]
     return sorted(finite, key=lambda score: -score.value("pa_mpjpe_mm"))[:count]
+
+
+def _past_and_future(
+    predicted: Mapping[str, Prediction], checkpoint: Checkpoint, body: BodyNamed, protocol: Protocol
+) -> dict[int, dict[str, NDArray[np.float32]]]:
+    """What the heads for other times say, by delta, where the model has them; their shape is the present's."""
+    said: dict[int, dict[str, NDArray[np.float32]]] = {}
+    for name, now in predicted.items():
+        for delta in checkpoint.config.model.deltas:
+            pose = now.past if delta < 0 else now.future
+            if pose is not None:
+                joints = predicted_joints(protocol, pose.keypoints_3d, pose.rotations, now.betas, body)
+                said.setdefault(delta, {})[name] = joints
+    return said
 
 
 def _skeletons(
@@ -195,7 +213,7 @@ def _trained_ids(folder: Path, checkpoint: Checkpoint) -> list[str]:
     return [name for name in every if name not in held_out]
 
 
-def _bodies(request: Request) -> Any:
+def _bodies(request: Request) -> BodyNamed:
     """Bodies by name, each loaded once."""
 
     @cache

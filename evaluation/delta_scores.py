@@ -1,0 +1,55 @@
+"""Scores of the past and the future that a model says at each frame, under the same protocol as the present.
+
+Legend: T frames of a tracklet, 25 keypoints; metres, camera axes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.protocol import Protocol
+from evaluation.score import SequenceScore, score_sequences
+from storage.tables import Labels3D
+
+METRICS = ("mpjpe_mm", "pa_mpjpe_mm")
+
+
+def delta_scores(
+    said: Mapping[int, Mapping[str, NDArray[np.float32]]],
+    labels: Mapping[str, Labels3D],
+    protocol: Protocol,
+    names: Sequence[str],
+) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """For each sequence, `mpjpe_mm_at+5` and the like to values of every frame t whose t + delta is labelled.
+
+    `said[delta][tracklet][t]` is what was predicted at t about t + delta.
+    """
+    found: dict[str, dict[str, NDArray[np.float64]]] = {}
+    for delta, motions in said.items():
+        ahead = {name: label_ahead(labels[name], delta) for name in motions}
+        for score in score_sequences(motions, ahead, protocol, names=names):
+            for metric in METRICS:
+                found.setdefault(score.sequence, {})[f"{metric}_at{delta:+d}"] = score.per_frame[metric]
+    return found
+
+
+def label_ahead(label: Labels3D, delta: int) -> Labels3D:
+    """The label whose row t is the truth of t + delta; rows beyond an end have no label, and nothing shifts."""
+    at = np.arange(len(label.valid)) + delta
+    inside = (at >= 0) & (at < len(at))
+    rows = np.clip(at, 0, len(at) - 1)
+    return replace(
+        label,
+        valid=label.valid[rows] & inside,
+        keypoints_3d=label.keypoints_3d[rows],
+        keypoints_2d=label.keypoints_2d[rows],
+    )
+
+
+def with_deltas(
+    scores: Sequence[SequenceScore], found: Mapping[str, Mapping[str, NDArray[np.float64]]]
+) -> list[SequenceScore]:
+    """The scores with the values of past and future among their metrics."""
+    return [replace(score, per_frame={**score.per_frame, **found.get(score.sequence, {})}) for score in scores]
