@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from storage.errors import LakeError
-from storage.frames_224 import crop_tracks, phi_names
+from storage.frames_224 import CropTrack, crop_tracks, phi_names
 from storage.lake import Lake
 from storage.snapshot import Snapshot
 
@@ -23,31 +25,42 @@ def export_vibe(lake: Lake, snapshot: Snapshot, out: Path, *, phi_name: str | No
     """
     h5py = _h5py()
     chosen = phi_name or _only_phi(lake)
+    frames = _frame_count(lake, snapshot)
     out.mkdir(parents=True, exist_ok=True)
     temporary = out / f".{FILE}.tmp"
     try:
         with h5py.File(temporary, "w") as file:
+            start = 0
             for track in crop_tracks(lake, snapshot, chosen):
                 if track.phi_TxD is None:
                     raise LakeError(f"tracklet {track.tracklet_id} has no features {chosen}")
-                names = np.full(len(track.frame_index), track.tracklet_id.encode("ascii"))
-                _append(file, "vid_name", names.astype("S64"))
-                _append(file, "frame_id", track.frame_index.astype(np.int64))
-                _append(file, "joints2D", track.keypoints_T25x3)
-                _append(file, "features", track.phi_TxD.astype(np.float32))
+                start = _put(file, track, start, frames)
         os.replace(temporary, out / FILE)
     finally:
         temporary.unlink(missing_ok=True)
     return out / FILE
 
 
-def _append(file: Any, name: str, rows: np.ndarray[Any, Any]) -> None:
-    if name not in file:
-        file.create_dataset(name, data=rows, maxshape=(None, *rows.shape[1:]), chunks=True)
-        return
-    dataset = file[name]
-    dataset.resize(len(dataset) + len(rows), axis=0)
-    dataset[-len(rows) :] = rows
+def _put(file: Any, track: CropTrack, start: int, frames: int) -> int:
+    """Write one tracklet's rows; the datasets are made, contiguous as VIBE's own, with the first."""
+    assert track.phi_TxD is not None
+    end = start + len(track.frame_index)
+    rows = {
+        "vid_name": np.full(end - start, track.tracklet_id.encode("ascii"), "S64"),
+        "frame_id": track.frame_index.astype(np.int64),
+        "joints2D": track.keypoints_T25x3,
+        "features": track.phi_TxD.astype(np.float32),
+    }
+    for name, values in rows.items():
+        if name not in file:
+            file.create_dataset(name, shape=(frames, *values.shape[1:]), dtype=values.dtype)
+        file[name][start:end] = values
+    return end
+
+
+def _frame_count(lake: Lake, snapshot: Snapshot) -> int:
+    among = pc.field("tracklet_id").isin(pa.array(snapshot.tracklet_ids, pa.string()))
+    return int(pc.sum(lake.read("tracklets", ["n_frames"], among)["n_frames"]).as_py() or 0)
 
 
 def _only_phi(lake: Lake) -> str:
