@@ -30,4 +30,4 @@ def test_a_one_liner_of_the_readme(line: str, tmp_path: Path) -> None:
     words = shlex.split(line)
     run = subprocess.run([sys.executable, *words[1:]], cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    assert ("open" if tool == "duckdb" else "seconds") in run.stdout
+    assert ("open" if tool == "duckdb" else "person_index") in run.stdout

@@ -35,8 +35,8 @@ FILMS, MADE = 20, 4
 TRIALS = int(os.environ.get("HMMR_KILL_TRIALS", "5"))
 SEED = int(os.environ.get("HMMR_KILL_SEED", "0"))
 POINTS = [f"{point}@{turn}" for turn in (1, 3) for point in ("opened", *ORDER, "closed")]
-WHEN_COLUMNS = ("committed_at", "stage_seconds", "provenance")
-"""What may differ between two harvests of the same files: times, and where they were read from."""
+WHEN_COLUMNS = ("committed_at", "stage_seconds", "provenance", "evidence")
+"""What may differ between two harvests of the same files: times and dates, and where they were read from."""
 
 DRIVER = """
 import json, os, signal, sys
