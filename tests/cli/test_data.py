@@ -99,7 +99,9 @@ def _save_random_network(path: Path, lake: Lake) -> None:
     from dataclasses import replace
 
     config = PRESETS["tiny"]()
-    config = replace(config, data=replace(config.data, phi_name="keypoints"))
+    config = replace(
+        config, data=replace(config.data, phi_name="keypoints"), model=replace(config.model, deltas=(-5, 5))
+    )
     dim = next(iter(read_phi(lake, "keypoints").values())).shape[1]
     torch.manual_seed(0)
     save_checkpoint(path, Checkpoint(config, dim, "open24", 0, None, HMMR(config.model, dim).state_dict()))
@@ -169,6 +171,7 @@ class TestEvaluate:
         told = json.loads((tmp_path / "scores.json").read_text())
         assert told["protocol"] == protocol
         assert (told["averages"]["mpjpe_mm"]["n_frames"], told["averages"]["mpjpe_mm"]["n_nan"]) == (51, 0)
+        assert told["averages"]["pa_mpjpe_mm_at+5"]["n_frames"] == 41
         # a network that was never trained is wrong, but says a body: neither zero nor metres away
         assert all(0.1 < told["averages"][metric]["macro"] < 2000 for metric in ("mpjpe_mm", "pa_mpjpe_mm"))
         rows = Lake(tmp_path / "scores").read("scores").to_pylist()
