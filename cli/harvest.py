@@ -28,13 +28,20 @@ LICENCE = typer.Option(
 PRIVATE = typer.Option("--allow-private", help="Hosts that you name yourself may be loopback or private addresses.")
 JSON = typer.Option("--json", help="Print one JSON object as the last line of stdout.")
 WORKERS = typer.Option(min=1, help="Videos at the same time, each in a process of its own.")
-BACKEND = typer.Option(help="2D networks: embedded, or truth (films of the open world only).")
+BACKEND = typer.Option(
+    help="2D networks: embedded; truth (films of the open world only); rtm:SET or rtm:FILE.yaml; mmlab:FILE.yaml "
+    "(docs/backends.md)."
+)
+DEVICE = typer.Option(help="Where the networks run: cpu, cuda, cuda:1, mps.")
 TRUTH = typer.Option("--truth-films", help="Folder of the films, for --backend truth.", file_okay=False, exists=True)
 PRESET = typer.Option(help="Track filters: default, or hmmr_2019 (the paper's, to the letter).")
 DETECT_EVERY = typer.Option(min=1, help="People are detected in every n-th frame and followed in between.")
 OPT_OUT = typer.Option(help="File of addresses, hosts and uploaders that are never fetched.", exists=True)
 FPS = typer.Option(min=1, help="Working rate; faster video is thinned out, slower keeps its own.")
-PHI = typer.Option(help="Image features to compute: blazepose_penultimate, keypoints; can be given more than once.")
+PHI = typer.Option(
+    help="Image features, once or more: blazepose_penultimate, keypoints, movenet_pyramid, resnet50_v1:CHECKPOINT, "
+    "resnet50_v2:CHECKPOINT, vit:MODEL:CHECKPOINT."
+)
 
 
 @app.command()
@@ -52,6 +59,7 @@ def run(
     opt_out: Annotated[Path | None, OPT_OUT] = None,
     max_fps: Annotated[int, FPS] = 25,
     phi: Annotated[list[str] | None, PHI] = None,
+    device: Annotated[str, DEVICE] = "cpu",
 ) -> None:
     """Harvest videos into a lake: download, find and follow people, keep their 2D tracklets and image features.
 
@@ -72,6 +80,7 @@ def run(
         policy=_policy(licence, allow_private, opt_out),
         label=_label(preset, detect_every, max_fps),
         phis=tuple(phi) if phi else config.phis,
+        device=device,
     )
     report = _harvest(sources, lake, config)
     _tell(report, as_json)
