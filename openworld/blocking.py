@@ -28,6 +28,9 @@ LEAVING_TRAVEL_M = 1.6
 PILLAR_M = (0.7, 2.6, 0.3)
 """Width, height and depth of what people hide behind: wider than a walking person's trunk."""
 
+FROM_PILLAR_M = 4.5
+"""Least distance of the camera from who hides, or the pillar would fill the frame."""
+
 
 @dataclass(frozen=True)
 class Blocking:
@@ -49,7 +52,8 @@ def block(rng: np.random.Generator, figure: Figure, plan: FilmPlan, clock: Clock
         return _on_record(rng, figure, plan, clock, stance)
     if plan.kind in ("crossing", "four"):
         lanes = 2 if plan.kind == "crossing" else 4
-        return Blocking(_crossing(rng, figure, plan, clock, stance, lanes), replace(stance, follows=False), throughout)
+        stance = replace(stance, follows=False, distance=max(stance.distance, 1.2 * lanes))
+        return Blocking(_crossing(rng, figure, plan, clock, stance, lanes), stance, throughout)
     if plan.kind == "hidden":
         return _hidden(rng, figure, plan, clock, stance)
     if plan.kind == "away":
@@ -95,7 +99,8 @@ def _hidden(rng: np.random.Generator, figure: Figure, plan: FilmPlan, clock: Clo
     half = np.abs(np.sin(stance.azimuth)) * np.array([depth, 0, width]) / 2
     half += np.abs(np.cos(stance.azimuth)) * np.array([width, 0, depth]) / 2
     pillar = np.concatenate([middle - half, middle + half + (0, height, 0)])
-    return Blocking([actor], replace(stance, follows=False), np.arange(clock.frames), pillar)
+    stance = replace(stance, follows=False, distance=max(stance.distance, FROM_PILLAR_M))
+    return Blocking([actor], stance, np.arange(clock.frames), pillar)
 
 
 def _away(rng: np.random.Generator, figure: Figure, plan: FilmPlan, clock: Clock, stance: Stance) -> Blocking:

@@ -29,9 +29,15 @@ class Clock:
 
 def drift(rng: np.random.Generator, clock: Clock, amplitude: float, hertz: float) -> Curve:
     """(T) smooth noise: a cubic spline through normal values of sd `amplitude`, `hertz` of them a second."""
+    return drifts(rng, clock, 1, amplitude, hertz)[:, 0]
+
+
+def drifts(rng: np.random.Generator, clock: Clock, channels: int, amplitude: float, hertz: float) -> Curve:
+    """(T, channels) as many such curves, each as `drift` would give it, in a fraction of the time."""
     knots = max(int(clock.frames / clock.fps * hertz) + 4, 5)
-    values = rng.normal(0, amplitude, knots)
-    return np.asarray(CubicSpline(np.linspace(0, clock.frames, knots), values)(np.arange(clock.frames)))
+    values = rng.normal(0, amplitude, (channels, knots))
+    spline = CubicSpline(np.linspace(0, clock.frames, knots), values, axis=1)
+    return np.asarray(spline(np.arange(clock.frames)).T)
 
 
 def keyframes(

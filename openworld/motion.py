@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from body.joints import SMPL_24, mirror_permutation
 from openworld import lower_calm, lower_exercise, lower_gait, upper_body, whole_body
-from openworld.curves import Clock, Curve, drift
+from openworld.curves import Clock, Curve, drift, drifts
 from openworld.lower_body import LowerBody
 
 Family = Literal["narrow", "broad"]
@@ -114,8 +114,7 @@ def _pose(rng: np.random.Generator, lower: LowerBody, arms: Curve) -> Curve:
         pose[:, place[name]] = share * np.stack([lower.bend, lower.twist, lower.side], 1)
     look = np.stack([drift(rng, clock, 0.12, 0.6), drift(rng, clock, 0.25, 0.5), drift(rng, clock, 0.08, 0.5)], 1)
     pose[:, place["neck"]], pose[:, place["head"]] = look, 0.6 * look
-    for joint in range(1, 24):
-        pose[:, joint] += np.stack([drift(rng, clock, TREMOR, 2.0) for _ in range(3)], 1)
+    pose[:, 1:] += drifts(rng, clock, 69, TREMOR, 2.0).reshape(-1, 23, 3)
     return pose
 
 
@@ -145,4 +144,4 @@ def _arms(
     pose[:, place[f"{side}_shoulder"]] = shoulder.as_rotvec() * mirror
     pose[:, place[f"{side}_elbow"]] = np.stack([still, -np.clip(elbow, 0, 2.5), still], 1) * mirror
     pose[:, place[f"{side}_collar"], 2] = sign * 0.18 * np.clip(abduction - 0.3, 0, 2)
-    pose[:, place[f"{side}_wrist"]] = np.stack([drift(rng, clock, 0.12, 1.0) for _ in range(3)], 1)
+    pose[:, place[f"{side}_wrist"]] = drifts(rng, clock, 3, 0.12, 1.0)

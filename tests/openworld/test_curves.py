@@ -3,13 +3,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openworld.curves import Clock, beat, drift, keyframes, pulse
+from openworld.curves import Clock, beat, drift, drifts, keyframes, pulse
 
 
 def test_drift_has_the_asked_size_and_is_smooth() -> None:
     noise = drift(np.random.default_rng(0), Clock(5000, 25), 0.5, 2.0)
     assert noise.std() == pytest.approx(0.5, rel=0.15)
     assert np.abs(np.diff(noise)).max() < 0.5
+
+
+def test_many_drifts_at_once_are_the_same_as_one_after_the_other() -> None:
+    clock, one_by_one = Clock(41, 25), np.random.default_rng(3)
+    together = drifts(np.random.default_rng(3), clock, 7, 0.1, 2.0)
+    assert np.array_equal(together, np.stack([drift(one_by_one, clock, 0.1, 2.0) for _ in range(7)], 1))
 
 
 @given(st.integers(0, 1000), st.integers(1, 120))

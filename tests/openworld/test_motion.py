@@ -20,11 +20,11 @@ def _names(family: str, clips: int) -> list[list[str]]:
 
 
 def test_narrow_and_broad_are_what_the_pilot_had() -> None:
-    narrow, broad = _names("narrow", 80), _names("broad", 400)
+    narrow, broad = _names("narrow", 60), _names("broad", 300)
     assert {name[0] for name in narrow} == NARROW
     assert {name[0] for name in broad} == BROAD
     assert not any("tilt" in name for name in narrow)
-    assert np.mean(["tilt" in name for name in broad]) == pytest.approx(0.25, abs=0.07)
+    assert np.mean(["tilt" in name for name in broad]) == pytest.approx(0.25, abs=0.08)
     assert all(name[1] == "overhead" for name in broad if name[0] == "jack")
 
 
@@ -76,6 +76,6 @@ def test_who_turns_back_comes_back() -> None:
 
 
 def test_tilts_reach_the_pilots_limit_and_not_beyond() -> None:
-    tilted = [perform(generator(seed), "broad", Clock(100, 25)) for seed in range(120)]
+    tilted = [perform(generator(seed), "broad", Clock(100, 25)) for seed in range(60)]
     lean = [np.arccos(np.clip(p.rotations[:, 0, 1, 1], -1, 1)).max() for p in tilted if p.name.endswith("tilt")]
     assert np.deg2rad(60) < max(lean) < MOST_TILT * 1.2
