@@ -10,8 +10,10 @@ from scipy.spatial.transform import Rotation
 from body.joints import SMPL_24
 from body.model import BodyModel
 from body.motion import Motion, MotionFileError
-from body.motion_amc import read_amc, read_amc_skeleton
+from body.motion_amc import read_amc_skeleton
 from body.motion_bvh import read_bvh, read_bvh_skeleton
+from body.retarget import retarget
+from body.skeleton_motion import SkeletonMotion
 
 TWO_BONES = """HIERARCHY
 ROOT Hips
@@ -61,10 +63,16 @@ def test_positions_of_a_small_tree_by_hand(tmp_path: Path) -> None:
     np.testing.assert_allclose(x[1, 2], root.apply([0, 5, 0]) + arm.apply([2, 0, 1]), atol=1e-12)
 
 
-def test_the_same_take_as_bvh_and_amc_has_the_same_joints(shared_data: Path) -> None:
+@pytest.fixture(scope="module")
+def take(shared_data: Path) -> tuple[SkeletonMotion, SkeletonMotion]:
+    """One take of CMU as BVH and as AMC."""
     folder = shared_data / "mocap"
     bvh = read_bvh_skeleton(folder / "cmu_01_01.bvh")
-    amc = read_amc_skeleton(folder / "cmu_01_01.amc", folder / "cmu_01.asf")
+    return bvh, read_amc_skeleton(folder / "cmu_01_01.amc", folder / "cmu_01.asf")
+
+
+def test_the_same_take_as_bvh_and_amc_has_the_same_joints(take: tuple[SkeletonMotion, SkeletonMotion]) -> None:
+    bvh, amc = take
     assert len(bvh.rotations) == len(amc.rotations) == 2751
     a, b = bvh.pose()[1], amc.pose()[1]
     # The BVH was written without the thorax bone, so what hangs on it is compared from the neck on.
@@ -78,10 +86,8 @@ def test_the_same_take_as_bvh_and_amc_has_the_same_joints(shared_data: Path) -> 
             np.testing.assert_allclose(left, right, atol=1e-3)
 
 
-def test_the_same_take_as_bvh_and_amc_is_the_same_motion_of_ours(shared_data: Path) -> None:
-    folder = shared_data / "mocap"
-    left = joints(read_bvh(folder / "cmu_01_01.bvh"))
-    right = joints(read_amc(folder / "cmu_01_01.amc", folder / "cmu_01.asf"))
+def test_the_same_take_as_bvh_and_amc_is_the_same_motion_of_ours(take: tuple[SkeletonMotion, SkeletonMotion]) -> None:
+    left, right = (joints(retarget(source)) for source in take)
     for name in SMPL_24:
         np.testing.assert_allclose(left[name], right[name], atol=1e-4)
 
@@ -110,9 +116,8 @@ def test_debians_clips_show_a_person(name: str, debian_bvh: Path) -> None:
     assert 0.7 < np.median(joints(motion)["pelvis"][:, 1]) < 1.2
 
 
-def test_limbs_point_where_the_file_points_them(shared_data: Path) -> None:
-    path = shared_data / "mocap" / "cmu_01_01.bvh"
-    source, ours = read_bvh_skeleton(path), joints(read_bvh(path))
+def test_limbs_point_where_the_file_points_them(take: tuple[SkeletonMotion, SkeletonMotion]) -> None:
+    source, ours = take[0], joints(retarget(take[0]))
     x = dict(zip(source.names, source.pose()[1].swapaxes(0, 1), strict=True))
     for mine, theirs in {
         ("left_hip", "left_knee"): ("LeftUpLeg", "LeftLeg"),
