@@ -71,114 +71,168 @@ class SourceFailed(HarvestError):
 
 
 class LicenceUnknown(SourceRejected):
+    """Nobody says that it may be used."""
+
     reason = "licence_unknown"
 
 
 class LicenceClosed(SourceRejected):
+    """The host says that it may not."""
+
     reason = "licence_closed"
 
 
 class OptedOut(SourceRejected):
+    """URL, uploader or host is on the opt-out list."""
+
     reason = "opted_out"
 
 
 class AddressRefused(SourceRejected):
+    """Private, loopback or link-local address, or no web address at all."""
+
     reason = "address_refused"
 
 
 class RobotsRefused(SourceRejected):
+    """Robots.txt or X-Robots-Tag says no."""
+
     reason = "robots_refused"
 
 
 class AgeGated(SourceRejected):
+    """The host asks for a proof of age."""
+
     reason = "age_gated"
 
 
 class LiveStream(SourceRejected):
+    """It has no end."""
+
     reason = "live_stream"
 
 
 class TooLong(SourceRejected):
+    """Longer than the limit."""
+
     reason = "too_long"
 
 
 class TooLarge(SourceRejected):
+    """More bytes than the limit."""
+
     reason = "too_large"
 
 
 class TooManyPixels(SourceRejected):
+    """Frames larger than the limit."""
+
     reason = "too_many_pixels"
 
 
 class Duplicate(SourceRejected):
+    """The same content is in the lake under another address."""
+
     reason = "duplicate"
 
 
 class NoPerson(SourceRejected):
+    """Nobody was seen."""
+
     reason = "no_person"
 
 
 class NothingUsable(SourceRejected):
+    """People were seen, every track was rejected (rows of `rejects` say why)."""
+
     reason = "nothing_usable"
 
 
 class SourceGone(SourceFailed):
+    """404, 410, removed."""
+
     reason = "gone"
 
 
 class SourcePrivate(SourceFailed):
+    """401, 403, private."""
+
     reason = "private"
 
 
 class SourceGeoBlocked(SourceFailed):
+    """Not from here."""
+
     reason = "geo_blocked"
 
 
 class RateLimited(SourceFailed):
+    """429: try again after `retry_after`."""
+
     reason = "rate_limited"
     default_retry_s = 60.0
 
 
 class Banned(SourceFailed):
+    """The host has shut us out for long."""
+
     reason = "banned"
     default_retry_s = 24 * 3600.0
 
 
 class NetworkFailed(SourceFailed):
+    """Reset, timeout, 5xx, wrong length."""
+
     reason = "network_failed"
     default_retry_s = 300.0
 
 
 class TooSlow(SourceFailed):
+    """Did not end within its time limit."""
+
     reason = "too_slow"
     default_retry_s = 3600.0
 
 
 class ScriptRuntimeMissing(SourceFailed):
+    """The site needs a JavaScript runtime that is not installed."""
+
     reason = "script_runtime_missing"
 
 
 class SiteUnsupported(SourceFailed):
+    """Yt-dlp finds no video there."""
+
     reason = "site_unsupported"
 
 
 class Unreadable(SourceFailed):
+    """A file, folder or list that cannot be read."""
+
     reason = "unreadable"
 
 
 class NoVideoStream(SourceFailed):
+    """A media file without pictures."""
+
     reason = "no_video_stream"
 
 
 class DecodeFailed(SourceFailed):
+    """Damaged, cut off, or not a video."""
+
     reason = "decode_failed"
 
 
 class WorkerDied(SourceFailed):
+    """The process that handled it was killed."""
+
     reason = "worker_died"
     default_retry_s = 60.0
 
 
 class InternalError(SourceFailed):
+    """A bug of ours: the message holds the exception."""
+
     reason = "internal_error"
     default_retry_s = 3600.0

@@ -79,7 +79,6 @@ class Labeller:
         used has a `rejection` and its rows. `progress` gets (working frames done, in all)."""
         self._watch.seconds.clear()
         content = file_sha256(path)
-        self._open_backend(path, source)
         labelled = LabelledVideo(self.recipe.label_key(content))
         with self._watch.stage("open"):
             video = Video(
@@ -87,6 +86,7 @@ class Labeller:
                 max_seconds=seconds_limit(source, self._policy), sections_s=source.sections_s,
             )  # fmt: skip
             self._open_backend(path, source)
+        self._open_backend(path, source)
         facts = VideoFacts(
             source, video.width, video.height, video.working_rate, video.timing.time_base, verdict.licence,
             labelled.label_key, self._backend.name, self._backend.joints, self._config.preset,

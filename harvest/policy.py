@@ -87,10 +87,12 @@ def check_limits(source: Source, policy: Policy, *, seconds: float | None, size:
 
 
 def seconds_limit(source: Source, policy: Policy) -> float:
+    """The longest video that this source may be, s."""
     return min(policy.max_seconds, source.max_seconds or policy.max_seconds)
 
 
 def bytes_limit(source: Source, policy: Policy) -> int:
+    """The largest file that this source may be, bytes."""
     return min(policy.max_bytes, source.max_bytes or policy.max_bytes)
 
 

@@ -34,7 +34,7 @@ class ShotConfig:
     flash_frames: int = 3
     """A picture that comes back within so many frames was a flash."""
     blank_range: float = 0.08
-    """A picture whose lightest and darkest places are nearer than this (0 to 1) has no content."""
+    """A picture in which every colour channel (0 to 1) varies by less than this has no content."""
     dissolve_rest: float = 0.3
     """How much of the change over a dissolve may be no blend of its two ends: a moving camera leaves much more."""
     dissolve_alike: float = 0.6
@@ -88,7 +88,7 @@ def _thumb(frame: Frame, config: ShotConfig) -> _Thumb:
     rgb = cv2.resize(small, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     # blurred, because a flat ground that lies on the border of two bins jumps between them from frame to frame
     histogram = gaussian_filter1d(counts / counts.sum(axis=1, keepdims=True), 5.0, axis=1, mode="reflect")
-    return _Thumb(rgb, histogram.astype(np.float32), bool(np.ptp(rgb.mean(axis=2)) < config.blank_range))
+    return _Thumb(rgb, histogram.astype(np.float32), bool(np.ptp(rgb, axis=(0, 1)).max() < config.blank_range))
 
 
 def distance(a: _Thumb, b: _Thumb) -> float:

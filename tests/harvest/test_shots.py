@@ -65,7 +65,7 @@ def test_fade_through_black_is_one_cut() -> None:
     starts = _starts([*out, *back])
     assert starts[0] == 0
     assert len(starts) == 2
-    assert abs(starts[1] - 29) <= 2
+    assert 29 <= starts[1] <= 33  # where pictures have content again
 
 
 def test_one_frame_and_none() -> None:

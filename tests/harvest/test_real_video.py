@@ -1,0 +1,60 @@
+"""The whole of labelling on real pixels: one person is one tracklet, where the published landmarks are."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from body.joints import BLAZEPOSE_33, KEYPOINTS_25, indices
+from harvest import weights
+from harvest.config import HarvestConfig
+from harvest.label import LabelledVideo, Labeller
+from harvest.networks import make_backend, make_phis
+from harvest.policy import Policy, licence_verdict
+from harvest.sources import expand
+
+
+@pytest.fixture(scope="module")
+def label() -> Callable[[Path], LabelledVideo]:
+    """The default harvest of one file."""
+    weights.fetch()
+    config = HarvestConfig()
+    labeller = Labeller(make_backend(config), make_phis(config.phis), config.label, Policy())
+
+    def labelled(path: Path) -> LabelledVideo:
+        (source,) = expand([path])
+        return labeller.label(path, source, licence_verdict(source, {}, Policy()))
+
+    return labelled
+
+
+@pytest.mark.slow
+def test_squats_against_the_published_landmarks(shared_data: Path, label: Callable[[Path], LabelledVideo]) -> None:
+    folder = shared_data / "real_video"
+    labelled = label(folder / "pose_squats.mp4")
+    (row,) = labelled.rows["tracklets"]
+    assert (row["n_frames"], row["fps_num"], row["fps_den"]) == (65, 5, 1)
+    assert row["observed"].all()
+    both = [name for name in KEYPOINTS_25 if name in BLAZEPOSE_33]
+    golden = np.array(json.loads((folder / "pose_squats.full.json").read_text()))[:, indices(both, BLAZEPOSE_33), :2]
+    ours = row["keypoints"].reshape(-1, 25, 3)[:, indices(both, KEYPOINTS_25), :2]
+    apart = np.linalg.norm(ours - golden, axis=-1)
+    assert apart.mean() < 10.5
+    assert np.percentile(apart, 95) < 28
+    (features,) = labelled.rows["features"]
+    assert len(features["phi"]) == 65 * 1152 * 2
+    assert features["zero_shot_3d"].shape == (65, 75)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("camera", ["01", "02"])
+def test_athlete_is_one_tracklet_and_the_bystander_none(
+    shared_data: Path, label: Callable[[Path], LabelledVideo], camera: str
+) -> None:
+    labelled = label(shared_data / "real_video" / f"pose2sim_single_cam{camera}.mp4")
+    (row,) = labelled.rows["tracklets"]
+    assert (row["n_frames"], row["fps_num"]) == (42, 25)
+    assert row["median_diagonal_px"] > 600
+    assert {each["reason"] for each in labelled.rows["rejects"]} <= {"still", "bystander", "too_short", "few_joints"}
