@@ -86,7 +86,6 @@ class Labeller:
                 max_seconds=seconds_limit(source, self._policy), sections_s=source.sections_s,
             )  # fmt: skip
             self._open_backend(path, source)
-        self._open_backend(path, source)
         facts = VideoFacts(
             source, video.width, video.height, video.working_rate, video.timing.time_base, verdict.licence,
             labelled.label_key, self._backend.name, self._backend.joints, self._config.preset,
