@@ -55,6 +55,7 @@ LAKE = typer.Option("--lake", help="The harvested pool. Without it films are mad
 LABELLED = typer.Option("--labelled", help="Lake with the labelled set's 3D.")
 HELD_OUT = typer.Option("--held-out", help="Lake with dev and test.")
 OUT = typer.Option("--out", help="Folder for models, films and the page; else out/NAME.")
+PERFECT = typer.Option(help="The pool's films labelled by backend truth, for the row with perfect 2D.")
 WORKERS = typer.Option(help="Cells side by side, one thread each; 0 takes one a core.")
 
 
@@ -66,6 +67,7 @@ def run(
     labelled: Annotated[Path | None, LABELLED] = None,
     held_out: Annotated[Path | None, HELD_OUT] = None,
     out: Annotated[Path | None, OUT] = None,
+    perfect: Annotated[Path | None, PERFECT] = None,
     workers: Annotated[int, WORKERS] = 0,
 ) -> None:
     """Train and score every cell of a grid, fit the laws, write the page.
@@ -75,7 +77,8 @@ def run(
     import os
 
     from evaluation.study_grid import StudyConfigError
-    from flows.study_run import config_of, film_places, given_places, study_on
+    from flows.study_places import film_places, given_places
+    from flows.study_run import config_of, study_on
 
     try:
         if (study is None) == (preset is None):
@@ -84,7 +87,7 @@ def run(
         config = config_of(name)
         folder = out or Path("out") / config.name
         count = workers or os.cpu_count() or 1
-        places = given_places(lake, labelled, held_out, folder) or film_places(folder, count)
+        places = given_places(lake, labelled, held_out, folder, perfect) or film_places(folder, count)
         for weak in config.weak_spots:
             typer.echo(f"note: {weak}", err=True)
         page = study_on(config, places, count, f"hmmr study run {'--preset ' if preset else ''}{name}")
@@ -121,7 +124,8 @@ def which(
 
     from evaluation.study_grid import StudyConfigError
     from evaluation.study_text import ranking_text
-    from flows.study_run import config_of, film_places, given_places
+    from flows.study_places import film_places, given_places
+    from flows.study_run import config_of
     from flows.study_which import rank_parts
 
     try:

@@ -2,31 +2,54 @@
 
 import multiprocessing
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 
 from flows.bars import counting_bar
 from flows.cells import Cell, Ground, missing_splits, run_cell
 
+Pair = tuple[Cell, Ground]
+
 
 def run_cells(cells: Sequence[Cell], ground: Ground, workers: int, title: str) -> None:
     """Run every cell that the lake has no complete scores of. The first failure is raised once the others are done."""
-    todo = [cell for cell in cells if missing_splits(cell, ground)]
+    run_pairs([(cell, ground) for cell in cells], workers, title)
+
+
+def run_pairs(pairs: Sequence[Pair], workers: int, title: str) -> None:
+    """As `run_cells`, of cells on several grounds. One worker is this process itself."""
+    todo = [(cell, ground) for cell, ground in pairs if missing_splits(cell, ground)]
     if not todo:
         return
+    with counting_bar(title) as progress:
+        progress(0, len(todo))
+        failed = _here(todo, progress) if workers <= 1 else _beside(todo, workers, progress)
+    if failed:
+        raise failed[0]
+
+
+def _here(todo: Sequence[Pair], progress: Callable[[int, int], None]) -> list[Exception]:
+    failed: list[Exception] = []
+    for count, (cell, ground) in enumerate(todo, 1):
+        try:
+            run_cell(cell, ground)
+        except Exception as error:
+            failed.append(error)
+        progress(count, len(todo))
+    return failed
+
+
+def _beside(todo: Sequence[Pair], workers: int, progress: Callable[[int, int], None]) -> list[BaseException]:
     failed: list[BaseException] = []
     context = multiprocessing.get_context("spawn")
-    pool_of = ProcessPoolExecutor(min(workers, len(todo)), mp_context=context, initializer=_die_quietly)
-    with counting_bar(title) as progress, pool_of as pool:
-        progress(0, len(todo))
-        waiting: list[Future[str]] = [pool.submit(run_cell, cell, ground) for cell in todo]
+    with ProcessPoolExecutor(min(workers, len(todo)), mp_context=context, initializer=_die_quietly) as pool:
+        waiting: list[Future[str]] = [pool.submit(run_cell, cell, ground) for cell, ground in todo]
         for count, done in enumerate(as_completed(waiting), 1):
             error = done.exception()
             if error is not None:
                 failed.append(error)
             progress(count, len(todo))
-    if failed:
-        raise failed[0]
+    return failed
 
 
 def _die_quietly() -> None:

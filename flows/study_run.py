@@ -2,20 +2,20 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from dashboard.page import export
-from evaluation.study_grid import GridCell, StudyConfig, StudyConfigError, candidates, cells, read_study
+from evaluation.study_grid import GridCell, StudyConfig, candidates, cells, read_study
 from evaluation.study_lake import keep_reports
 from evaluation.study_presets import PRESETS
 from flows.baselines import score_baselines
 from flows.cells import Cell, Ground, HeldOut
 from flows.choose import best_on_dev
-from flows.pool import run_cells
+from flows.pool import Pair, run_cells, run_pairs
 from flows.provenance import code_commit
-from flows.quickstart_config import QuickstartConfig
-from flows.quickstart_films import harvest_by_url, harvest_with_truth, make_all_films
+from flows.study_perfect import PERFECT, copy_perfect, perfect_ground
+from flows.study_places import Places
 from flows.study_train import train_config
 from flows.study_worst import show_worst
 from hmmr_model.configs import TrainConfig
@@ -30,40 +30,10 @@ INTRO = (
 )
 
 
-@dataclass(frozen=True)
-class Places:
-    """Where a study's data lie: the pool's lake, the labelled one, the test sets, and the folder for what is made."""
-
-    lake: Path
-    labelled: Path
-    held_out: tuple[HeldOut, ...]
-    out: Path
-    prior_poses: Path | None = None
-
-
 def run_study(study: str, lake: Path, labelled: Path, held_out: Path, out: Path, workers: int) -> Path:
     """The study of that preset or YAML file on the films of these lakes; returns the page's path."""
     films = (HeldOut("films", held_out, ("dev", "test")),)
     return study_on(config_of(study), Places(lake, labelled, films, out), workers, f"hmmr study run {study}")
-
-
-def given_places(lake: Path | None, labelled: Path | None, held_out: Path | None, out: Path) -> Places | None:
-    """The user's own lakes; None where none was given, StudyConfigError where one of the three is missing."""
-    if lake is None and labelled is None and held_out is None:
-        return None
-    if lake is None or labelled is None or held_out is None:
-        raise StudyConfigError("a study on your own data needs all of --lake, --labelled and --held-out")
-    return Places(lake, labelled, (HeldOut("films", held_out, ("dev", "test")),), out)
-
-
-def film_places(out: Path, workers: int) -> Places:
-    """The quickstart's films, made and harvested below OUT where they are not there yet."""
-    films = QuickstartConfig(out=out, workers=workers)
-    make_all_films(films)
-    harvest_by_url(films)
-    harvest_with_truth(films)
-    return Places(films.lake, films.labelled, (HeldOut("films", films.held_out, ("dev", "test")),), out,
-                  films.prior_poses)  # fmt: skip
 
 
 def config_of(study: str) -> StudyConfig:
@@ -76,21 +46,32 @@ def study_on(config: StudyConfig, places: Places, workers: int, command: str) ->
     base = base_config(config, places)
     ground = Ground(config.name, places.lake, snapshot_of(config, places), places.labelled, places.held_out,
                     places.out / "models", command)  # fmt: skip
+    perfect = perfect_ground(config, places, ground)
     labelled_hours = select(Lake(places.labelled)).hours
     pool_hours = load(Lake(places.lake), ground.snapshot).hours
     without = _without_film(config, base, ground, workers)
-    series: dict[str, list[Cell]] = {}
+    pairs: dict[str, list[Pair]] = {}
     for cell in cells(config, labelled_hours, pool_hours):
-        series.setdefault(cell.series, []).append(_cell(cell, base))
-    for name, listed in series.items():
-        here = replace(ground, study=name)
-        run_cells([*listed, *without], here, workers, name)
-        for phi_name in config.phi:
-            score_baselines(here, phi_name)
-        keep_reports(Lake(places.lake), name, command=command, commit=code_commit())
-        for held_out in _with_dev(here):
-            show_worst(next(cell for cell in listed if cell.share == config.shares[-1]), here, held_out)
+        here = perfect if perfect is not None and cell.variant == PERFECT else ground
+        pairs.setdefault(cell.series, []).append((_cell(cell, base), replace(here, study=cell.series)))
+    for name, listed in pairs.items():
+        listed += [(cell, replace(ground, study=name)) for cell in without]
+    run_pairs([pair for listed in pairs.values() for pair in listed], workers, config.name)
+    for name, listed in pairs.items():
+        _series_ends(config, places, replace(ground, study=name), [cell for cell, _ in listed])
     return export(Lake(places.lake), places.out / f"{config.name}.html", title=f"Study {config.name}", intro=INTRO)
+
+
+def _series_ends(config: StudyConfig, places: Places, ground: Ground, listed: Sequence[Cell]) -> None:
+    """Baselines, statistics and worst sequences of one series."""
+    for phi_name in config.phi:
+        score_baselines(ground, phi_name)
+    if places.perfect is not None:
+        copy_perfect(places.perfect, places.lake, ground.study)
+    keep_reports(Lake(places.lake), ground.study, command=ground.command, commit=code_commit())
+    fed = next(cell for cell in listed if cell.variant == "semi" and cell.share == config.shares[-1])
+    for held_out in _with_dev(ground):
+        show_worst(fed, ground, held_out)
 
 
 def base_config(config: StudyConfig, places: Places) -> TrainConfig:

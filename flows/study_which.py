@@ -1,5 +1,6 @@
 """Which data: train on coalitions of the pool's parts, rank the parts, and say what to harvest next."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -9,10 +10,10 @@ from evaluation.study_groups import CUTS, cut
 from evaluation.study_parts import PART, keep_ranking, part_study, ranking
 from evaluation.study_worth import Worth
 from flows.cells import Cell, Ground
-from flows.pool import run_cells
+from flows.pool import Pair, run_pairs
 from flows.provenance import code_commit
-from flows.study_run import Places, base_config, snapshot_of
-from hmmr_model.configs import TrainConfig
+from flows.study_places import Places
+from flows.study_run import base_config, snapshot_of
 from storage.lake import Lake
 from storage.snapshot import Snapshot, load, save
 
@@ -34,9 +35,12 @@ def rank_parts(config: StudyConfig, places: Places, by: str, workers: int, comma
     held_out = tuple(replace(found, splits=(SPLIT,)) for found in places.held_out if SPLIT in found.splits)
     ground = Ground(config.name, places.lake, "", places.labelled, held_out, places.out / "models", command)
     base = base_config(config, places)
+    train = replace(base, data=replace(base.data, phi_name=config.phi[0]))
+    pairs: list[Pair] = []
     for coalition in coalitions(sorted(parts)):
-        _train_on(coalition, parts, whole, replace(ground, study=part_study(config.name, by, coalition)), config, base,
-                  workers)  # fmt: skip
+        here = replace(ground, study=part_study(config.name, by, coalition))
+        pairs += _cells_of(coalition, parts, whole, here, [Cell(PART, 1.0, seed, train) for seed in config.seeds])
+    run_pairs(pairs, workers, f"{config.name} by {by}")
     hours = {name: part.hours for name, part in parts.items()}
     dataset = held_out[0].dataset
     found = ranking(lake, config.name, by, hours, dataset=dataset, split=SPLIT, metric=METRIC)
@@ -60,14 +64,11 @@ def _only(whole: Snapshot, ids: set[str]) -> Snapshot:
     return Snapshot(tuple(member for member in whole.members if member.tracklet_id in ids), whole.tables)
 
 
-def _train_on(
-    coalition: Coalition, parts: dict[str, Snapshot], whole: Snapshot, ground: Ground, config: StudyConfig,
-    base: TrainConfig, workers: int,
-) -> None:  # fmt: skip
-    ids = {one for name in coalition for one in parts[name].tracklet_ids}
-    pool = _only(whole, ids) if coalition else whole
+def _cells_of(
+    coalition: Coalition, parts: dict[str, Snapshot], whole: Snapshot, ground: Ground, cells: Sequence[Cell]
+) -> list[Pair]:
+    """The cells on the film of these parts alone; on none of it for the empty coalition."""
+    pool = _only(whole, {one for name in coalition for one in parts[name].tracklet_ids}) if coalition else whole
     save(Lake(ground.lake), pool)
-    train = replace(base, data=replace(base.data, phi_name=config.phi[0]))
-    share = 1.0 if coalition else 0.0
     here = replace(ground, snapshot=pool.digest)
-    run_cells([Cell(PART, share, seed, train) for seed in config.seeds], here, workers, ground.study)
+    return [(cell if coalition else replace(cell, share=0.0), here) for cell in cells]

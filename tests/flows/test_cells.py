@@ -33,7 +33,7 @@ def _labels(tracklet: dict[str, Any], split: str) -> dict[str, Any]:
     keypoints, _ = KeypointModel.load()(rotations, torch.zeros(frames, 10))
     return {
         "tracklet_id": tracklet["tracklet_id"], "source_id": tracklet["source_id"], "body": "open24", "split": split,
-        "truth_id": f"film_{tracklet["source_id"][:6]}:0", "valid": np.ones(frames, bool),
+        "truth_id": f"film_{tracklet['source_id'][:6]}:0", "valid": np.ones(frames, bool),
         "keypoints_3d": keypoints.numpy().reshape(frames, 75), "keypoints_2d": tracklet["keypoints"],
         "rotations": rotations.numpy().reshape(frames, 216), "betas": np.zeros(10, np.float32),
         "translation": np.zeros((frames, 3), np.float32),
