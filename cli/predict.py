@@ -21,6 +21,7 @@ CHECKPOINT = typer.Option("--checkpoint", help="model.pt of `hmmr train`.")
 OUT = typer.Option("--out", help="Folder for the files; made if it is not there.")
 DEVICE = typer.Option(help="cpu, cuda, ...")
 RENDER = typer.Option("--render/--no-render", help="Draw the overlay (MP4, or the strip of an image).")
+PHI = typer.Option(help="The checkpoint's image feature with what it needs, such as resnet50_v1:FILE; else its name.")
 PADDED = typer.Option("--padded", help="Windows padded past both ends, as the released tester; else inside the video.")
 
 
@@ -32,6 +33,7 @@ def predict(
     device: Annotated[str, DEVICE] = "cpu",
     render: Annotated[bool, RENDER] = True,
     padded: Annotated[bool, PADDED] = False,
+    phi: Annotated[str | None, PHI] = None,
 ) -> None:
     """Predict everybody in VIDEO_OR_IMAGE, all frames.
 
@@ -49,9 +51,9 @@ def predict(
         model = load_checkpoint(checkpoint)
         out.mkdir(parents=True, exist_ok=True)
         if source.suffix.lower() in PHOTO_SUFFIXES:
-            people = _photo(source, model, out, device, render)
+            people = _photo(source, model, out, device, render, phi or model.config.data.phi_name)
         else:
-            people = _video(source, model, out, device, render, padded)
+            people = _video(source, model, out, device, render, padded, phi or model.config.data.phi_name)
     except (BadCheckpointError, HarvestError, WeightsError, ValueError, OSError) as error:
         _fail(str(error))
     for number, person in enumerate(people):
@@ -60,7 +62,7 @@ def predict(
 
 
 def _video(
-    source: Path, model: "Checkpoint", out: Path, device: str, render: bool, padded: bool
+    source: Path, model: "Checkpoint", out: Path, device: str, render: bool, padded: bool, phi: str
 ) -> "Sequence[PersonMotion]":
     from rich.progress import track
 
@@ -71,7 +73,7 @@ def _video(
     from hmmr_model.predict import paper_windows, predict_lake
     from hmmr_model.windows import inner_windows
 
-    lake = harvested(source, model.config.data.phi_name, out / "lake")
+    lake = harvested(source, phi, out / "lake")
     found = predict_lake(model, lake, device=device, windows=paper_windows if padded else inner_windows)
     body = BodyModel.load(model.config.body)
     people = people_of_lake(found, lake, body)
@@ -83,7 +85,9 @@ def _video(
     return people
 
 
-def _photo(source: Path, model: "Checkpoint", out: Path, device: str, render: bool) -> "Sequence[PersonMotion]":
+def _photo(
+    source: Path, model: "Checkpoint", out: Path, device: str, render: bool, phi: str
+) -> "Sequence[PersonMotion]":
     from body.model import BodyModel
     from cli.predict_photo import people_of_photo, read_photo
     from hmmr_model.export.photo import write_photo_strip
@@ -91,7 +95,7 @@ def _photo(source: Path, model: "Checkpoint", out: Path, device: str, render: bo
     if not (model.config.model.hallucinate and model.config.model.deltas):
         typer.echo(f"note: a {model.config.preset} model has no hallucinator: no past and future", err=True)
     picture, body = read_photo(source), BodyModel.load(model.config.body)
-    people = people_of_photo(picture, model, body, device)
+    people = people_of_photo(picture, model, body, device, phi)
     _write(people, body, out)
     if render:
         write_photo_strip(picture, people, body, out / "strip.png")

@@ -35,7 +35,9 @@ def read_photo(path: Path) -> Picture:
     return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def people_of_photo(picture: Picture, model: Checkpoint, body: BodyModel, device: str) -> list[PersonMotion]:
+def people_of_photo(
+    picture: Picture, model: Checkpoint, body: BodyModel, device: str, phi_name: str
+) -> list[PersonMotion]:
     """Everybody whom the detector is sure of, surest first. ValueError if nobody is there."""
     backend = EmbeddedBackend()
     boxes = backend.people([picture])
@@ -43,7 +45,7 @@ def people_of_photo(picture: Picture, model: Checkpoint, body: BodyModel, device
     seen = [k for k in keypoints_P25x3 if (k[:, 2] >= DEFAULT.visible_score).sum() > DEFAULT.start_above]
     if not seen:
         raise ValueError("nobody was found in the picture")
-    (phi,) = make_phis([model.config.data.phi_name])
+    (phi,) = make_phis([phi_name])
     predictor = Predictor(model, device)
     geometry = PictureGeometry(picture.shape[1], picture.shape[0], Fraction(1, 25))
     people = []

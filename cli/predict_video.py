@@ -16,11 +16,11 @@ EVERYBODY = replace(DEFAULT, name="everybody", min_frames=1, upper_only_share=1.
 """A prediction is wanted of bystanders, seated people and short appearances too."""
 
 
-def harvested(source: Path, phi_name: str, scratch: Path) -> Lake:
+def harvested(source: Path, phi: str, scratch: Path) -> Lake:
     """The lake of this one video; what is there from an earlier call is kept. Raises what the harvest says of it."""
     lake = Lake(scratch)
     label = LabelConfig(preset=EVERYBODY)
-    config = HarvestConfig(label=label, phis=(phi_name,), workers=1, retry_failed=True)
+    config = HarvestConfig(label=label, phis=(phi,), workers=1, retry_failed=True)
     with HarvestProgress() as progress:
         report = harvest([source], lake, config, progress=progress)
     for trouble in report.troubles:

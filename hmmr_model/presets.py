@@ -11,7 +11,9 @@ def paper() -> TrainConfig:
         width=2048, projection=False, blocks=3, groups=32, regressor_width=1024, dropout=0.5, input_dropout=0.0,
         frame_dropout=0.0, standardise=False, pose_form="axis_angle",
     )  # fmt: skip
-    loss = LossConfig(joints_3d=60.0, betas=60.0, beta_prior=1.0, auxiliary_every=1, prior_every=1, prior_hidden=1024)
+    loss = LossConfig(
+        joints_3d=60.0, betas=60.0, adversarial=1.0, beta_prior=1.0, auxiliary_every=1, prior_every=1, prior_hidden=1024
+    )
     optimiser = OptimiserConfig(
         learning_rate=1e-5, discriminator_rate=1e-4, weight_decay=0.0, warmup=0, schedule="constant", clip=0.0,
         discriminator_betas=(0.9, 0.999), ema=0.0,

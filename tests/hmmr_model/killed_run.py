@@ -28,9 +28,9 @@ def _track(index: int) -> Track:
 
 
 def run(out: Path) -> None:
-    """150 steps, saving every third: a kill lands between, during and after saves."""
+    """60 steps, saving every third: a kill lands between, during and after saves."""
     config = TrainConfig(
-        preset="test", steps=150, save_every=3, log_every=3, model=ModelConfig(width=16, groups=2, regressor_width=16),
+        preset="test", steps=60, save_every=3, log_every=3, model=ModelConfig(width=16, groups=2, regressor_width=16),
         loss=LossConfig(prior_hidden=8), data=DataConfig(batch=4),
     )  # fmt: skip
     data = TrainingSet([_track(i) for i in range(6)], [], config.data, 0)
