@@ -31,7 +31,7 @@ def ground_of(config: QuickstartConfig) -> Ground:
 
 def preset_of(config: QuickstartConfig) -> TrainConfig:
     """The preset that every cell starts from."""
-    return replace(tiny(), prior_poses=str(config.prior_poses))
+    return replace(tiny(), steps=config.steps, prior_poses=str(config.prior_poses))
 
 
 def train_and_score(config: QuickstartConfig, ground: Ground) -> None:

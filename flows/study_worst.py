@@ -27,9 +27,7 @@ def show_worst(cell: Cell, ground: Ground, held_out: HeldOut) -> None:
         Lake(ground.lake), run_id, dataset=held_out.dataset, split="dev", metric=METRIC, count=COUNT
     )
     labels = {
-        tracklet_id: label
-        for tracklet_id, label in read_labels3d(truth, split="dev").items()
-        if _film(label) in errors
+        tracklet_id: label for tracklet_id, label in read_labels3d(truth, split="dev").items() if _film(label) in errors
     }
     checkpoint = ground.out / run_id / "model.pt"
     if not labels or not Path(checkpoint).exists():
