@@ -103,6 +103,9 @@ class Session:
             if not claims:
                 return None
             source = self._sources[claims[0].item.item_id]
+            if source.problem is not None:  # known to be bad without a look: no worker for it
+                self._on(Outcome(source, None, source.problem, 0.0))
+                continue
             self._tries[source.item_id] = self._tries.get(source.item_id, 0) + 1
             wait = self._pace.wait_s(source)
             if wait <= 0:

@@ -1,0 +1,37 @@
+"""A track's arrays, gaps and expectation."""
+
+import numpy as np
+import pytest
+
+from harvest.track import Observation, Track, keypoint_distance
+
+
+def _at(x: float, score: float = 0.9) -> Observation:
+    shape = np.add(np.random.default_rng(0).uniform(0, 50, (25, 2)), (x, 0))
+    keypoints = np.column_stack([shape, np.full(25, score)]).astype(np.float32)
+    return Observation(np.array([x, 0, x + 50, 50], np.float32), keypoints, score, confirmed=True, may_start=True)
+
+
+def test_arrays_grow_and_gaps_are_marked() -> None:
+    track = Track(start=3)
+    for n in [3, 4, 5, 9, *range(10, 60)]:
+        track.add(n, _at(n))
+    assert track.end == 60
+    assert track.keypoints.shape == (57, 25, 3)
+    assert np.flatnonzero(~track.observed).tolist() == [3, 4, 5]
+    assert (track.keypoints[3:6] == 0).all()
+
+
+def test_expectation_follows_a_steady_motion() -> None:
+    track = Track(start=0)
+    for n in range(20):
+        track.add(n, _at(4 * n))
+    assert track.expected_box(20)[0] == pytest.approx(80, abs=0.1)
+    assert track.expected_box(22)[0] == pytest.approx(88, abs=0.3)
+    assert track.expected_keypoints(20)[:, 0].min() == pytest.approx(_at(80).keypoints[:, 0].min(), abs=0.1)
+
+
+def test_distance_is_in_parts_of_the_person() -> None:
+    assert keypoint_distance(_at(0), _at(0)) == 0
+    assert keypoint_distance(_at(0), _at(6.5)) == pytest.approx(0.1, abs=0.02)
+    assert keypoint_distance(_at(0), _at(0, score=0.1)) == 1.0
