@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.clean_log import clean_log
 from storage.errors import LakeError
 from storage.label_key import digest
 from storage.lake import Lake
@@ -90,6 +91,7 @@ def erase(lake: Lake, ledger: Ledger, target: Target, *, why: str = "") -> Recei
     for folder in (lake.layout.windows, *(lake.layout.source_cache(source) for source in found.sources)):
         lake.disk.delete_folder(folder)
     scrubbed = scrub_files(lake, replacements)
+    files += sum(clean_log(lake, name) for name in TABLES)
     snapshots = drop_sources(lake, found.sources, mark)
     receipt = Receipt(
         targets=tuple(hashes),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from storage.atomic import write_json_atomically
 from storage.lake import Lake
+from storage.snapshot import with_ancestors
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Receipt:
 def trained_on(lake: Lake, digests: Sequence[str]) -> tuple[str, ...]:
     """Checkpoints (or run ids where there is none) of runs on one of these snapshots."""
     runs = lake.read("runs", ["run_id", "snapshot", "checkpoint"]).to_pylist()
-    wanted = set(digests)
+    wanted = with_ancestors(lake, digests)
     return tuple(sorted({run["checkpoint"] or run["run_id"] for run in runs if run["snapshot"] in wanted}))
 
 

@@ -6,7 +6,7 @@ vacuum and erase, because it names rows and not files.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,6 +132,19 @@ def drop_sources(lake: Lake, sources: Sequence[str], mark: str) -> list[tuple[st
         lake.disk.write(lake.layout.snapshot(old), json.dumps(note, sort_keys=True).encode())
         changed.append((old, after.digest))
     return changed
+
+
+def with_ancestors(lake: Lake, changed: Collection[str]) -> set[str]:
+    """These digests, and all that earlier erasures turned into one of them: what a run may have been trained on."""
+    before: dict[str, str] = {}
+    for digest in digests(lake):
+        value = json.loads(lake.disk.read(lake.layout.snapshot(digest)))
+        if "successor" in value:
+            before[digest] = value["successor"]
+    found = set(changed)
+    while more := {digest for digest, successor in before.items() if successor in found} - found:
+        found |= more
+    return found
 
 
 def source_order(sources: Sequence[str], seed: int) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 import pytest
+from deltalake import DeltaTable
 
 from storage.atomic import write_atomically
 from storage.commit import commit_shard
@@ -127,6 +128,36 @@ def test_old_files_of_a_compaction_are_searched_too(lake: Lake) -> None:
     erase(lake, ledger, Target(sources=(GONE,)))
     ledger.close()
     assert search(Path(lake.root), names, values) == []
+
+
+def test_what_other_writers_put_into_the_log_goes_too(lake: Lake) -> None:
+    first = min(SOURCES)
+    names, values = names_of(lake, first)
+    for name in ("tracklets", "videos"):
+        table = DeltaTable(lake.layout.table(name))
+        table.optimize.compact()
+        table.create_checkpoint()
+    hits = search(Path(lake.root), {first}, set())
+    assert any("checkpoint" in hit for hit in hits), "Delta's own writer puts minima into its log"
+    assert any("_delta_log" in hit and ".json" in hit for hit in hits)
+    others = pc.field("source_id") != first
+    before = {name: lake.read(name, None, others).to_pylist() for name in ("tracklets", "videos")}
+    ledger = Ledger.open(lake.root)
+    erase(lake, ledger, Target(sources=(first,)))
+    ledger.close()
+    assert search(Path(lake.root), names, values) == []
+    assert {name: lake.read(name).to_pylist() for name in before} == before
+
+
+def test_a_model_trained_before_an_earlier_erasure_is_still_named(lake: Lake) -> None:
+    run = {
+        "run_id": "r", "kind": "train", "started_at": WHEN, "seconds": 1.0, "config": "{}", "command": "x",
+        "snapshot": freeze(lake).digest, "checkpoint": "m.pt", "commit": "c", "curves": "{}",
+    }  # fmt: skip
+    lake.append("runs", rows_to_table("runs", [run]))
+    ledger = Ledger.open(lake.root)
+    for source in SOURCES[:3]:
+        assert erase(lake, ledger, Target(sources=(source,))).checkpoints == ("m.pt",)
 
 
 def test_a_worker_that_holds_the_item_loses_it(lake: Lake) -> None:
