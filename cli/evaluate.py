@@ -95,7 +95,8 @@ def _show(outcome: "Outcome") -> None:
     averages = aggregate(outcome.scores)
     typer.echo(f"{request.dataset} {request.split}, protocol {protocol.id}: {scored_frames(outcome.scores)} frames "
                f"of {len(outcome.scores)} sequences")  # fmt: skip
-    for metric in protocol.metrics:
+    more = [metric for metric in sorted(averages) if "_at" in metric or metric.startswith(("pve", "pa_pve"))]
+    for metric in (*protocol.metrics, *more):
         mean, (macro, micro) = averages[metric], intervals(outcome.scores, metric)
         line = f"  {metric:24s} {_shown(mean.macro, macro)} over sequences   {_shown(mean.micro, micro)} over frames"
         typer.echo(line + (f"   {mean.n_nan} frames without a value" if mean.n_nan else ""))

@@ -18,13 +18,14 @@ from body.model import BodyModel
 from cli.data_bodies import body_file
 from evaluation.bootstrap import intervals
 from evaluation.contamination import Match, contamination
-from evaluation.delta_scores import delta_scores, with_deltas
+from evaluation.delta_scores import delta_scores
 from evaluation.errors import ContaminatedError, EvaluationError, ProtocolMismatchError
+from evaluation.mesh_errors import mesh_errors
 from evaluation.mesh_joints import MeshJoints, read_regressor
 from evaluation.protocol import Protocol
 from evaluation.protocol_labels import BodyNamed, labels_for, predicted_joints, scored_names
 from evaluation.protocols import check_fits
-from evaluation.score import SequenceScore, aggregate, score_sequences, sequence_name
+from evaluation.score import SequenceScore, aggregate, score_sequences, sequence_name, with_values
 from evaluation.score_rows import MICRO, Scored, score_row, score_rows
 from evaluation.study_worst import Worst, keep_worst
 from flows.provenance import code_commit
@@ -95,7 +96,9 @@ def evaluate(request: Request) -> Outcome:
     rates = _known_rates(lake, set(labels))
     scores = score_sequences(motions, truth, protocol, fps=rates, names=scored_names(protocol))
     said = _past_and_future(predicted, checkpoint, body, protocol)
-    scores = with_deltas(scores, delta_scores(said, truth, protocol, scored_names(protocol)))
+    scores = with_values(scores, delta_scores(said, truth, protocol, scored_names(protocol)))
+    if request.smpl is not None:
+        scores = with_values(scores, _mesh_values(predicted, labels, protocol, body))
     run = _run(request, checkpoint, began)
     shown = _skeletons(worst(scores, SHOWN), labels, predicted, rates, protocol)
     return Outcome(request, scores, matches, _rows(request, checkpoint, run, scores, matches), run, shown)
@@ -154,6 +157,21 @@ def _past_and_future(
                 joints = predicted_joints(protocol, pose.keypoints_3d, pose.rotations, now.betas, body)
                 said.setdefault(delta, {})[name] = joints
     return said
+
+
+def _mesh_values(
+    predicted: Mapping[str, Prediction], labels: Mapping[str, Labels3D], protocol: Protocol, body: BodyNamed
+) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """Per-vertex errors of each sequence whose labels have an SMPL body."""
+    found: dict[str, dict[str, list[NDArray[np.float64]]]] = {}
+    for name, now in predicted.items():
+        label = labels[name]
+        if label.body.startswith("smpl_"):
+            bodies = body("smpl_neutral").body, body(label.body).body
+            own = found.setdefault(sequence_name(label.truth_id, protocol), {})
+            for metric, values in mesh_errors(now.rotations, now.betas, label, *bodies).items():
+                own.setdefault(metric, []).append(values)
+    return {name: {m: np.concatenate(parts) for m, parts in metrics.items()} for name, metrics in found.items()}
 
 
 def _skeletons(

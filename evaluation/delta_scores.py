@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.protocol import Protocol
-from evaluation.score import SequenceScore, score_sequences
+from evaluation.score import score_sequences
 from storage.tables import Labels3D
 
 METRICS = ("mpjpe_mm", "pa_mpjpe_mm")
@@ -46,10 +46,3 @@ def label_ahead(label: Labels3D, delta: int) -> Labels3D:
         keypoints_3d=label.keypoints_3d[rows],
         keypoints_2d=label.keypoints_2d[rows],
     )
-
-
-def with_deltas(
-    scores: Sequence[SequenceScore], found: Mapping[str, Mapping[str, NDArray[np.float64]]]
-) -> list[SequenceScore]:
-    """The scores with the values of past and future among their metrics."""
-    return [replace(score, per_frame={**score.per_frame, **found.get(score.sequence, {})}) for score in scores]

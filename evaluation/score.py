@@ -6,7 +6,7 @@ Legend: T frames, K keypoints given (25 unless said otherwise), J joints of the 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -75,6 +75,13 @@ def aggregate(scores: Sequence[SequenceScore]) -> dict[str, Average]:
     """Macro (over sequences) and micro (over frames) mean of each metric."""
     metrics = sorted({metric for score in scores for metric in score.per_frame})
     return {metric: average([s.per_frame[metric] for s in scores if metric in s.per_frame]) for metric in metrics}
+
+
+def with_values(
+    scores: Sequence[SequenceScore], found: Mapping[str, Mapping[str, NDArray[np.float64]]]
+) -> list[SequenceScore]:
+    """The scores with further metrics (past and future, meshes), given by sequence and metric."""
+    return [replace(score, per_frame={**score.per_frame, **found.get(score.sequence, {})}) for score in scores]
 
 
 def sequence_name(truth_id: str, protocol: Protocol) -> str:

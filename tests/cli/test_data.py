@@ -172,6 +172,8 @@ class TestEvaluate:
         assert told["protocol"] == protocol
         assert (told["averages"]["mpjpe_mm"]["n_frames"], told["averages"]["mpjpe_mm"]["n_nan"]) == (51, 0)
         assert told["averages"]["pa_mpjpe_mm_at+5"]["n_frames"] == 41
+        assert told["averages"]["pve_mm"]["n_frames"] == 51
+        assert "pa_mpjpe_mm_at-5" in out
         # a network that was never trained is wrong, but says a body: neither zero nor metres away
         assert all(0.1 < told["averages"][metric]["macro"] < 2000 for metric in ("mpjpe_mm", "pa_mpjpe_mm"))
         rows = Lake(tmp_path / "scores").read("scores").to_pylist()
