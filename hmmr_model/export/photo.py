@@ -15,7 +15,8 @@ from storage.atomic import write_atomically
 def photo_strip(picture: Picture, people: Sequence[PersonMotion], body: BodyModel, max_height: int = 720) -> Picture:
     """RGB (2 H, 3 W, 3): columns are 5 frames before, now and 5 frames after, rows the overlay and the side view.
 
-    Past and future have no camera of their own: their pelvis stays where the present one is.
+    Past and future have no camera of their own: their pelvis stays where the present one is. A model without a
+    hallucinator has neither, and the strip has one column.
     """
     if not people:
         raise ValueError("nobody was predicted: there is nothing to draw")
@@ -24,6 +25,8 @@ def photo_strip(picture: Picture, people: Sequence[PersonMotion], body: BodyMode
     for when in ("past", "now", "future"):
         poses = [(number, getattr(person, when)) for number, person in enumerate(people)]
         bodies = [drawn_body(pose, 0, number, body) for number, pose in poses if pose is not None]
+        if not bodies:
+            continue
         columns.append(np.vstack([views.overlay(picture, bodies), views.side(bodies)]))
     return np.hstack(columns)
 

@@ -1,5 +1,6 @@
 """The overlay video and the photograph's strip, read back by decord and OpenCV."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from body.model import BodyModel
-from hmmr_model.export.photo import write_photo_strip
+from hmmr_model.export.photo import photo_strip, write_photo_strip
 from hmmr_model.export.video import render_motion
 
 GREY = np.full((240, 320, 3), 90, np.uint8)
@@ -70,3 +71,8 @@ def test_the_strip_shows_past_present_and_future(make_person, body: BodyModel, t
     past, now, future = (strip[:, 320 * i : 320 * (i + 1)].astype(int) for i in range(3))
     assert np.abs(past - now).mean() > 0.5
     assert np.abs(future - now).mean() > 0.5
+
+
+def test_a_model_without_a_hallucinator_gives_one_column(make_person, body: BodyModel) -> None:
+    present = replace(make_person(1), past=None, future=None)
+    assert photo_strip(GREY, [present], body).shape == (480, 320, 3)
