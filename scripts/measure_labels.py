@@ -29,6 +29,7 @@ from harvest.networks import make_backend
 from harvest.people import Observer
 from harvest.presets import DEFAULT, HMMR_2019, Preset
 from harvest.shots import split_shots
+from harvest.sides import SidesConfig, repair_sides
 
 MIRROR = mirror_permutation(KEYPOINTS_25)
 EVERYTHING = replace(
@@ -168,6 +169,13 @@ def preset_row(truths: list[Truth], tracks: list[list[Seen]], preset: Preset, si
     }  # fmt: skip
 
 
+def with_sides_repaired(tracks: list[list[Seen]]) -> list[list[Seen]]:
+    """The same tracks after harvest/sides.py."""
+    return [
+        [replace(seen, joints_TJ3=repair_sides(seen.joints_TJ3, SidesConfig())[0]) for seen in film] for film in tracks
+    ]
+
+
 def _smoothed(joints_TJ3: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     if sigma == 0:
         return joints_TJ3
@@ -257,6 +265,9 @@ def main() -> None:
         "default, upper body too": replace(DEFAULT, upper_only_share=2.0),
     }  # fmt: skip
     show("filters", {name: preset_row(truths, tracks, preset) for name, preset in presets.items()})
+    repaired = with_sides_repaired(tracks)
+    sides = {"as detected": tracks, "repaired": repaired}
+    show("sides", {name: preset_row(truths, these, DEFAULT) for name, these in sides.items()})
     show("smoothing", {f"sigma {s} frames": preset_row(truths, tracks, DEFAULT, s) for s in (0.0, 0.5, 1.0, 2.0)})
     show("score", {f"{row['from']:.2f}": row for row in calibration_rows(truths, tracks)})
 

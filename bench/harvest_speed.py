@@ -1,6 +1,6 @@
 """How fast is the harvest against its own networks, against a plain loop, and does its memory stay flat?
 
-    .venv/bin/python bench/harvest.py [VIDEO] [--seconds 8] [--memory]
+    .venv/bin/python bench/harvest_speed.py [VIDEO] [--seconds 8] [--memory]
 
 Without a video one film of the open world is made. Three runs over the same frames with the same networks:
 harvest     decode, shots, detect every 4th frame, follow, link, smooth, filter, φ; as `hmmr harvest run` does
