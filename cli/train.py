@@ -102,7 +102,10 @@ def _guarded(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
     try:
         return run()
-    except (BadCheckpointError, TrainingDivergedError, NoTrainingDataError, NoPriorPosesError, LakeError) as error:
+    except (
+        BadCheckpointError, TrainingDivergedError, NoTrainingDataError, NoPriorPosesError, LakeError,
+        ModuleNotFoundError,
+    ) as error:  # fmt: skip
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
