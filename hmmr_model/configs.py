@@ -25,8 +25,8 @@ class ModelConfig:
     iterations: int = 3
     dropout: float = 0.2
     """After each hidden layer of a regressor; the paper has 0.5."""
-    input_dropout: float = 0.1
-    """Share of φ's entries zeroed in training, after standardising, each for a whole window."""
+    input_dropout: float = 0.2
+    """Share of φ's entries zeroed in training, after standardising, frame by frame: noise that neighbours can undo."""
     frame_dropout: float = 0.15
     """Share of frames blanked in training, so that a frame must also be told from its neighbours; the paper has 0."""
     standardise: bool = True

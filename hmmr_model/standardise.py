@@ -19,7 +19,7 @@ class Standardise(nn.Module):
     def __init__(self, dim: int, clamp: float, dropout: float, enabled: bool) -> None:
         super().__init__()
         self.clamp, self.enabled = clamp, enabled
-        self.dropout = nn.Dropout1d(dropout)
+        self.dropout = nn.Dropout(dropout)
         self.register_buffer("mean_D", torch.zeros(dim))
         self.register_buffer("std_D", torch.ones(dim))
 
@@ -33,6 +33,5 @@ class Standardise(nn.Module):
         x_BTD = phi_BTD.float()
         if self.enabled:
             x_BTD = ((x_BTD - self.mean_D) / self.std_D).clamp(-self.clamp, self.clamp)
-        # An entry is dropped for the whole window: a thousandth of the random draws, which cost 10 % of a step.
-        dropped: Tensor = self.dropout(x_BTD.transpose(1, 2)).transpose(1, 2)
+        dropped: Tensor = self.dropout(x_BTD)
         return dropped
