@@ -3,9 +3,10 @@
 from collections import defaultdict
 from statistics import fmean, stdev
 
-from dashboard.markup import element, join
+from dashboard.markup import Html, element, join
 from dashboard.panel import Panel
-from dashboard.tables import Row, number, table
+from dashboard.published import PUBLISHED
+from dashboard.tables import Row, folded, number, table
 from dashboard.units import hours_text, metric_name, metric_rank, variant_name
 from dashboard.view import LakeView
 
@@ -27,7 +28,15 @@ def scores_panel(view: LakeView) -> Panel:
     heads = ["test set", "protocol", "average", "study", "variant", "φ", "added video", "runs"]
     heads += [metric_name(metric) for metric in metrics]
     note = element("p", "Numbers of different protocols or averages are not comparable with one another.")
-    return Panel("scores", "Scores", join(note if rows else None, table("Scores of whole test sets", heads, rows)))
+    scored = table("Scores of whole test sets", heads, rows)
+    return Panel("scores", "Scores", join(note if rows else None, scored, _published()))
+
+
+def _published() -> Html:
+    """The paper's rows: real people filmed by real cameras, so not to be held against scores on films made here."""
+    heads = ["model", "test set", "MPJPE (mm)", "PA-MPJPE (mm)", "printed in"]
+    caption = "Published on real video; comparable only with scores of the same data and protocol"
+    return folded("The paper's rows, for reference", table(caption, heads, PUBLISHED))
 
 
 def _row(key: _Key, found: dict[str, list[float]], metrics: list[str]) -> Row:

@@ -11,7 +11,9 @@ from dashboard.panels.sources import sources_panel
 from dashboard.panels.survival import survival_panel
 from dashboard.panels.verdict import verdict_panel
 from dashboard.panels.which_data import which_panel
+from dashboard.published import PUBLISHED
 from dashboard.view import LakeView, of_one_snapshot, read_view
+from evaluation.published import HMMR
 from storage.lake import Lake
 from storage.tables import rows_to_table
 
@@ -88,3 +90,8 @@ def test_a_curve_is_of_one_pool(full_lake: Lake) -> None:
     newer = [older[0] | {"scored_at": rows[0]["scored_at"] + timedelta(days=1)}]
     only = [row for row in of_one_snapshot([*rows, *newer], runs) if row["study"] == rows[0]["study"]]
     assert {row["run_id"] for row in only} == {"old", "ridge", "zero_shot", "mean_pose"}
+
+
+def test_the_papers_rows_are_those_of_the_evaluator() -> None:
+    known = {(row.model, row.metrics["mpjpe_mm"], row.metrics["pa_mpjpe_mm"]) for row in HMMR}
+    assert {(model, mpjpe, pa) for model, _, mpjpe, pa, _ in PUBLISHED} == known
