@@ -11,6 +11,7 @@ from pathlib import Path
 
 from openworld.film import Film, make_film
 from openworld.plan import FilmPlan, plan_films
+from openworld.truth_file import SUFFIX
 from openworld.worlds import WorldConfig
 
 Progress = Callable[[int, int], None]
@@ -73,8 +74,10 @@ def _one_thread() -> Iterator[None]:
 def _sweep(out: Path, plans: list[FilmPlan]) -> None:
     """Takes away what a killed process left half-written."""
     for split in {plan.split for plan in plans}:
-        for leftover in (out / split).glob(".making-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+        for folder in (out / split).glob(".making-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in (out / split).glob(f".*{SUFFIX}.*.tmp"):
+            file.unlink(missing_ok=True)
 
 
 def _cores() -> int:

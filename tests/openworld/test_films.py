@@ -67,8 +67,9 @@ def test_the_leftovers_of_a_killed_run_are_swept(tmp_path: Path) -> None:
     leftover = tmp_path / "dev" / ".making-abc"
     leftover.mkdir(parents=True)
     (leftover / "dev_0000.mp4").write_bytes(b"half")
+    (tmp_path / "dev" / ".dev_0000.truth.parquet.k3x.tmp").write_bytes(b"half")
     make_films(replace(TINY, processes=1), tmp_path)
-    assert not leftover.exists()
+    assert not list((tmp_path / "dev").glob(".*"))
 
 
 def test_progress_is_told_after_each_film(tmp_path: Path) -> None:
