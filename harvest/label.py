@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from harvest.shots import split_shots
 from harvest.sources import Source
 from harvest.stopwatch import Stopwatch, TimedBackend, TimedPhi
 
+LONGEST_STEP_S = Fraction(1, 2)
 TABLES_OF_A_VIDEO = ("tracklets", "features", "rejects", "shots", "videos")
 
 
@@ -117,15 +119,17 @@ class Labeller:
         prints: list[int] = []
         total = int(video.keep_F.sum())
         shot: ShotLabeller | None = None
-        shot_index = 0
+        shot_index, last_pts = -1, 0
         frames = split_shots(self._decoded(video), self._config.shots)
         for count, each in enumerate(frames):
-            if each.starts and shot is not None:
+            jumped = (each.frame.pts - last_pts) * video.timing.time_base > _longest_step(video)
+            last_pts = each.frame.pts
+            if shot is not None and (each.starts or jumped):
                 self._close(shot, shot_index, facts, labelled)
                 shot = None
             if shot is None:
                 shot = ShotLabeller(self._backend, self._phis, self._config, float(video.working_rate))
-                shot_index = each.shot_index
+                shot_index += 1
             shot.push(each.frame)
             if count % max(1, round(SAMPLE_SECONDS * video.working_rate)) == 0 and len(prints) < MAX_SAMPLES:
                 prints.append(fingerprint(each.frame.pixels_HW3))
@@ -150,6 +154,11 @@ class Labeller:
                 rows["tracklets"].append(tracklet_row(video, facts, i, person, run))
                 rows["features"] += feature_rows(video, facts, i, person, run, self._phis)
             rows["rejects"] += [reject_row(video, facts, i, person, why) for why in person.rejected]
+
+
+def _longest_step(video: Video) -> Fraction:
+    """A longer time from one frame to the next, s, ends a shot: a held picture or a left-out stretch hides motion."""
+    return max(LONGEST_STEP_S, 4 / video.working_rate)
 
 
 class _TimedFrames:

@@ -114,6 +114,15 @@ def test_people_who_are_never_usable(paint: Paint, film: Film, rectangles: type,
     assert (row["first_frame"], row["last_frame"], row["measured"], row["threshold"]) == (0, 11, 12, 20)
 
 
+def test_left_out_stretch_ends_a_shot(paint: Paint, film: Film, rectangles: type, box_phi: object) -> None:
+    path = film([paint({0: (20 + 2 * n, 60 + 30 * np.sin(n / 5))}) for n in range(100)])
+    (source,) = expand([path])
+    sections = replace(source, sections_s=((0.0, 1.2), (2.4, 4.0)))
+    labelled = Labeller(rectangles(), [box_phi], LabelConfig(), Policy()).label(path, sections, VERDICT)  # type: ignore[list-item]
+    assert [(row["first_frame"], row["last_frame"]) for row in labelled.rows["shots"]] == [(0, 29), (60, 99)]
+    assert [row["n_frames"] for row in labelled.rows["tracklets"]] == [30, 40]
+
+
 def test_memory_holds_a_window_of_frames_only(
     paint: Paint, film: Film, rectangles: type, box_phi: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
