@@ -27,6 +27,9 @@ VERSION_KEY = "hmmr.schema_version"
 DONE, ABORTED = 1, 2
 """Versions of an application transaction: committed, or rolled back for good."""
 
+CHECKPOINT_EVERY = "25"
+"""Commits: opening a table reads the last checkpoint and each commit after it, about 1 ms a commit."""
+
 _ATTEMPTS = 40
 """Tries of one commit against concurrent writers: each try that fails means that another writer got through."""
 
@@ -67,7 +70,7 @@ class DeltaFolder:
                 self.where,
                 schema_of(self.name),
                 mode="ignore",
-                configuration={VERSION_KEY: str(SCHEMA_VERSION)},
+                configuration={VERSION_KEY: str(SCHEMA_VERSION), "delta.checkpointInterval": CHECKPOINT_EVERY},
                 storage_options=self.disk.delta_options,
                 raise_if_key_not_exists=False,
             )
@@ -128,7 +131,8 @@ class DeltaFolder:
         if not set(removed) <= live:
             raise CommitFailedError("a file to be replaced is no longer part of the table")
         self._write(table, [*actions, *added], None)
-        return int(self.open_or_create().version())
+        table.update_incremental()
+        return int(table.version())
 
     def file_names(self, table: DeltaTable) -> list[str]:
         """Names of the files of a version, relative to the table's folder."""
@@ -155,7 +159,8 @@ class DeltaFolder:
                 return int(table.version())
             try:
                 self._write(table, todo, transaction, mark)
-                return int(self.open_or_create().version())
+                table.update_incremental()
+                return int(table.version())
             except CommitFailedError as error:
                 if is_full(error) or attempt == _ATTEMPTS - 1:
                     raise _translated(error, self.where) from error
