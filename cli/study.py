@@ -79,6 +79,7 @@ def run(
     from evaluation.study_grid import StudyConfigError
     from flows.study_places import film_places, given_places
     from flows.study_run import config_of, study_on
+    from storage.errors import LakeError
 
     try:
         if (study is None) == (preset is None):
@@ -91,7 +92,7 @@ def run(
         for weak in config.weak_spots:
             typer.echo(f"note: {weak}", err=True)
         page = study_on(config, places, count, f"hmmr study run {'--preset ' if preset else ''}{name}")
-    except StudyConfigError as error:
+    except (StudyConfigError, LakeError) as error:
         typer.echo(f"hmmr study run: {error}", err=True)
         raise typer.Exit(2) from error
     typer.echo(str(page))
@@ -123,10 +124,12 @@ def which(
     import os
 
     from evaluation.study_grid import StudyConfigError
+    from evaluation.study_table import StudyRowsError
     from evaluation.study_text import ranking_text
     from flows.study_places import film_places, given_places
     from flows.study_run import config_of
     from flows.study_which import rank_parts
+    from storage.errors import LakeError
 
     try:
         if (study is None) == (preset is None):
@@ -140,7 +143,7 @@ def which(
         found = rank_parts(config, places, by, count, command)
         if sources is not None:
             _write_next(sources, next_list or folder / "next_sources.yaml", found)
-    except StudyConfigError as error:
+    except (StudyConfigError, StudyRowsError, LakeError) as error:
         typer.echo(f"hmmr study which: {error}", err=True)
         raise typer.Exit(2) from error
     typer.echo(ranking_text(found))

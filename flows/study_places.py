@@ -7,6 +7,7 @@ from evaluation.study_grid import StudyConfigError
 from flows.cells import HeldOut
 from flows.quickstart_config import QuickstartConfig
 from flows.quickstart_films import harvest_by_url, harvest_with_truth, make_all_films
+from storage.lake import Lake
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,16 @@ class Places:
 def given_places(
     lake: Path | None, labelled: Path | None, held_out: Path | None, out: Path, perfect: Path | None = None
 ) -> Places | None:
-    """The user's own lakes; None where none was given, StudyConfigError where one of the three is missing."""
+    """The user's own lakes; None where none was given.
+
+    StudyConfigError where one of the three was not named, NoSuchLake where one is not there.
+    """
     if lake is None and labelled is None and held_out is None:
         return None
     if lake is None or labelled is None or held_out is None:
         raise StudyConfigError("a study on your own data needs all of --lake, --labelled and --held-out")
+    for folder in (lake, labelled, held_out, *([perfect] if perfect else [])):
+        Lake(folder, create=False)
     return Places(lake, labelled, (HeldOut("films", held_out, ("dev", "test")),), out, perfect=perfect)
 
 

@@ -75,6 +75,7 @@ def _series_ends(config: StudyConfig, places: Places, ground: Ground, listed: Se
 
 
 def base_config(config: StudyConfig, places: Places) -> TrainConfig:
+    """The training that every cell starts from."""
     base = train_config(config.train)
     return replace(base, prior_poses=str(places.prior_poses)) if places.prior_poses else base
 

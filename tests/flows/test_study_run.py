@@ -18,6 +18,7 @@ from flows.study_places import Places, given_places
 from flows.study_run import config_of, study_on
 from flows.study_train import train_config
 from flows.study_which import rank_parts
+from storage.errors import NoSuchLake
 from storage.example_rows import feature_row, source_name, tracklet_row
 from storage.lake import Lake
 from storage.tables import rows_to_table
@@ -118,6 +119,8 @@ def test_a_study_on_own_data_needs_all_three_lakes(tmp_path: Path) -> None:
     assert given_places(None, None, None, tmp_path) is None
     with pytest.raises(StudyConfigError, match="--labelled"):
         given_places(tmp_path, None, tmp_path, tmp_path)
+    with pytest.raises(NoSuchLake, match="nowhere"):
+        given_places(tmp_path, tmp_path / "nowhere", tmp_path, tmp_path)
     with pytest.raises(StudyConfigError, match="no-such-study"):
         config_of("no-such-study.yaml")
 
