@@ -88,6 +88,7 @@ def _scores_lake(given: Path | None) -> "Lake":
 
 def _show(outcome: "Outcome") -> None:
     from cli.evaluate_run import worst
+    from cli.evaluate_zero_shot import zero_shot_line
     from evaluation.bootstrap import intervals
     from evaluation.score import aggregate, scored_frames
 
@@ -107,6 +108,8 @@ def _show(outcome: "Outcome") -> None:
     if excluded:
         typer.echo("  left out: " + ", ".join(f"{reason} {count}" for reason, count in sorted(excluded.items())))
     typer.echo("  worst: " + ", ".join(f"{s.sequence} {s.value('pa_mpjpe_mm'):.1f}" for s in worst(outcome.scores)))
+    if line := zero_shot_line(request):
+        typer.echo(line)
     for match in outcome.matches:
         typer.echo(f"  LEAK {match}")
     for row in protocol.published_for(request.dataset):
