@@ -108,8 +108,8 @@ def _show(outcome: "Outcome") -> None:
     if excluded:
         typer.echo("  left out: " + ", ".join(f"{reason} {count}" for reason, count in sorted(excluded.items())))
     typer.echo("  worst: " + ", ".join(f"{s.sequence} {s.value('pa_mpjpe_mm'):.1f}" for s in worst(outcome.scores)))
-    if line := zero_shot_line(request):
-        typer.echo(line)
+    if untrained := zero_shot_line(request):
+        typer.echo(untrained)
     for match in outcome.matches:
         typer.echo(f"  LEAK {match}")
     for row in protocol.published_for(request.dataset):

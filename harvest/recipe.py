@@ -21,7 +21,7 @@ def recipe(config: LabelConfig, backend: PoseBackend, phis: Sequence[Phi]) -> Re
         Stage("people", "1", _plain({"backend": backend.name, **asdict(config.people)}), dict(backend.weights)),
         Stage("track", "1", _plain(asdict(config.track))),
         Stage("filter", "1", _plain(asdict(config.preset))),
-        *[Stage(f"phi/{phi.name}", "1", {"dim": phi.dim}, dict(phi.weights)) for phi in phis],
+        *[Stage(f"phi/{phi.name}", "2", {"dim": phi.dim}, dict(phi.weights)) for phi in phis],
     ]
     return Recipe(tuple(stages), CODE)
 

@@ -41,9 +41,10 @@ def repair_sides(
     exchanged = {}
     for part, words in _PARTS.items():
         joints = [j for j, name in enumerate(KEYPOINTS_25) if any(word in name for word in words)]
+        mirrored = [_MIRROR[j] for j in joints]
         states_T = _cheapest(_steps(keypoints_TJ3, joints, size, config), config)
-        frames = np.flatnonzero(states_T)
-        repaired[np.ix_(frames, joints)] = keypoints_TJ3[np.ix_(frames, [_MIRROR[j] for j in joints])]
+        rows = np.flatnonzero(states_T)[:, None]
+        repaired[rows, joints] = keypoints_TJ3[rows, mirrored]
         exchanged[part] = states_T
     return repaired, exchanged
 

@@ -52,7 +52,7 @@ class LossConfig:
     rotations: float = 60.0
     betas: float = 3.0
     adversarial: float = 0.3
-    """The paper has 1; with few films less of it was better on dev (docs/log_model.md)."""
+    """The paper has 1; with few films less of it was better on dev (docs/LOG.md)."""
     beta_prior: float = 0.1
     constant_shape: float = 1.0
     hallucination: float = 1.0

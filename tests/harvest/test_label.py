@@ -31,9 +31,7 @@ def _label(path: Path, backend: object, phi: object, config: LabelConfig | None 
 @pytest.fixture
 def two_shots(paint: Paint, film: Film) -> Path:
     """70 frames with one, then two people; a cut; 45 frames of one on another ground."""
-    first = [
-        paint({0: (10 + 3 * n + 5 * np.sin(n), 60), **({1: (200 - n, 150)} if n > 30 else {})}) for n in range(70)
-    ]
+    first = [paint({0: (10 + 3 * n + 5 * np.sin(n), 60), **({1: (200 - n, 150)} if n > 30 else {})}) for n in range(70)]
     second = [np.full_like(first[0], (100, 90, 120)) for _ in range(45)]
     for n, frame in enumerate(second):
         frame[80:120, 30 + 4 * n : 50 + 4 * n] = (30, 30, 230)

@@ -79,5 +79,3 @@ def test_dissolve_is_cut_in_its_middle() -> None:
     starts = _starts(pictures)
     assert len(starts) == 2
     assert abs(starts[1] - 27) <= 4
-
-

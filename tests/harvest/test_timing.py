@@ -66,7 +66,8 @@ def test_rate_of_a_rounded_even_clock_fits_every_tick(num: int, den: int, frames
     pts = np.array([round(i / true / time_base) for i in range(frames)], dtype=np.int64)
     found = rate_of(pts, time_base)
     assert max(abs(int(pts[i]) - i / found / time_base) for i in range(frames)) <= 2
-    assert found.denominator <= true.denominator
+    if len(set(np.diff(pts))) > 1:  # else the ticks themselves are an even clock, and the answer is theirs
+        assert found.denominator <= true.denominator
 
 
 def test_variable_rate_is_a_mean() -> None:
