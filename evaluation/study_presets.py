@@ -7,7 +7,7 @@ PRESETS: dict[str, StudyConfig] = {
         name="open-quick", budgets=("steps",), step_shares_without_film=(0.3, 1.0),
         shares=(0.0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0), train=(("preset", "tiny"), ("steps", 600)),
     ),
-    "open-world": StudyConfig(phi=("blazepose_penultimate", "movenet_penultimate", "keypoints")),
+    "open-world": StudyConfig(phi=("blazepose_penultimate", "movenet_pyramid", "keypoints")),
 }  # fmt: skip
 """`open-quick`: the quickstart's films, ten minutes on two cores. `open-world`: the study of docs/results."""
 

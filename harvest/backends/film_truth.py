@@ -4,6 +4,7 @@ A film's truth is FILM.truth.parquet (storage/schema.py FILM_TRUTH), with the MP
 """
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ class FilmShelf:
         self._folder = folder
         self._files: dict[str, Path] = {}
         for place in sorted(folder.rglob("*.truth.parquet")):
-            for digest in set(pq.read_table(place, columns=["video_sha256"])["video_sha256"].to_pylist()):
+            for digest in _digests(place):
                 self._files[digest] = place
 
     def people(self, video: Path) -> list[FilmPerson]:
@@ -43,6 +44,13 @@ class FilmShelf:
                 f"`truth` reads films of `hmmr films make` only; re-encoded copies do not count."
             )
         return [_person(row) for row in pq.read_table(place).to_pylist()]
+
+
+def _digests(place: Path) -> set[str]:
+    """sha256 of the film, from its rows and from the film's own facts: a film with nobody in it has no rows."""
+    table = pq.read_table(place, columns=["video_sha256"])
+    facts = json.loads((table.schema.metadata or {}).get(b"film", b"{}"))
+    return {*table["video_sha256"].to_pylist(), *([facts["video_sha256"]] if "video_sha256" in facts else [])}
 
 
 def _person(row: dict[str, object]) -> FilmPerson:

@@ -1,6 +1,7 @@
 """The backend `truth` on a small film that is made here: an MP4 and its truth file, as the open world writes them."""
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from harvest.backends.film_truth import FilmShelf
 from harvest.backends.label_noise import NO_NOISE, NoiseModel
 from harvest.backends.protocol import ReadsFile
 from harvest.backends.truth import TruthBackend, TruthConfig
@@ -122,3 +124,12 @@ def test_other_videos_and_frames_are_refused(film: Path, tmp_path: Path) -> None
     backend.open_video(film)
     with pytest.raises(ValueError, match="not of the film"):
         backend.people([np.zeros((48, 64, 3), np.uint8)])
+
+
+def test_a_film_with_nobody_in_it_is_known_by_its_facts(tmp_path: Path) -> None:
+    film = tmp_path / "empty.mp4"
+    film.write_bytes(b"frames of an empty scene")
+    facts = json.dumps({"video_sha256": hashlib.sha256(film.read_bytes()).hexdigest()}).encode()
+    rows = pa.schema(FILM_TRUTH, metadata={b"film": facts}).empty_table()
+    pq.write_table(rows, tmp_path / "empty.truth.parquet")
+    assert FilmShelf(tmp_path).people(film) == []
