@@ -1,5 +1,6 @@
 """Small videos made by ffmpeg, a loopback server, and a backend that sees coloured rectangles as people."""
 
+import hashlib
 import http.server
 import subprocess
 import threading
@@ -20,8 +21,11 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     folder = tmp_path_factory.mktemp("clips")
 
     def make(name: str, *options: str, rate: str = "30", seconds: float = 1.0, size: str = "96x64") -> Path:
-        path = folder / name
+        # Tests of two files may ask for one name with other options: a folder for each recipe keeps them apart.
+        recipe = hashlib.sha256(repr((options, rate, seconds, size)).encode()).hexdigest()[:12]
+        path = folder / recipe / name
         if not path.exists():
+            path.parent.mkdir(exist_ok=True)
             pattern = f"testsrc2=size={size}:rate={rate}:duration={seconds}"
             command = [ffmpeg_program(), "-v", "error", "-f", "lavfi", "-i", pattern, "-pix_fmt", "yuv420p"]
             subprocess.run([*command, *options, str(path)], check=True)
