@@ -8,22 +8,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
-from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
-from body.joints import SMPL_PARENTS
-from body.model import BodyModel
-from body.open24 import OPEN24_FILE
 from cli.data import app as data_app
 from cli.evaluate import app as evaluate_app
-from hmmr_model.checkpoint import Checkpoint, save_checkpoint
-from hmmr_model.network import HMMR
-from hmmr_model.presets import PRESETS
 from storage.lake import Lake
-from storage.tables import iter_tracklets, read_labels3d, read_phi
+from storage.tables import iter_tracklets, read_labels3d
 
-FRAMES, SIZE = 26, (240, 320)
+FRAMES = 26
 FOCAL, CENTRE = 420.0, np.array([120.0, 160.0])
 SMPL_OF_OPENPOSE = {
     1: 12, 2: 17, 3: 19, 4: 21, 5: 16, 6: 18, 7: 20, 8: 2, 9: 5, 10: 8, 11: 1, 12: 4, 13: 7,
@@ -31,25 +23,13 @@ SMPL_OF_OPENPOSE = {
 """Column of poses2d to SMPL joint: neck, then the limbs."""
 
 
-def _motion() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """World axis-angles (T, 72), joints (T, 24, 3) and trans (T, 3) of an open24 person who waves, upright, y up."""
-    swing = np.sin(np.arange(FRAMES) / 4)
-    angles = np.zeros((FRAMES, 24, 3))
-    angles[:, 16, 2], angles[:, 18, 1], angles[:, 4, 0] = swing, swing / 2, np.abs(swing)
-    turns = Rotation.from_rotvec(angles.reshape(-1, 3)).as_matrix().reshape(FRAMES, 24, 3, 3)
-    trans = np.stack([0.2 * swing, np.full(FRAMES, 0.1), np.zeros(FRAMES)], -1)
-    with torch.no_grad():
-        joints = BodyModel.load(OPEN24_FILE).joints(torch.as_tensor(turns).float(), torch.zeros(FRAMES, 10)).numpy()
-    return angles.reshape(FRAMES, 72), joints + trans[:, None], trans
-
-
-def write_3dpw(root: Path) -> None:
+def write_3dpw(root: Path, cartoon, draw) -> None:
     """sequenceFiles/test/cartoon_00.pkl with two actors, and its pictures as stick figures."""
-    poses, joints, trans = _motion()
+    poses, joints, trans = cartoon.axis_angles, cartoon.joints, cartoon.trans
     camera = np.tile(np.eye(4), (FRAMES, 1, 1))
     camera[:, :3, :3], camera[:, :3, 3] = np.diag([1.0, -1, -1]), [0, 0.2, 3.5]
     seen = joints @ camera[0, :3, :3].T + camera[0, :3, 3]
-    pixels = FOCAL * seen[..., :2] / seen[..., 2:] + CENTRE
+    pixels = cartoon.pixels(seen)
     poses2d = np.zeros((FRAMES, 3, 18))
     for column, joint in SMPL_OF_OPENPOSE.items():
         poses2d[:, :2, column], poses2d[:, 2, column] = pixels[:, joint], 0.9
@@ -64,28 +44,18 @@ def write_3dpw(root: Path) -> None:
     (root / "sequenceFiles" / "test" / "cartoon_00.pkl").write_bytes(pickle.dumps(entries, protocol=2))
     (root / "imageFiles" / "cartoon_00").mkdir(parents=True)
     for frame in range(FRAMES):
-        picture = np.full((SIZE[1], SIZE[0], 3), 230, np.uint8)
-        for joint, parent in enumerate(SMPL_PARENTS[1:], 1):
-            ends = (tuple(int(v) for v in pixels[frame, j]) for j in (joint, parent))
-            cv2.line(picture, *ends, (60, 40, 160), 5)
-        cv2.imwrite(str(root / "imageFiles" / "cartoon_00" / f"image_{frame:05d}.jpg"), picture)
+        cv2.imwrite(str(root / "imageFiles" / "cartoon_00" / f"image_{frame:05d}.jpg"), draw(pixels[frame]))
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The benchmark, SMPL-format bodies under SMPL's names, a regressor, the prepared lake and a random network."""
+def place(tmp_path_factory: pytest.TempPathFactory, scorer: Path, make_cartoon, draw) -> Path:
+    """The benchmark, what scores it, and the prepared lake."""
     root = tmp_path_factory.mktemp("benchmark")
-    write_3dpw(root / "3dpw")
-    (root / "smpl").mkdir()
-    for gender in ("NEUTRAL", "MALE", "FEMALE"):
-        shutil.copy(OPEN24_FILE, root / "smpl" / f"SMPL_{gender}.npz")
-    vertices = len(BodyModel.load(OPEN24_FILE).v_template)
-    rows = np.random.default_rng(0).random((17, vertices)) ** 8
-    np.save(root / "regressor.npy", rows / rows.sum(1, keepdims=True))
+    write_3dpw(root / "3dpw", make_cartoon(FRAMES), draw)
+    shutil.copytree(scorer, root, dirs_exist_ok=True)
     done = _run(data_app, "prepare", "3dpw", root / "3dpw", "--out", root / "lake", "--phi", "keypoints",
                 "--smpl", root / "smpl")  # fmt: skip
     assert "2 tracklets, 52 frames written, 0 were there" in done
-    _save_random_network(root / "model.pt", Lake(root / "lake"))
     return root
 
 
@@ -93,18 +63,6 @@ def _run(app, *words: object, code: int = 0) -> str:
     result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
     assert result.exit_code == code, result.output
     return result.output
-
-
-def _save_random_network(path: Path, lake: Lake) -> None:
-    from dataclasses import replace
-
-    config = PRESETS["tiny"]()
-    config = replace(
-        config, data=replace(config.data, phi_name="keypoints"), model=replace(config.model, deltas=(-5, 5))
-    )
-    dim = next(iter(read_phi(lake, "keypoints").values())).shape[1]
-    torch.manual_seed(0)
-    save_checkpoint(path, Checkpoint(config, dim, "open24", 0, None, HMMR(config.model, dim).state_dict()))
 
 
 def test_the_lake_holds_boxes_features_and_labels_in_the_camera(place: Path) -> None:
