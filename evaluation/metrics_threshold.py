@@ -12,6 +12,9 @@ from evaluation.metrics_inputs import Array, masked_mean, visible
 PCK_3D_MM = 150.0
 """Mehta et al. 2017 (MPI-INF-3DHP): half the size of a head."""
 
+PCK_3DPW_MM = 50.0
+"""The 3DPW challenge's evaluation code; inclusive as here, over 12 joints of the 24 (conventions.md 2)."""
+
 AUC_3D_STEPS = 31
 """Thresholds 0, 5, ..., 150 mm: the MPI-INF-3DHP evaluation code."""
 

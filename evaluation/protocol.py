@@ -58,6 +58,8 @@ class Protocol:
     fps: float | None = None
     """Frame rate of the frames scored; None is the tracklet's own, stored with every row."""
     metrics: tuple[str, ...] = ("mpjpe_mm", "pa_mpjpe_mm", "accel_error_mm_frame2", "mirrored_share")
+    near_joints: tuple[str, ...] = ()
+    """Joints of `pck_50mm`, the 3DPW challenge's share of joints within 50 mm; none: it is not measured."""
     published: tuple[Published, ...] = ()
     notes: str = ""
 

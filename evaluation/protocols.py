@@ -93,9 +93,12 @@ OFFICIAL_3DPW = Protocol(
     average="micro",
     group="track",
     fps=30.0,
-    metrics=("mpjpe_mm", "pa_mpjpe_mm", "pck_150mm"),
-    notes="The challenge's PCK is at 50 mm over 12 major joints, and its MPJAE needs rotations: both are not printed "
-    "by this command. The reading of its average is frames pooled.",
+    metrics=("mpjpe_mm", "pa_mpjpe_mm", "pck_150mm", "pck_50mm"),
+    near_joints=LIMBS_12,
+    notes="pck_50mm is the challenge's PCK: the share, 0 to 1, of its 12 major joints (shoulders, elbows, wrists, "
+    "hips, knees, ankles) within 50 mm after the root. Not printed: its AUC (0 to 200 mm; auc_150mm in the rows is "
+    "another measure) and its MPJAE, which needs the predicted rotations. One run scores one --split; the challenge "
+    "takes all three. The reading of its average is frames pooled.",
 )
 
 H36M_P1 = Protocol(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from body.joints import KEYPOINTS_25, indices
 from evaluation.frame_values import frame_values
 from evaluation.metrics_average import Average, average
+from evaluation.metrics_threshold import PCK_3DPW_MM, pck_3d
 from evaluation.protocol import Protocol
 from storage.tables import Labels3D
 
@@ -107,12 +108,11 @@ def _score_tracklet(
     if pred_TK3.shape != truth_TK3.shape:
         raise ValueError(f"tracklet {tracklet_id}: prediction {pred_TK3.shape} and label {truth_TK3.shape} differ")
     mask_TJ = np.isfinite(truth_TK3[:, wanted]).all(-1) & keep[:, None]
-    values = frame_values(
-        torch.from_numpy(_about(pred_TK3, root)[:, wanted]),
-        torch.from_numpy(_about(truth_TK3, root)[:, wanted]),
-        torch.from_numpy(mask_TJ),
-        rate,
-    )
+    pred_TJ3, truth_TJ3 = (torch.from_numpy(_about(points, root)[:, wanted]) for points in (pred_TK3, truth_TK3))
+    values = frame_values(pred_TJ3, truth_TJ3, torch.from_numpy(mask_TJ), rate)
+    if protocol.near_joints:
+        near = mask_TJ & np.isin(protocol.joints, protocol.near_joints)
+        values["pck_50mm"] = pck_3d(pred_TJ3, truth_TJ3, near, threshold_mm=PCK_3DPW_MM).numpy()
     per_frame = {k: v[keep] if len(v) == len(keep) else v[_inner(keep, len(v))] for k, v in values.items()}
     return SequenceScore(name, per_frame, int(keep.sum()), excluded)
 

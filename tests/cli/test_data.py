@@ -141,6 +141,7 @@ class TestEvaluate:
         assert [content["worst"]["metric"] for content in shown if "worst" in content] == ["pa_mpjpe_mm"]
         assert ("116.5" in out) == (protocol == "hmmr_2019")
         assert ("59.2" in out) == (protocol == "spin")
+        assert ("pck_50mm" in out) == (protocol == "official_3dpw")
 
     def test_refusals_name_the_way_out_and_write_nothing(self, place: Path, tmp_path: Path) -> None:
         cases = {

@@ -165,6 +165,9 @@ def test_hazard_15_a_mesh_of_zeros_is_refused_and_pve_aligns_nothing() -> None:
         metrics.pve(mesh, np.zeros_like(mesh))
     np.testing.assert_allclose(metrics.pve(mesh + SHIFT, mesh), [100, 100])
     np.testing.assert_allclose(metrics.pa_pve(3 * mesh + SHIFT, mesh), [0, 0], atol=1e-9)
+    counts = np.arange(50) < 49
+    torn = np.where(counts[:, None], mesh + SHIFT, np.nan)
+    np.testing.assert_allclose(metrics.pve(torn, mesh, np.stack([counts, counts])), [100, 100])
 
 
 def test_thresholds_by_hand() -> None:

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from body.joints import KEYPOINTS_25, LIMBS_12, indices
+from body.joints import KEYPOINTS_25, LIMBS_12, SMPL_24, indices
 from evaluation.protocol import FrameRule
-from evaluation.protocols import OPEN_V1
+from evaluation.protocols import OFFICIAL_3DPW, OPEN_V1
 from evaluation.score import aggregate, score_sequences, sequence_name
 from evaluation.score_rows import Scored, score_rows
 from storage.tables import rows_to_table
@@ -112,3 +112,16 @@ def test_rows_fit_the_lake_and_name_both_averages(make_labels) -> None:
     assert values["*macro", "mpjpe_mm"] == pytest.approx(10, abs=0.1)
     assert values["*micro", "nan_frames"] == 0
     assert {row["protocol"] for row in table} == {"open_v1"}
+
+
+def test_the_challenges_pck_counts_its_12_joints_within_50_mm(make_labels) -> None:
+    label = replace(make_labels(frames=4), keypoints_3d=np.zeros((4, 24, 3), np.float32))
+    pred = label.keypoints_3d.copy()
+    pred[0, SMPL_24.index("left_wrist"), 0] = 0.06
+    pred[1, SMPL_24.index("left_wrist"), 0] = 0.04
+    pred[2, SMPL_24.index("head"), 0] = 9.0
+    pred[3, SMPL_24.index("pelvis"), 0] = 0.06
+    (score,) = score_sequences({"a": pred}, {"a": label}, OFFICIAL_3DPW, names=SMPL_24)
+    np.testing.assert_allclose(score.per_frame["pck_50mm"], [11 / 12, 1, 1, 0])
+    (other,) = score_sequences({"a": pred}, {"a": label}, replace(OFFICIAL_3DPW, near_joints=()), names=SMPL_24)
+    assert "pck_50mm" not in other.per_frame
