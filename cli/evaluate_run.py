@@ -109,7 +109,7 @@ def keep(outcome: Outcome, lake: Lake, report: Path) -> None:
         which |= {"split": request.split, "metric": "pa_mpjpe_mm"}
         told = {"command": request.command, "commit": run["commit"], "began": run["started_at"]}
         keep_worst(lake, outcome.shown, which, **told)
-    write_atomically(report, json.dumps(as_json(outcome), indent=1).encode())
+    write_atomically(report, json.dumps(_with_null(as_json(outcome)), indent=1, allow_nan=False).encode())
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:
@@ -129,6 +129,15 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "contamination": [vars(match) for match in outcome.matches],
         "published": [vars(row) for row in protocol.published_for(request.dataset)],
     }
+
+
+def _with_null(value: Any) -> Any:
+    """`value` with null for NaN and infinity, which JSON does not have: strict readers refuse the whole file."""
+    if isinstance(value, dict):
+        return {key: _with_null(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_null(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def worst(scores: Sequence[SequenceScore], count: int = 5) -> list[SequenceScore]:

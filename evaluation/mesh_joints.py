@@ -35,7 +35,7 @@ class MeshJoints:
         shape = np.broadcast_to(np.asarray(betas, np.float32), (len(rotations), betas.shape[-1]))
         if joint_set == "smpl_24":
             with torch.no_grad():
-                joints = self.body.joints(torch.as_tensor(rotations), torch.as_tensor(shape.copy()))
+                joints = self.body.joints(torch.as_tensor(rotations.copy()), torch.as_tensor(shape.copy()))
             return Joints(SMPL_24, joints.double().numpy())
         points = np.concatenate(list(self._regressed(rotations, shape)))
         if joint_set == "h36m_regressor":
@@ -50,7 +50,7 @@ class MeshJoints:
             stop = start + _FRAMES_AT_ONCE
             with torch.no_grad():
                 vertices, _ = self.body(
-                    torch.as_tensor(rotations[start:stop]), torch.as_tensor(betas[start:stop].copy())
+                    torch.as_tensor(rotations[start:stop].copy()), torch.as_tensor(betas[start:stop].copy())
                 )
             yield np.einsum("jv,tvc->tjc", self.regressor, vertices.numpy()).astype(np.float64)
 

@@ -113,6 +113,8 @@ def _score_tracklet(
     if protocol.near_joints:
         near = mask_TJ & np.isin(protocol.joints, protocol.near_joints)
         values["pck_50mm"] = pck_3d(pred_TJ3, truth_TJ3, near, threshold_mm=PCK_3DPW_MM).numpy()
+    if protocol.frames.every > 1:  # no two scored frames are neighbours: motion is not measured, and not listed as NaN
+        values = {metric: value for metric, value in values.items() if len(value) == len(keep)}
     per_frame = {k: v[keep] if len(v) == len(keep) else v[_inner(keep, len(v))] for k, v in values.items()}
     return SequenceScore(name, per_frame, int(keep.sum()), excluded)
 

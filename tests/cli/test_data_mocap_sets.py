@@ -126,6 +126,7 @@ def test_h36m_protocols_score_their_cameras_and_frames(
     assert len(told["sequences"]) == cameras
     left_out = {"stride": 26 - scored} if stride > 1 else {}
     assert all(sequence["excluded"] == left_out for sequence in told["sequences"])
+    assert ("accel_pred_mm_frame2" in told["averages"]) == (stride == 1)
     # a network that was never trained is wrong, but says a body: neither zero nor metres away
     assert 0.1 < told["averages"]["pa_mpjpe_mm"]["macro"] < 2000
     assert ("83.7" in out) == (protocol == "hmmr_2019")
@@ -143,6 +144,7 @@ def test_mpi3d_scores_valid_frames_and_its_own_17_joints(mpi3d: Path, scorer: Pa
     assert 0.1 < sequence["mpjpe_mm"] < 2000
     assert 0 <= sequence["pck_150mm"] <= 1
     assert "auc_150mm" in out
+    assert told["averages"]["mpjpe_mm"]["macro_95"] == [None, None]
     # the release does not say its frame rate, so no m/s^2 is printed (hazard 7)
     assert "accel_error_m_s2" not in sequence
 
