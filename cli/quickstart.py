@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from cli.interrupt import leave_on_interrupt
+
 app = typer.Typer(add_completion=False, help="The main job on films made here, from nothing to a page.")
 
 OUT = typer.Option(help="Where everything goes. Remove it to start afresh.")
@@ -25,11 +27,9 @@ def quickstart(out: Annotated[Path, OUT] = Path("out/quickstart")) -> None:
     from flows.quickstart_films import QuickstartError
     from flows.report import summary
 
+    leave_on_interrupt("stopped; run the same command again and it goes on where it was")
     try:
         page = quickstart_flow(str(out))
-    except KeyboardInterrupt:
-        typer.echo("\nstopped; run the same command again and it goes on where it was", err=True)
-        raise typer.Exit(130) from None
     except (QuickstartError, OSError) as error:
         typer.echo(f"quickstart: {error}", err=True)
         raise typer.Exit(1) from None
