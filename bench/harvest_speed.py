@@ -23,9 +23,9 @@ import cv2
 import numpy as np
 
 from body.joints import KEYPOINTS_25
+from body.mp4 import ffmpeg_program
 from harvest.backends.protocol import PoseBackend
 from harvest.config import HarvestConfig
-from harvest.ffmpeg_program import ffmpeg_program
 from harvest.label import Labeller
 from harvest.networks import make_backend, make_phis
 from harvest.phi.protocol import Phi

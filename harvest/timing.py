@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from body.mp4 import ffmpeg_program
 from harvest.errors import DecodeFailed, NoVideoStream, TooSlow
-from harvest.ffmpeg_program import ffmpeg_program
 
 _KNOWN_RATES = tuple(Fraction(1000 * whole, 1001) for whole in (24, 30, 48, 60, 120))
 """NTSC's, which a clock of milliseconds hides behind simpler fractions."""

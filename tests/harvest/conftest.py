@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from body.joints import KEYPOINTS_25
+from body.mp4 import ffmpeg_program
 from harvest.decode import DecodeConfig, Video
-from harvest.ffmpeg_program import ffmpeg_program
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from body.mp4 import ffmpeg_program
 from harvest.decode import DecodeConfig, Video
 from harvest.errors import DecodeFailed, NoVideoStream, TooLong, TooManyPixels
-from harvest.ffmpeg_program import ffmpeg_program
 
 Clip = Callable[..., Path]
 Opener = Callable[..., Video]

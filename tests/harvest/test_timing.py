@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from body.mp4 import ffmpeg_program
 from harvest.errors import DecodeFailed, NoVideoStream
-from harvest.ffmpeg_program import ffmpeg_program
 from harvest.timing import rate_of, read_timing, simplest_between
 
 Clip = Callable[..., Path]

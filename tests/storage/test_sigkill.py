@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harvest.ffmpeg_program import ffmpeg_program
+from body.mp4 import ffmpeg_program
 from harvest.identity import file_sha256
 from openworld.films import make_films
 from openworld.truth_file import truth_path
