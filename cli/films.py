@@ -12,7 +12,7 @@ app = typer.Typer(add_completion=False, help="Make synthetic films with known 3D
 
 OUT = typer.Option("--out", help="Folder for the films: OUT/SPLIT/FILM.mp4 with FILM.truth.parquet beside it.")
 PRESET = typer.Option(
-    help="quickstart (70 short films), study (780 films of 4 s), tracking (30 films of people who cross, hide, leave "
+    help="quickstart (70 short films), study (880 films of 2 s), tracking (30 films of people who cross, hide, leave "
     "and come back), all of hand-written motion; or mocap (real motion)."
 )
 MOTIONS = typer.Option(
