@@ -20,17 +20,18 @@ from storage.snapshot import select
 
 def train(
     config: TrainConfig, pseudo: Lake | None, labelled: Sequence[Lake], out: Path, *,
-    tracklet_ids: Sequence[str] | None = None, snapshot: str | None = None,
+    tracklet_ids: Sequence[str] | None = None, labelled_ids: Sequence[str] | None = None, snapshot: str | None = None,
     prior_poses: NDArray[np.float32] | None = None, resume: bool = True, progress: Progress | None = None,
 ) -> TrainResult:  # fmt: skip
     """Train on `labelled` lakes' 3D and the pseudo-labelled tracklets `tracklet_ids` of `pseudo`; write OUT/model.pt.
 
     `tracklet_ids` None or empty means no added video: the second half of each batch is then the labelled lakes' own
-    detected 2D. 3D comes only from `labelled`. A run in OUT that was cut off is gone on with. `prior_poses`
-    (N, 24, 3, 3) stands over `config.prior_poses`. `snapshot` is written into the checkpoint.
+    detected 2D. 3D comes only from `labelled`, and where `labelled_ids` is given only from those tracklets. A run in
+    OUT that was cut off is gone on with. `prior_poses` (N, 24, 3, 3) stands over `config.prior_poses`. `snapshot` is
+    written into the checkpoint.
     Raises NoTrainingDataError, TrainingDivergedError, BadCheckpointError.
     """
-    data = training_set(config, pseudo, labelled, tracklet_ids)
+    data = training_set(config, pseudo, labelled, tracklet_ids, labelled_ids)
     keypoints = KeypointModel.load(config.body).to(config.device)
     return fit(
         config, data, keypoints, _real_poses(config, data, prior_poses), Path(out),
@@ -39,13 +40,16 @@ def train(
 
 
 def training_set(
-    config: TrainConfig, pseudo: Lake | None, labelled: Sequence[Lake], tracklet_ids: Sequence[str] | None
-) -> TrainingSet:
+    config: TrainConfig, pseudo: Lake | None, labelled: Sequence[Lake], tracklet_ids: Sequence[str] | None,
+    labelled_ids: Sequence[str] | None = None,
+) -> TrainingSet:  # fmt: skip
     """What `train` draws from; NoTrainingDataError names the lake that has nothing fit."""
     held_out = config.data.held_out
     with_3d: list[Track] = []
     for lake in labelled:
-        with_3d += read_tracks(lake, config.data, select(lake).tracklet_ids, config.body_name, held_out)
+        ids = select(lake).tracklet_ids
+        wanted = ids if labelled_ids is None else sorted(set(ids) & set(labelled_ids))
+        with_3d += read_tracks(lake, config.data, wanted, config.body_name, held_out)
     if not with_3d:
         raise NoTrainingDataError(_nothing("3D labels", [lake.root for lake in labelled], config))
     added: list[Track] = []

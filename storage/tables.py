@@ -190,8 +190,27 @@ def iter_tracklets(lake: Lake, ids: Sequence[str] | None = None) -> Iterator[Tra
     yield from (tracklet_arrays(row) for row in row_views(table))
 
 
+ZERO_SHOT = "zero_shot"
+"""As a part of a φ's name: the 2D network's own 3D as 75 numbers, 0 for joints that it lacks."""
+
+
 def read_phi(lake: Lake, phi_name: str, ids: Sequence[str] | None = None) -> dict[str, npt.NDArray[np.float16]]:
-    """Image features by tracklet: (T, D) float16."""
+    """Image features by tracklet: (T, D) float16.
+
+    Several side by side are named with a plus, such as `blazepose_penultimate+zero_shot+keypoints`; a tracklet that
+    lacks one of them is left out.
+    """
+    parts = [_one_phi(lake, name, ids) for name in phi_name.split("+")]
+    if len(parts) == 1:
+        return parts[0]
+    complete = [tracklet_id for tracklet_id in parts[0] if all(tracklet_id in part for part in parts)]
+    return {tracklet_id: np.concatenate([part[tracklet_id] for part in parts], axis=1) for tracklet_id in complete}
+
+
+def _one_phi(lake: Lake, phi_name: str, ids: Sequence[str] | None) -> dict[str, npt.NDArray[np.float16]]:
+    if phi_name == ZERO_SHOT:
+        said = read_zero_shot(lake, ids)
+        return {key: np.nan_to_num(points.reshape(-1, 75)).astype(np.float16) for key, points in said.items()}
     chosen = pc.field("phi_name") == phi_name
     wanted = _among(ids)
     table = lake.read("features", ["tracklet_id", "phi_dim", "phi"], chosen if wanted is None else chosen & wanted)

@@ -63,6 +63,14 @@ def test_3d_comes_from_the_labelled_lakes_alone(make_lake: MakeLake, config: Tra
     assert sorted(ceiling.labelled.ids) == sorted(_ids(range(5)))
 
 
+def test_fewer_labelled_tracklets_when_asked(make_lake: MakeLake, config: TrainConfig) -> None:
+    labelled, harvested = make_lake("labelled", [0, 1], labelled=True), make_lake("lake", [2, 3], labelled=True)
+    fewer = training_set(config, harvested, [labelled], _ids([3]), _ids([1]))
+    assert (fewer.labelled.ids, fewer.pseudo.ids) == (_ids([1]), _ids([3]))
+    with pytest.raises(NoTrainingDataError):
+        training_set(config, None, [labelled], None, [])
+
+
 def test_writes_a_checkpoint_that_names_its_snapshot(make_lake: MakeLake, config: TrainConfig, tmp_path: Path) -> None:
     labelled, lake = make_lake("labelled", [0, 1], labelled=True), make_lake("lake", [2, 3])
     result = train(config, lake, [labelled], tmp_path / "out", tracklet_ids=_ids([2]), snapshot="digest")

@@ -58,6 +58,24 @@ def test_phi_and_zero_shot_by_tracklet(tmp_path: Path) -> None:
     np.testing.assert_array_equal(zero.reshape(-1, 75), feature["zero_shot_3d"])
 
 
+def test_phis_side_by_side(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    rows = [tracklet_row(source_name(i), frames=7) for i in range(2)]
+    features = [feature_row(rows[0], dim=5), {**feature_row(rows[0], dim=3), "phi_name": "b", "zero_shot_3d": None}]
+    features.append({**feature_row(rows[1], dim=3), "phi_name": "b", "zero_shot_3d": None})
+    said = np.array(features[0]["zero_shot_3d"], np.float32)
+    said[:, 6] = np.nan
+    features[0]["zero_shot_3d"] = said
+    lake.append("tracklets", rows_to_table("tracklets", rows))
+    lake.append("features", rows_to_table("features", features))
+    joined = read_phi(lake, "b+zero_shot+keypoints")
+    first = rows[0]["tracklet_id"]
+    assert list(joined) == [first]
+    zero = np.nan_to_num(said).astype(np.float16)
+    parts = [read_phi(lake, "b")[first], zero, read_phi(lake, "keypoints")[first]]
+    np.testing.assert_array_equal(joined[first], np.concatenate(parts, axis=1))
+
+
 def test_labels_with_and_without_a_body(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     tracklets = [tracklet_row(source_name(i), frames=4) for i in range(2)]
