@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from body.model import BodyModel
 from harvest.backends.embedded import EmbeddedBackend
 from harvest.boxes import smooth_boxes
-from harvest.networks import make_phis
+from harvest.phi.joined import joined_features
 from harvest.presets import DEFAULT
 from hmmr_model.checkpoint import Checkpoint
 from hmmr_model.export.person_motion import PersonMotion, PictureGeometry, person_motion
@@ -45,13 +45,12 @@ def people_of_photo(
     seen = [k for k in keypoints_P25x3 if (k[:, 2] >= DEFAULT.visible_score).sum() > DEFAULT.start_above]
     if not seen:
         raise ValueError("nobody was found in the picture")
-    (phi,) = make_phis([phi_name])
     predictor = Predictor(model, device)
     geometry = PictureGeometry(picture.shape[1], picture.shape[0], Fraction(1, 25))
     people = []
     for number, keypoints_25x3 in enumerate(seen):
         tracklet = _tracklet(number, keypoints_25x3)
-        phi_1D, _ = phi.features([picture], tracklet.boxes, tracklet.keypoints)
+        phi_1D = joined_features(phi_name, [picture], tracklet.boxes, tracklet.keypoints)
         said = predictor.tracklet(tracklet.tracklet_id, phi_1D.astype(np.float16))
         people.append(person_motion(said, tracklet, geometry, body))
     return people

@@ -7,6 +7,7 @@ from flows.harvest_bars import HarvestProgress
 from harvest.config import HarvestConfig, LabelConfig
 from harvest.decode import Video
 from harvest.errors import DecodeFailed
+from harvest.phi.joined import harvested_parts
 from harvest.policy import Policy
 from harvest.presets import DEFAULT
 from harvest.run import harvest
@@ -20,7 +21,7 @@ def harvested(source: Path, phi: str, scratch: Path) -> Lake:
     """The lake of this one video; what is there from an earlier call is kept. Raises what the harvest says of it."""
     lake = Lake(scratch)
     label = LabelConfig(preset=EVERYBODY)
-    config = HarvestConfig(label=label, phis=(phi,), workers=1, retry_failed=True)
+    config = HarvestConfig(label=label, phis=harvested_parts(phi), workers=1, retry_failed=True)
     with HarvestProgress() as progress:
         report = harvest([source], lake, config, progress=progress)
     for trouble in report.troubles:
