@@ -1,6 +1,7 @@
 """What every test may use: where ../shared lies, and quiet threads."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -17,6 +18,12 @@ def skip_or_fail(reason: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"CI must have this: {reason}")
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def absent() -> Callable[[str], None]:
+    """What to call, with the reason, where a program that a test needs is not on this machine."""
+    return skip_or_fail
 
 
 @pytest.fixture(scope="session")

