@@ -35,15 +35,15 @@ def augment(batch: Batch, config: DataConfig, rng: np.random.Generator) -> Batch
 def mirror(batch: Batch, flags_B: Tensor) -> Batch:
     """Left and right swapped in the flagged windows: keypoints, φ, 3D joints and body rotations."""
     labelled_L = flags_B[: batch.labelled]
-    keypoints = _where(flags_B, mirror_points(batch.keypoints_BTJ3), batch.keypoints_BTJ3)
+    keypoints = _where(flags_B, mirror_points(batch.keypoints_BUJ3), batch.keypoints_BUJ3)
     phi = _points(batch.phi_BTD)
     return replace(
         batch,
         phi_BTD=_where(flags_B, mirror_points(phi), phi).flatten(-2),
-        keypoints_BTJ3=keypoints,
-        joints_LTJ3=_where(labelled_L, mirror_points(batch.joints_LTJ3), batch.joints_LTJ3),
-        joints_weight_LTJ=_where(labelled_L, batch.joints_weight_LTJ[..., _MIRROR_25], batch.joints_weight_LTJ),
-        rotations_LTJ33=_where(labelled_L, mirror_pose(batch.rotations_LTJ33), batch.rotations_LTJ33),
+        keypoints_BUJ3=keypoints,
+        joints_LUJ3=_where(labelled_L, mirror_points(batch.joints_LUJ3), batch.joints_LUJ3),
+        joints_weight_LUJ=_where(labelled_L, batch.joints_weight_LUJ[..., _MIRROR_25], batch.joints_weight_LUJ),
+        rotations_LUJ33=_where(labelled_L, mirror_pose(batch.rotations_LUJ33), batch.rotations_LUJ33),
     )
 
 
@@ -57,7 +57,7 @@ def move_crop(batch: Batch, scale_B: Tensor, shift_B2: Tensor) -> Batch:
     phi = _points(batch.phi_BTD.float())
     seen = phi[..., 2:] > 0  # an unseen joint's coordinates are zeros and stay so
     moved = torch.where(seen, _moved(phi, scale_B, shift_B2), phi)
-    return replace(batch, phi_BTD=moved.flatten(-2), keypoints_BTJ3=_moved(batch.keypoints_BTJ3, scale_B, shift_B2))
+    return replace(batch, phi_BTD=moved.flatten(-2), keypoints_BUJ3=_moved(batch.keypoints_BUJ3, scale_B, shift_B2))
 
 
 def hide_joints(batch: Batch, hidden_BTJ: Tensor) -> Batch:

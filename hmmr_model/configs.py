@@ -92,6 +92,9 @@ class DataConfig:
     window: int = 20
     batch: int = 16
     """Windows a step and process; even."""
+    target_margin: int = 5
+    """Frames that targets reach past both ends of a window, so that a Δ head also learns what lies beyond what the
+    encoder sees; the paper's targets end with the window (0)."""
     min_fps: float = 20.0
     max_fps: float = 30.0
     """Tracklets outside are left out: Δ and the filters of time mean nothing at another rate."""

@@ -1,10 +1,12 @@
 """Windows for training: half of each batch with 3D labels, half with detected 2D alone.
 
-B windows, L labelled, T frames, D numbers of φ, J 25 keypoints, N frames of all tracks of a pool in a row.
+B windows, L labelled, T frames, U = T + 2 x margin frames of targets, D numbers of φ, J 25 keypoints, N frames of all
+tracks of a pool in a row.
 """
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -25,19 +27,34 @@ class Pool:
 
     def __init__(self, tracks: Sequence[Track], config: DataConfig, seed: int, salt: int) -> None:
         lengths = [len(track) for track in tracks]
-        self.window = config.window
         self.ids = [track.tracklet_id for track in tracks]
         self.draws = Draws(lengths, config.window, seed, salt)
+        self.lengths = np.asarray(lengths, np.int64)
         self.offsets = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
         self.phi_ND = np.concatenate([track.phi_TD for track in tracks])
         self.keypoints_NJ3 = np.concatenate([track.keypoints_TJ3 for track in tracks])
         self.labels = _joined([track.labels for track in tracks if track.labels is not None])
 
-    def frames(self, positions: range) -> tuple[NDArray[np.int64], list[str]]:
-        """Frame numbers (B, T) of these draws, and whose they are."""
+    def draw(self, positions: range) -> "Drawn":
+        """These draws of the endless sequence."""
         tracks, firsts = self.draws.pick(positions)
-        frames_BT = (self.offsets[tracks] + firsts)[:, None] + np.arange(self.window)
-        return frames_BT, [self.ids[t] for t in tracks]
+        return Drawn(self.offsets[tracks], firsts, self.lengths[tracks], [self.ids[t] for t in tracks])
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Windows that were drawn: where their tracks lie in a row of frames, and where in its track each window begins."""
+
+    offsets_B: NDArray[np.int64]
+    firsts_B: NDArray[np.int64]
+    lengths_B: NDArray[np.int64]
+    ids: list[str]
+
+    def frames(self, window: int, margin: int = 0) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Frame numbers (B, U) and whether they lie in the track; those that do not are its nearest."""
+        at_BU = self.firsts_B[:, None] + np.arange(-margin, window + margin)
+        last_B1 = self.lengths_B[:, None] - 1
+        return self.offsets_B[:, None] + np.clip(at_BU, 0, last_B1), (at_BU >= 0) & (at_BU <= last_B1)
 
 
 class TrainingSet:
@@ -75,27 +92,28 @@ class TrainingSet:
 
     def batch(self, step: int, rank: int = 0, world: int = 1) -> Batch:
         """The batch of one step and process: a pure function of the seed and these."""
-        half = self.config.batch // 2
+        config, half = self.config, self.config.batch // 2
         first = (step * world + rank) * half
-        labelled_LT, labelled_ids = self.labelled.frames(range(first, first + half))
-        pseudo_UT, pseudo_ids = self.pseudo.frames(range(first, first + half))
-        keypoints = [self.labelled.labels.keypoints_TJ3[labelled_LT], self.pseudo.keypoints_NJ3[pseudo_UT]]
-        keypoints_BTJ3 = np.concatenate(keypoints)
-        keypoints_BTJ3[..., 2] = keypoints_BTJ3[..., 2] >= self.config.min_score
-        labels = self.labelled.labels
-        phi_BTD = np.concatenate([self.labelled.phi_ND[labelled_LT], self.pseudo.phi_ND[pseudo_UT]])
+        with_3d, pseudo = (pool.draw(range(first, first + half)) for pool in (self.labelled, self.pseudo))
+        phi = [self.labelled.phi_ND[with_3d.frames(config.window)[0]]]
+        phi.append(self.pseudo.phi_ND[pseudo.frames(config.window)[0]])
+        labels, (frames_LU, inside_LU) = self.labelled.labels, with_3d.frames(config.window, config.target_margin)
+        frames_PU, inside_PU = pseudo.frames(config.window, config.target_margin)
+        keypoints_BUJ3 = np.concatenate([labels.keypoints_TJ3[frames_LU], self.pseudo.keypoints_NJ3[frames_PU]])
+        seen_BUJ = keypoints_BUJ3[..., 2] >= config.min_score
+        keypoints_BUJ3[..., 2] = seen_BUJ & np.concatenate([inside_LU, inside_PU])[..., None]
         batch = Batch(
-            phi_BTD=torch.from_numpy(phi_BTD),
-            keypoints_BTJ3=torch.from_numpy(keypoints_BTJ3),
-            joints_LTJ3=torch.from_numpy(labels.joints_TJ3[labelled_LT]),
-            joints_weight_LTJ=torch.from_numpy(labels.joints_weight_TJ[labelled_LT]),
-            rotations_LTJ33=torch.from_numpy(labels.rotations_TJ33[labelled_LT]),
-            rotations_weight_LT=torch.from_numpy(labels.rotations_weight_T[labelled_LT]),
-            betas_LTK=torch.from_numpy(labels.betas_TK[labelled_LT]),
-            betas_weight_LT=torch.from_numpy(labels.betas_weight_T[labelled_LT]),
-            tracklet_ids=(*labelled_ids, *pseudo_ids),
+            phi_BTD=torch.from_numpy(np.concatenate(phi)),
+            keypoints_BUJ3=torch.from_numpy(keypoints_BUJ3),
+            joints_LUJ3=torch.from_numpy(labels.joints_TJ3[frames_LU]),
+            joints_weight_LUJ=torch.from_numpy(labels.joints_weight_TJ[frames_LU] * inside_LU[..., None]),
+            rotations_LUJ33=torch.from_numpy(labels.rotations_TJ33[frames_LU]),
+            rotations_weight_LU=torch.from_numpy(labels.rotations_weight_T[frames_LU] * inside_LU),
+            betas_LUK=torch.from_numpy(labels.betas_TK[frames_LU]),
+            betas_weight_LU=torch.from_numpy(labels.betas_weight_T[frames_LU] * inside_LU),
+            tracklet_ids=(*with_3d.ids, *pseudo.ids),
         )
-        return augment(batch, self.config, np.random.default_rng([self._seed, AUGMENT, step * world + rank]))
+        return augment(batch, config, np.random.default_rng([self._seed, AUGMENT, step * world + rank]))
 
 
 def _joined(labels: Sequence[TrackLabels]) -> TrackLabels:

@@ -31,17 +31,25 @@ NOW = Head(hallucinated=False, delta=0)
 
 @dataclass(frozen=True)
 class Shift:
-    """Which frames of a Δ head have a target: the head at t is held against t + delta (paper.md 8.10)."""
+    """Which frames of a Δ head have a target: the head at t is held against t + delta (paper.md 8.10).
+
+    Targets reach `margin` frames past both ends of the window of predictions; the paper's end with it.
+    """
 
     delta: int
+    margin: int = 0
 
     def predicted(self, x_BT: Tensor) -> Tensor:
-        """The head's frames that have a target in the window."""
-        return x_BT[:, max(0, -self.delta) : x_BT.shape[1] - max(0, self.delta)]
+        """The head's frames that have a target."""
+        return x_BT[:, self._first : x_BT.shape[1] - max(0, self.delta - self.margin)]
 
-    def target(self, x_BT: Tensor) -> Tensor:
-        """Those targets."""
-        return x_BT[:, max(0, self.delta) : x_BT.shape[1] - max(0, -self.delta)]
+    def target(self, x_BU: Tensor) -> Tensor:
+        """Those targets, of U = T + 2 x margin."""
+        return x_BU[:, self._first + self.margin + self.delta : x_BU.shape[1] + min(0, self.delta - self.margin)]
+
+    @property
+    def _first(self) -> int:
+        return max(0, -self.delta - self.margin)
 
 
 def body_keypoints(guesses: dict[Head, BodyGuess], keypoints: Keypoints) -> dict[Head, Tensor]:
@@ -56,24 +64,24 @@ def body_keypoints(guesses: dict[Head, BodyGuess], keypoints: Keypoints) -> dict
 
 def head_terms(head: Head, guess: BodyGuess, points: Tensor, batch: Batch) -> dict[str, Tensor]:
     """The four supervised terms of one head, unweighted."""
-    shift, n = Shift(head.delta), batch.labelled
-    points, target_2d = shift.predicted(points), shift.target(batch.keypoints_BTJ3)
+    shift, n = Shift(head.delta, batch.margin), batch.labelled
+    points, target_2d = shift.predicted(points), shift.target(batch.keypoints_BUJ3)
     camera = guess.camera_BT3
     if camera is None:
         camera = optimal_camera(points[..., :2], target_2d[..., :2], target_2d[..., 2])
     terms = {"keypoints_2d": keypoint_loss(weak_perspective(points, camera), target_2d)}
     if n:
         terms["joints_3d"] = joint_loss(
-            points[:n], shift.target(batch.joints_LTJ3), shift.target(batch.joints_weight_LTJ)
+            points[:n], shift.target(batch.joints_LUJ3), shift.target(batch.joints_weight_LUJ)
         )
         terms["rotations"] = rotation_loss(
             shift.predicted(guess.rotations_BTJ33[:n]),
-            shift.target(batch.rotations_LTJ33),
-            shift.target(batch.rotations_weight_LT),
+            shift.target(batch.rotations_LUJ33),
+            shift.target(batch.rotations_weight_LU),
         )
         # A Δ head inherits the current shape, so its β term is about the current frame's β.
         terms["betas"] = beta_loss(
-            shift.predicted(guess.betas_BTK[:n]), shift.target(batch.betas_LTK), shift.target(batch.betas_weight_LT)
+            shift.predicted(guess.betas_BTK[:n]), shift.target(batch.betas_LUK), shift.target(batch.betas_weight_LU)
         )
     return terms
 

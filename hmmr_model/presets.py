@@ -18,7 +18,7 @@ def paper() -> TrainConfig:
         learning_rate=1e-5, discriminator_rate=1e-4, weight_decay=0.0, warmup=0, schedule="constant", clip=0.0,
         discriminator_betas=(0.9, 0.999), ema=0.0,
     )  # fmt: skip
-    data = DataConfig(phi_name="resnet50_v2", batch=8, flip=0.0, box_scale=0.0, box_shift=0.0)
+    data = DataConfig(phi_name="resnet50_v2", batch=8, target_margin=0, flip=0.0, box_scale=0.0, box_shift=0.0)
     return TrainConfig(
         preset="paper", steps=560_000, save_every=2000, model=model, loss=loss, optimiser=optimiser, data=data
     )
@@ -36,6 +36,7 @@ def tiny() -> TrainConfig:
         steps=600,
         save_every=200,
         model=ModelConfig(deltas=(), hallucinate=False),
+        data=DataConfig(target_margin=0),
     )
 
 

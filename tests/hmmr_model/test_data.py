@@ -9,7 +9,7 @@ from hmmr_model.configs import DataConfig
 from hmmr_model.data import TrainingSet
 from hmmr_model.tracks import Track
 
-CONFIG = DataConfig(batch=6)
+CONFIG = DataConfig(batch=6, target_margin=0)
 MakeTracks = Callable[..., list[Track]]
 
 
@@ -25,8 +25,8 @@ def test_without_added_video_the_second_half_is_the_labelled_films_own_detected_
     batch = TrainingSet(tracks, [], CONFIG, 0).batch(0)
     assert {name[:3] for name in batch.tracklet_ids} == {"lab"}
     assert batch.labelled == 3
-    assert batch.keypoints_BTJ3[:3, ..., :2].abs().max() < 3  # true projection
-    assert batch.keypoints_BTJ3[3:, ..., 0].min() > 2  # what was detected
+    assert batch.keypoints_BUJ3[:3, ..., :2].abs().max() < 3  # true projection
+    assert batch.keypoints_BUJ3[3:, ..., 0].min() > 2  # what was detected
 
 
 def test_the_labelled_windows_do_not_depend_on_the_added_video(make_tracks: MakeTracks) -> None:
@@ -34,7 +34,7 @@ def test_the_labelled_windows_do_not_depend_on_the_added_video(make_tracks: Make
     alone = TrainingSet(labelled, [], CONFIG, 0)
     added = TrainingSet(labelled, make_tracks([25] * 9, 1, labelled=False), CONFIG, 0)
     for step in range(5):
-        assert torch.equal(alone.batch(step).joints_LTJ3, added.batch(step).joints_LTJ3)
+        assert torch.equal(alone.batch(step).joints_LUJ3, added.batch(step).joints_LUJ3)
 
 
 def test_windows_line_up_phi_with_labels(make_tracks: MakeTracks) -> None:
@@ -42,8 +42,23 @@ def test_windows_line_up_phi_with_labels(make_tracks: MakeTracks) -> None:
     batch = TrainingSet([track], [], CONFIG, 0).batch(2)
     start = next(s for s in range(31) if np.array_equal(track.phi_TD[s : s + 20], batch.phi_BTD[0].numpy()))
     assert track.labels is not None
-    assert np.array_equal(track.labels.joints_TJ3[start : start + 20], batch.joints_LTJ3[0].numpy())
-    assert np.array_equal(track.labels.rotations_TJ33[start : start + 20], batch.rotations_LTJ33[0].numpy())
+    assert np.array_equal(track.labels.joints_TJ3[start : start + 20], batch.joints_LUJ3[0].numpy())
+    assert np.array_equal(track.labels.rotations_TJ33[start : start + 20], batch.rotations_LUJ33[0].numpy())
+
+
+def test_targets_reach_past_the_window_and_weigh_nothing_past_the_track(make_tracks: MakeTracks) -> None:
+    track = make_tracks([23])[0]
+    data, margin = TrainingSet([track], [], replace(CONFIG, target_margin=5), 0), 5
+    assert track.labels is not None
+    for step in range(4):
+        batch = data.batch(step)
+        start = next(s for s in range(4) if np.array_equal(track.phi_TD[s : s + 20], batch.phi_BTD[0].numpy()))
+        at = np.arange(start - margin, start + 20 + margin)
+        inside = (at >= 0) & (at < 23)
+        assert batch.margin == margin
+        assert np.array_equal(batch.joints_LUJ3[0, inside].numpy(), track.labels.joints_TJ3[at[inside]])
+        for weight in (batch.joints_weight_LUJ[0], batch.rotations_weight_LU[0], batch.keypoints_BUJ3[0, ..., 2]):
+            assert np.array_equal(weight.reshape(30, -1).any(1).numpy(), inside)
 
 
 def test_visibility_is_binary_at_the_threshold(make_tracks: MakeTracks) -> None:
@@ -51,7 +66,7 @@ def test_visibility_is_binary_at_the_threshold(make_tracks: MakeTracks) -> None:
     track.keypoints_TJ3[..., 2] = np.linspace(0, 0.2, 25)
     batch = TrainingSet(make_tracks([20]), [track], replace(CONFIG, batch=2), 0).batch(0)
     expected = (np.linspace(0, 0.2, 25) >= 0.1).astype(np.float32)
-    assert np.array_equal(batch.keypoints_BTJ3[1, 0, :, 2].numpy(), expected)
+    assert np.array_equal(batch.keypoints_BUJ3[1, 0, :, 2].numpy(), expected)
 
 
 def test_a_process_takes_its_share_of_the_doubled_batch(make_tracks: MakeTracks) -> None:

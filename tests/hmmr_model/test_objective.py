@@ -19,20 +19,20 @@ PLAIN = LossConfig(
 @pytest.fixture
 def batch(make_tracks: Callable[..., list[Track]]) -> Batch:
     """Both halves from labelled tracks, so that the truth of every window is known."""
-    return TrainingSet(make_tracks([20] * 2), [], DataConfig(batch=4), 0).batch(0)
+    return TrainingSet(make_tracks([20] * 2), [], DataConfig(batch=4, target_margin=0), 0).batch(0)
 
 
 def _truth(batch: Batch, head: Head, wrong_by: int = 0) -> BodyGuess:
     """What a perfect head says at frame t: the truth of t + delta (repeated past the window's ends)."""
     frames = (torch.arange(20) + head.delta + wrong_by).clamp(0, 19)
-    rotations = batch.rotations_LTJ33[:, frames]
+    rotations = batch.rotations_LUJ33[:, frames]
     camera = torch.tensor([0.85, 0.0, 0.0]).expand(len(rotations), 20, 3)
-    return BodyGuess(rotations, batch.betas_LTK, None if head.delta else camera)
+    return BodyGuess(rotations, batch.betas_LUK, None if head.delta else camera)
 
 
 def _labelled_only(batch: Batch) -> Batch:
     n = batch.labelled
-    return Batch(**{**vars(batch), "phi_BTD": batch.phi_BTD[:n], "keypoints_BTJ3": batch.keypoints_BTJ3[:n]})
+    return Batch(**{**vars(batch), "phi_BTD": batch.phi_BTD[:n], "keypoints_BUJ3": batch.keypoints_BUJ3[:n]})
 
 
 @pytest.mark.parametrize("delta", [0, -5, 5])
@@ -58,14 +58,23 @@ def test_frames_of_a_delta_head(delta: int, predicted: tuple[int, int], target: 
     assert Shift(delta).target(frames)[0].tolist() == list(range(*target))
 
 
+@pytest.mark.parametrize(("delta", "predicted", "first"), [(5, (0, 20), 10), (-5, (0, 20), 0), (0, (0, 20), 5),
+                                                            (7, (0, 18), 12), (-7, (2, 20), 0)])  # fmt: skip
+def test_with_a_margin_every_frame_has_a_target(delta: int, predicted: tuple[int, int], first: int) -> None:
+    shift, said, truth = Shift(delta, 5), torch.arange(20)[None], torch.arange(-5, 25)[None]
+    assert shift.predicted(said)[0].tolist() == list(range(*predicted))
+    assert torch.equal(shift.target(truth), shift.predicted(said) + delta)
+    assert shift.target(torch.arange(30)[None])[0, 0] == first
+
+
 def test_a_delta_head_is_free_of_the_camera(batch: Batch, keypoint_model: KeypointModel) -> None:
     """Its 2D loss uses the best camera, so a crop that moves between t and t + 5 teaches it nothing."""
     batch, head = _labelled_only(batch), Head(False, 5)
-    moved = batch.keypoints_BTJ3.clone()
+    moved = batch.keypoints_BUJ3.clone()
     moved[..., :2] = moved[..., :2] * 1.1 + torch.linspace(0, 0.3, 20)[None, :, None, None]
     guess = _truth(batch, head)
     points = body_keypoints({head: guess}, keypoint_model)[head]
-    moved_batch = Batch(**{**vars(batch), "keypoints_BTJ3": moved})
+    moved_batch = Batch(**{**vars(batch), "keypoints_BUJ3": moved})
     assert head_terms(head, guess, points, moved_batch)["keypoints_2d"].item() < 1e-5
     assert head_terms(NOW, _truth(batch, NOW), points, moved_batch)["keypoints_2d"].item() > 0.05
 
@@ -73,7 +82,7 @@ def test_a_delta_head_is_free_of_the_camera(batch: Batch, keypoint_model: Keypoi
 def test_keypoints_are_centred_at_the_pelvis(batch: Batch, keypoint_model: KeypointModel) -> None:
     guess = _truth(_labelled_only(batch), NOW)
     points = body_keypoints({NOW: guess}, keypoint_model)[NOW]
-    assert torch.allclose(points, batch.joints_LTJ3, atol=1e-5)
+    assert torch.allclose(points, batch.joints_LUJ3, atol=1e-5)
 
 
 def test_terms_are_weighted_and_the_auxiliary_heads_are_summed(batch: Batch, keypoint_model: KeypointModel) -> None:

@@ -8,6 +8,7 @@ def test_paper_has_the_released_codes_numbers() -> None:
     config = paper()
     assert (config.data.window, config.data.batch, config.model.deltas, config.model.blocks) == (20, 8, (-5, 5), 3)
     assert (config.model.groups, config.model.iterations, config.model.dropout) == (32, 3, 0.5)
+    assert config.data.target_margin == 0
     loss = config.loss
     assert (loss.keypoints_2d, loss.joints_3d, loss.rotations, loss.betas) == (60, 60, 60, 60)
     assert (loss.adversarial, loss.beta_prior, loss.constant_shape, loss.hallucination) == (1, 1, 1, 1)
