@@ -1,0 +1,109 @@
+"""Errors of past and future at the window's ends, where the encoder cannot see the frame that it is asked for.
+
+Beside them what needs no Δ head: the present pose held ("nothing moves"), and the present pose moved on as it moved
+over the last frames ("constant velocity"), both from the same model and window. T frames, 25 keypoints, metres.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.delta_scores import delta_scores
+from evaluation.protocol_labels import scored_names
+from evaluation.protocols import OPEN_V1
+from hmmr_model.checkpoint import load_checkpoint
+from hmmr_model.predict import Predictor, Windows
+from hmmr_model.prediction import Pose, Prediction
+from hmmr_model.windows import Window, ending_windows, inner_windows, starting_windows
+from storage.lake import Lake
+from storage.tables import Labels3D, read_labels3d, read_phi
+
+Points = NDArray[np.float32]
+STEP = 5
+"""Frames from the present to the past and the future (reference/paper.md 1.4)."""
+
+
+def head_errors(checkpoint: Path, lake: Lake, split: str) -> dict[str, float]:
+    """`future/head/mpjpe_mm` and the like, each the mean over frames of a tracklet, then over tracklets.
+
+    `future` and `past` by open_v1 at ±5 frames, for each `head`, `nothing_moves`, `constant_velocity`; with the
+    prefix `hallucinated_` from one frame alone (no velocity there).
+    """
+    labels = read_labels3d(lake, split=split)
+    loaded = load_checkpoint(checkpoint)
+    predictor, window = Predictor(loaded), loaded.config.data.window
+    features = read_phi(lake, loaded.config.data.phi_name, list(labels))
+    said: dict[str, dict[str, Points]] = {}
+    for name, phi_TD in features.items():
+        if len(phi_TD) >= window:
+            for what, points in _answers(predictor, name, phi_TD, window).items():
+                said.setdefault(what, {})[name] = points
+    return _means(said, labels)
+
+
+def _answers(predictor: Predictor, name: str, phi_TD: NDArray[np.float16], window: int) -> dict[str, Points]:
+    """What is said at each frame about STEP frames on, by who says it; NaN where no whole window ends or begins."""
+
+    def ask(windows: Windows) -> Prediction:
+        return predictor.tracklet(name, phi_TD, windows)
+
+    ending, starting = ask(ending_windows), ask(starting_windows)
+    single = ask(inner_windows)
+    frames = len(phi_TD)
+    ended, begun = np.arange(frames) >= window - 1, np.arange(frames) <= frames - window
+    earlier = ask(_inside(ending_windows, -STEP)).keypoints_3d
+    later = ask(_inside(starting_windows, STEP)).keypoints_3d
+    answers = {
+        "future/head": _only(_of(ending.future), ended),
+        "future/nothing_moves": _only(ending.keypoints_3d, ended),
+        "future/constant_velocity": _only(2 * ending.keypoints_3d - earlier, ended),
+        "past/head": _only(_of(starting.past), begun),
+        "past/nothing_moves": _only(starting.keypoints_3d, begun),
+        "past/constant_velocity": _only(2 * starting.keypoints_3d - later, begun),
+    }
+    if single.hallucinated is not None:
+        answers["hallucinated_future/head"] = _of(single.hallucinated_future)
+        answers["hallucinated_past/head"] = _of(single.hallucinated_past)
+        answers["hallucinated_future/nothing_moves"] = single.hallucinated.keypoints_3d
+        answers["hallucinated_past/nothing_moves"] = single.hallucinated.keypoints_3d
+    return answers
+
+
+def _inside(windows: Windows, by: int) -> Windows:
+    """The same windows, but read `by` frames from the place that they are about."""
+
+    def moved(frames: int, window: int) -> list[Window]:
+        return [
+            Window(each.frames_W, slice(each.kept.start + by, each.kept.stop + by), each.first)
+            for each in windows(frames, window)
+        ]
+
+    return moved
+
+
+def _of(pose: Pose | None) -> Points:
+    if pose is None:
+        raise ValueError("this model has no past and future: train it with deltas")
+    return pose.keypoints_3d
+
+
+def _only(points: Points, where: NDArray[np.bool_]) -> Points:
+    return np.where(where[:, None, None], points, np.float32(np.nan))
+
+
+def _means(said: Mapping[str, Mapping[str, Points]], labels: Mapping[str, Labels3D]) -> dict[str, float]:
+    names: Sequence[str] = scored_names(OPEN_V1)
+    found = {}
+    for what, motions in said.items():
+        delta = -STEP if "past" in what else STEP
+        scores = delta_scores({delta: motions}, labels, OPEN_V1, names)
+        for metric in ("mpjpe_mm", "pa_mpjpe_mm"):
+            values = [np.nanmean(each) for each in _finite(scores, f"{metric}_at{delta:+d}")]
+            found[f"{what}/{metric}"] = float(np.mean(values)) if values else float("nan")
+    return found
+
+
+def _finite(scores: Mapping[str, Mapping[str, NDArray[np.float64]]], metric: str) -> list[NDArray[np.float64]]:
+    return [values[metric] for values in scores.values() if np.isfinite(values[metric]).any()]

@@ -1,0 +1,138 @@
+"""What are the temporal encoder, the Δ heads, the hallucinator and each loss worth? Tables in markdown.
+
+    .venv/bin/hmmr study run --preset open-world          (its films and lakes are read here; stop it after the harvest)
+    .venv/bin/python scripts/measure_model.py out/open-world --out out/model --split dev
+    .venv/bin/python scripts/measure_model.py out/open-world --out out/model --split test --split mocap
+
+Trains what is missing below --out and can be killed and run again. Choose on dev; score test once.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from evaluation.protocols import OPEN_V1
+from evaluation.score import aggregate, score_sequences
+from flows.head_errors import head_errors
+from flows.study_train import train_config
+from hmmr_model.configs import TrainConfig
+from hmmr_model.predict import predict_lake
+from hmmr_model.presets import open_preset
+from hmmr_model.train import train
+from storage.atomic import write_json_atomically
+from storage.lake import Lake
+from storage.snapshot import nested, select
+from storage.tables import iter_tracklets, read_labels3d
+
+SEEDS = (0, 1, 2)
+LABELLED = 0.25
+"""Share of the labelled films, as in the main curve of the study."""
+LOSSES = ("keypoints_2d", "joints_3d", "rotations", "betas", "adversarial", "beta_prior", "constant_shape",
+          "hallucination", "auxiliary")  # fmt: skip
+METRICS = ("pa_mpjpe_mm", "mpjpe_mm", "accel_error_mm_frame2")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a row of the tables and a seed."""
+
+    name: str
+    config: TrainConfig
+
+    def folder(self, out: Path) -> Path:
+        """Where it lies."""
+        return out / f"{self.name}-{self.config.seed}"
+
+
+def runs() -> Iterator[Run]:
+    """The temporal model, the single-frame one, and the temporal one with each loss taken away once."""
+    whole = open_preset()
+    for seed in SEEDS:
+        config = replace(whole, seed=seed)
+        yield Run("temporal", config)
+        single = replace(config.model, blocks=0, frame_dropout=0.0, deltas=(), hallucinate=False)
+        yield Run("single_frame", replace(config, model=single))
+    for loss in LOSSES:
+        yield Run(f"without_{loss}", train_config([("preset", "open"), (f"loss.{loss}", 0.0)]))
+
+
+def train_run(run: Run, data: Path, out: Path) -> Path:
+    """Its checkpoint, trained where it is not there yet, on every film of the pool."""
+    checkpoint = run.folder(out) / "model.pt"
+    if not checkpoint.exists():
+        pool, labelled, seed = Lake(data / "lake"), Lake(data / "labelled"), run.config.seed
+        config = replace(run.config, prior_poses=str(data / "prior_poses.npz"))
+        train(config, pool, [labelled], run.folder(out), tracklet_ids=select(pool).tracklet_ids,
+              labelled_ids=nested(select(labelled), fraction=LABELLED, seed=seed).tracklet_ids)  # fmt: skip
+    return checkpoint
+
+
+def score_run(run: Run, data: Path, out: Path, split: str) -> dict[str, float]:
+    """Errors of one run on one split, kept beside the checkpoint."""
+    kept = run.folder(out) / f"{split}.json"
+    if not kept.exists():
+        checkpoint = train_run(run, data, out)
+        lake = Lake(data / ("mocap" if split == "mocap" else "held_out"))
+        labels = read_labels3d(lake, split=split)
+        motions = {name: said.keypoints_3d for name, said in predict_lake(checkpoint, lake, list(labels)).items()}
+        rates = {each.tracklet_id: each.fps for each in iter_tracklets(lake, list(labels))}
+        averages = aggregate(score_sequences(motions, labels, OPEN_V1, fps=rates))
+        found = {metric: averages[metric].macro for metric in METRICS}
+        if run.config.model.deltas:
+            found |= head_errors(checkpoint, lake, split)
+        write_json_atomically(kept, found)
+    values: dict[str, float] = json.loads(kept.read_text())
+    return values
+
+
+def tables(data: Path, out: Path, split: str) -> Iterator[str]:
+    """The three tables of one split, line by line."""
+    by_name: dict[str, list[dict[str, float]]] = {}
+    for run in runs():
+        by_name.setdefault(run.name, []).append(score_run(run, data, out, split))
+    yield f"### {split}\n"
+    yield "| model | seeds | PA-MPJPE mm | MPJPE mm | acceleration error mm/frame^2 |\n|---|---|---|---|---|"
+    for name, rows in by_name.items():
+        yield f"| {name} | {len(rows)} | " + " | ".join(_mean(rows, metric) for metric in METRICS) + " |"
+    yield "\n| at five frames away, MPJPE / PA-MPJPE mm | head | nothing moves | constant velocity |\n|---|---|---|---|"
+    for what in ("future", "past", "hallucinated_future", "hallucinated_past"):
+        cells = [_pair(by_name["temporal"], f"{what}/{way}") for way in ("head", "nothing_moves", "constant_velocity")]
+        yield f"| {what} | " + " | ".join(cells) + " |"
+
+
+def _pair(rows: list[dict[str, float]], what: str) -> str:
+    if f"{what}/mpjpe_mm" not in rows[0]:
+        return "-"
+    return f"{_mean(rows, f'{what}/mpjpe_mm')} / {_mean(rows, f'{what}/pa_mpjpe_mm')}"
+
+
+def _mean(rows: list[dict[str, float]], metric: str) -> str:
+    values = [row[metric] for row in rows]
+    return f"{np.mean(values):.1f}" + (f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else "")
+
+
+def main() -> None:
+    """Train in parallel, one thread each, then print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="folder of the open-world study, with its lakes")
+    parser.add_argument("--out", type=Path, required=True, help="where models and scores are kept")
+    parser.add_argument("--split", action="append", choices=("dev", "test", "mocap"), default=None)
+    parser.add_argument("--workers", type=int, default=2)
+    given = parser.parse_args()
+    with ProcessPoolExecutor(given.workers, get_context("spawn")) as pool:
+        waiting = [pool.submit(train_run, run, given.data, given.out) for run in runs()]
+        for number, one in enumerate(waiting, 1):
+            print(f"{number} of {len(waiting)}: {one.result()}", file=sys.stderr)
+    for split in given.split or ["dev"]:
+        print("\n".join(tables(given.data, given.out, split)), end="\n\n")
+
+
+if __name__ == "__main__":
+    main()
