@@ -1,19 +1,29 @@
 """Frozen selections of a lake, by digest: which tracklets a model was trained on, today and on any machine.
 
 A snapshot is the sorted list of its tracklet ids, with each one's source and length. It survives compaction,
-vacuum and erase, because it names rows and not files.
+vacuum and erase, because it names rows and not files. It is kept as columns: a million tracklets are three arrays.
+
+Legend: N tracklets, S sources.
 """
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.errors import SnapshotMissing
+from storage.label_versions import newest_keys
 from storage.lake import Lake
+
+Versions = tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
@@ -25,52 +35,93 @@ class Member:
     seconds: float
 
 
-@dataclass(frozen=True)
 class Snapshot:
-    """A selection. Members are sorted by tracklet_id; `tables` are the lake's versions when it was taken."""
+    """A selection, sorted by tracklet_id; `tables` are the lake's versions when it was taken. Never changed."""
 
-    members: tuple[Member, ...]
-    tables: tuple[tuple[str, int], ...] = ()
+    def __init__(self, members: Iterable[Member] = (), tables: Versions = ()) -> None:
+        rows = list(members)
+        self._fill([m.tracklet_id for m in rows], [m.source_id for m in rows], [m.seconds for m in rows], tables)
 
-    @property
+    @classmethod
+    def of_columns(cls, ids: Any, sources: Any, seconds: Any, tables: Versions = ()) -> "Snapshot":
+        """From three columns of N (lists, numpy or Arrow arrays), in any order."""
+        made = cls.__new__(cls)
+        made._fill(ids, sources, seconds, tables)
+        return made
+
+    def _fill(self, ids: Any, sources: Any, seconds: Any, tables: Versions) -> None:
+        id_N, source_N = _strings(ids), _strings(sources)
+        order_N = pc.array_sort_indices(id_N)
+        self.ids: pa.Array = id_N.take(order_N)
+        """(N) sorted ids."""
+        names = source_N.take(order_N).dictionary_encode()
+        order_S = pc.array_sort_indices(names.dictionary)
+        rank_S = np.empty(len(order_S), np.int32)
+        rank_S[order_S.to_numpy()] = np.arange(len(order_S), dtype=np.int32)
+        self.sources: tuple[str, ...] = tuple(names.dictionary.take(order_S).to_pylist())
+        """(S) sorted source ids."""
+        self.source_N: npt.NDArray[np.int32] = rank_S[names.indices.to_numpy()]
+        """Place of each tracklet's source in `sources`."""
+        self.seconds_N: npt.NDArray[np.float64] = np.asarray(seconds, np.float64)[order_N.to_numpy()]
+        self.tables = tables
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Snapshot) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def _key(self) -> tuple[object, ...]:
+        return self.digest, self.tables, self.sources, self.source_N.tobytes(), self.seconds_N.tobytes()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def members(self) -> tuple[Member, ...]:
+        """The rows one by one: for small snapshots, a million of them take half a gigabyte."""
+        sources = (self.sources[place] for place in self.source_N.tolist())
+        return tuple(map(Member, self.tracklet_ids, sources, self.seconds_N.tolist()))
+
+    @cached_property
     def digest(self) -> str:
-        """SHA-256 of the sorted tracklet ids: equal if and only if the selection is equal."""
+        """SHA-256 of the sorted tracklet ids, one a line: equal if and only if the selection is equal."""
         return hashlib.sha256("\n".join(self.tracklet_ids).encode()).hexdigest()
 
     @property
     def tracklet_ids(self) -> tuple[str, ...]:
         """Sorted ids."""
-        return tuple(member.tracklet_id for member in self.members)
+        return tuple(self.ids.to_pylist())
 
     @property
     def hours(self) -> float:
         """Hours of tracklets (person-hours, not video-hours)."""
-        return sum(member.seconds for member in self.members) / 3600.0
+        return math.fsum(self.seconds_N) / 3600.0
 
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """Sorted source ids."""
-        return tuple(sorted({member.source_id for member in self.members}))
+    def only(self, chosen_N: npt.NDArray[np.bool_]) -> "Snapshot":
+        """The tracklets where `chosen_N` is True."""
+        names = pa.array(self.sources, pa.string()).take(pa.array(self.source_N[chosen_N]))
+        return Snapshot.of_columns(self.ids.filter(pa.array(chosen_N)), names, self.seconds_N[chosen_N], self.tables)
+
+    def only_sources(self, taken: Collection[str]) -> "Snapshot":
+        """The tracklets of these sources."""
+        taken_S = np.fromiter((source in taken for source in self.sources), bool, len(self.sources))
+        return self.only(taken_S[self.source_N])
+
+
+def _strings(values: Any) -> pa.Array:
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    return values if isinstance(values, pa.Array) else pa.array(values, pa.string())
 
 
 def select(lake: Lake, *, where: pc.Expression | None = None) -> Snapshot:
     """The tracklets that match `where`, of each source only those of its newest label_key; nothing is written."""
-    columns = ["tracklet_id", "source_id", "seconds", "label_key", "committed_at"]
     versions = tuple(sorted(lake.versions().items()))
-    table = lake.read("tracklets", columns)
-    newest = table.group_by("source_id").aggregate([("committed_at", "max")])
-    last = dict(zip(newest["source_id"].to_pylist(), newest["committed_at_max"].to_pylist(), strict=True))
-    keys = {
-        source: key
-        for source, key, at in zip(
-            *(table[name].to_pylist() for name in ("source_id", "label_key", "committed_at")), strict=True
-        )
-        if at == last[source]
-    }
-    kept = table if where is None else lake.read("tracklets", columns, where)
-    rows = zip(*(kept[name].to_pylist() for name in ("tracklet_id", "source_id", "seconds", "label_key")), strict=True)
-    members = sorted((Member(t, s, d) for t, s, d, key in rows if keys.get(s) == key), key=lambda m: m.tracklet_id)
-    return Snapshot(tuple(members), versions)
+    newest = newest_keys(lake.read("tracklets", ["source_id", "label_key", "committed_at"]))
+    table = lake.read("tracklets", ["tracklet_id", "source_id", "seconds", "label_key"], where)
+    table = table.filter(newest.holds(table))
+    return Snapshot.of_columns(table["tracklet_id"], table["source_id"], table["seconds"].to_numpy(), versions)
 
 
 def freeze(lake: Lake, *, where: pc.Expression | None = None) -> Snapshot:
@@ -126,7 +177,7 @@ def drop_sources(lake: Lake, sources: Sequence[str], mark: str) -> list[tuple[st
         if not gone & set(value.get("sources", ())):
             continue
         before = _decode(value)
-        after = Snapshot(tuple(m for m in before.members if m.source_id not in gone), before.tables)
+        after = before.only_sources(set(before.sources) - gone)
         save(lake, after)
         note = {"format": "hmmr-snapshot-1", "digest": old, "successor": after.digest, "mark": mark}
         lake.disk.write(lake.layout.snapshot(old), json.dumps(note, sort_keys=True).encode())
@@ -161,31 +212,34 @@ def nested(snapshot: Snapshot, *, hours: float | None = None, fraction: float | 
     if (hours is None) == (fraction is None):
         raise ValueError("give either hours or fraction")
     wanted = (snapshot.hours * fraction if fraction is not None else float(hours or 0.0)) * 3600.0
-    seconds: dict[str, float] = {}
-    for member in snapshot.members:
-        seconds[member.source_id] = seconds.get(member.source_id, 0.0) + member.seconds
+    of_source_S = np.bincount(snapshot.source_N, weights=snapshot.seconds_N, minlength=len(snapshot.sources))
+    seconds = dict(zip(snapshot.sources, of_source_S.tolist(), strict=True))
     taken, total = set(), 0.0
-    for source in source_order(list(seconds), seed):
+    for source in source_order(snapshot.sources, seed):
         if total + seconds[source] / 2 > wanted + 1e-9:
             break
         taken.add(source)
         total += seconds[source]
-    return Snapshot(tuple(m for m in snapshot.members if m.source_id in taken), snapshot.tables)
+    return snapshot.only_sources(taken)
 
 
 def _encode(snapshot: Snapshot) -> bytes:
-    sources = snapshot.sources
-    place = {source: i for i, source in enumerate(sources)}
     value = {
-        "format": "hmmr-snapshot-1",
+        "format": "hmmr-snapshot-2",
         "digest": snapshot.digest,
         "tables": dict(snapshot.tables),
-        "sources": sources,
-        "members": [[m.tracklet_id, place[m.source_id], m.seconds] for m in snapshot.members],
+        "sources": snapshot.sources,
+        "tracklets": snapshot.tracklet_ids,
+        "source_of": snapshot.source_N.tolist(),
+        "seconds": snapshot.seconds_N.tolist(),
     }
     return json.dumps(value, sort_keys=True).encode()
 
 
 def _decode(value: dict[str, Any]) -> Snapshot:
-    members = tuple(Member(t, value["sources"][s], d) for t, s, d in value["members"])
-    return Snapshot(members, tuple(sorted(value["tables"].items())))
+    if "members" in value:  # format 1 had a list a tracklet
+        columns = zip(*value["members"], strict=True) if value["members"] else ((), (), ())
+        value["tracklets"], value["source_of"], value["seconds"] = columns
+    names = pa.array(value["sources"], pa.string()).take(pa.array(value["source_of"], pa.int32()))
+    tables = tuple(sorted(value["tables"].items()))
+    return Snapshot.of_columns(value["tracklets"], names, value["seconds"], tables)

@@ -1,4 +1,4 @@
-"""A clock that stands; an S3 server and a PostgreSQL of our own, where these machines carry one."""
+"""A clock that stands; an S3 server and a PostgreSQL of our own; the three homes that a lake may have."""
 
 import contextlib
 import importlib.util
@@ -11,10 +11,16 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.fs as pafs
 import pytest
+
+from storage.lake import Lake
+from storage.layout import LEDGER_VARIABLE, RECEIPTS_VARIABLE
+from storage.ledger import Ledger
+from storage.ledger_tables import METADATA
 
 
 class Clock:
@@ -150,3 +156,42 @@ def new_database(postgres: str) -> Callable[[], str]:
                 time.sleep(0.3)
 
     return make
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where a test's lake and ledger lie; `Ledger.open(root)` finds the ledger by the environment."""
+
+    root: str
+    folder: Path
+    """Local folder of this test."""
+
+    def searchable(self) -> Path:
+        """A local folder with every byte of lake and ledger, for storage/search.py; a copy where it is not local."""
+        lake = Lake(self.root)
+        if lake.layout.remote:
+            for path in lake.disk.files(lake.root):
+                target = self.folder / "copy" / path.removeprefix(lake.root + "/")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(lake.disk.read(path))
+        ledger = Ledger.open(self.root)
+        with ledger.engine.begin() as connection:
+            rows = [map(str, connection.execute(table.select()).all()) for table in METADATA.sorted_tables]
+        ledger.close()
+        (self.folder / "ledger.txt").write_text("\n".join(line for table in rows for line in table))
+        return self.folder
+
+
+@pytest.fixture(params=["local", "s3", "postgres"])
+def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """The same test on a local folder, on S3 with a local ledger, and with the ledger in PostgreSQL."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    if request.param == "local":
+        return Home(str(folder / "lake"), folder)
+    remote = request.param == "s3"
+    ledger = f"sqlite:///{folder}/ledger.sqlite" if remote else request.getfixturevalue("new_database")()
+    monkeypatch.setenv(LEDGER_VARIABLE, ledger)
+    monkeypatch.setenv(RECEIPTS_VARIABLE, str(tmp_path / "receipts"))
+    bucket = request.getfixturevalue("s3_bucket") if remote else ""
+    return Home(f"{bucket}/{uuid.uuid4().hex[:10]}" if remote else str(folder / "lake"), folder)

@@ -1,6 +1,6 @@
-"""A commit of a shard can be cut after any step."""
+"""A commit of a shard can be cut after any step, on a local folder, on S3, and with the ledger in PostgreSQL."""
 
-from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,8 +16,8 @@ FINISHED = {source: Finished("k1", 2) for source in SOURCES}
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "lake")
+def lake(home: Any) -> Lake:
+    return Lake(home.root)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable
 
-from storage.atomic import write_atomically
 from storage.commit import commit_shard
 from storage.erase import Target, erase
 from storage.errors import LakeError
@@ -31,8 +30,8 @@ def url_of(source: str) -> str:
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    lake = Lake(tmp_path / "lake")
+def lake(home: Any) -> Lake:
+    lake = Lake(home.root)
     ledger = Ledger.open(lake.root)
     ledger.ask(Item(s, "films.test", url_of(s), f"uploader-{s[:6]}", {"title": f"a film {s[:6]}"}) for s in SOURCES)
     ledger.claim("w", limit=6)
@@ -59,20 +58,19 @@ def others(lake: Lake) -> dict[str, list[dict[str, Any]]]:
     return {name: sorted(lake.read(name, None, keep).to_pylist(), key=repr) for name in tables}
 
 
-def test_the_searcher_finds_what_is_there(lake: Lake) -> None:
+def test_the_searcher_finds_what_is_there(home: Any, lake: Lake) -> None:
     names, values = names_of(lake, GONE)
-    hits = "\n".join(search(Path(lake.root), names, values))
+    hits = "\n".join(search(home.searchable(), names, values))
     for name in names | {str(value) for value in values}:
         assert name in hits
 
 
-def test_nothing_is_left_and_the_rest_is_unchanged(lake: Lake) -> None:
+def test_nothing_is_left_and_the_rest_is_unchanged(home: Any, lake: Lake) -> None:
     names, values = names_of(lake, GONE)
     before = others(lake)
-    root = Path(lake.root)
-    write_atomically(root / "cache" / GONE / "pose-abc.npz", b"x")
-    write_atomically(root / "cache" / "log.txt", f"did {GONE} from {url_of(GONE)}\n")
-    write_atomically(root / "pages" / f"{GONE}.svg", b"x")
+    lake.disk.write(f"{lake.root}/cache/{GONE}/pose-abc.npz", b"x")
+    lake.disk.write(f"{lake.root}/cache/log.txt", f"did {GONE} from {url_of(GONE)}\n".encode())
+    lake.disk.write(f"{lake.root}/pages/{GONE}.svg", b"x")
     old = freeze(lake)
     run = {
         "run_id": "r", "kind": "train", "started_at": WHEN, "seconds": 1.0, "config": json.dumps({"only": [GONE]}),
@@ -83,7 +81,7 @@ def test_nothing_is_left_and_the_rest_is_unchanged(lake: Lake) -> None:
     receipt = erase(lake, ledger, Target(sources=(url_of(GONE),)), why="asked by the person")
     ledger.close()
 
-    assert search(root, names, values) == []
+    assert search(home.searchable(), names, values) == []
     assert others(lake) == before
     assert receipt.rows == {"tracklets": 2, "features": 2, "rejects": 1, "videos": 1, "shots": 1}
     assert receipt.mentions == 1
@@ -95,7 +93,7 @@ def test_nothing_is_left_and_the_rest_is_unchanged(lake: Lake) -> None:
     text = Path(receipt.path).read_text()
     assert not any(name in text for name in names)
     assert json.loads(text)["why"] == "asked by the person"
-    assert not Path(receipt.path).is_relative_to(root)
+    assert not Path(receipt.path).is_relative_to(lake.root)
 
 
 def test_it_does_not_come_back(lake: Lake) -> None:
@@ -120,24 +118,24 @@ def test_an_uploader_or_a_host_goes_as_a_whole(lake: Lake) -> None:
     assert ledger.ask([Item("newer", "films.test")]) == 0
 
 
-def test_old_files_of_a_compaction_are_searched_too(lake: Lake) -> None:
+def test_old_files_of_a_compaction_are_searched_too(home: Any, lake: Lake) -> None:
     names, values = names_of(lake, GONE)
     for name in TABLES:
         compact(lake, name)
     ledger = Ledger.open(lake.root)
     erase(lake, ledger, Target(sources=(GONE,)))
     ledger.close()
-    assert search(Path(lake.root), names, values) == []
+    assert search(home.searchable(), names, values) == []
 
 
-def test_what_other_writers_put_into_the_log_goes_too(lake: Lake) -> None:
+def test_what_other_writers_put_into_the_log_goes_too(home: Any, lake: Lake) -> None:
     first = min(SOURCES)
     names, values = names_of(lake, first)
     for name in ("tracklets", "videos"):
-        table = DeltaTable(lake.layout.table(name))
+        table = DeltaTable(lake.layout.table(name), storage_options=lake.disk.delta_options)
         table.optimize.compact()
         table.create_checkpoint()
-    hits = search(Path(lake.root), {first}, set())
+    hits = search(home.searchable(), {first}, set())
     assert any("checkpoint" in hit for hit in hits), "Delta's own writer puts minima into its log"
     assert any("_delta_log" in hit and ".json" in hit for hit in hits)
     others = pc.field("source_id") != first
@@ -145,7 +143,7 @@ def test_what_other_writers_put_into_the_log_goes_too(lake: Lake) -> None:
     ledger = Ledger.open(lake.root)
     erase(lake, ledger, Target(sources=(first,)))
     ledger.close()
-    assert search(Path(lake.root), names, values) == []
+    assert search(home.searchable(), names, values) == []
     assert {name: lake.read(name).to_pylist() for name in before} == before
 
 
@@ -183,14 +181,18 @@ def test_an_unknown_source_is_named(lake: Lake) -> None:
         erase(lake, Ledger.open(lake.root), Target(sources=("never-seen",)))
 
 
-@pytest.mark.parametrize("step", ["bury", "delete_rows", "scrub_files", "drop_sources", "write_receipt", "anonymise"])
-def test_an_erasure_that_was_cut_goes_on(lake: Lake, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+STEPS = ("bury", "delete_rows", "scrub_files", "drop_sources", "write_receipt", "anonymise")
+CUTS = [("local", step) for step in STEPS] + [(home, "scrub_files") for home in ("s3", "postgres")]
+
+
+@pytest.mark.parametrize(("home", "step"), CUTS, indirect=["home"])
+def test_an_erasure_that_was_cut_goes_on(home: Any, lake: Lake, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     import storage.erase as module
 
     names, values = names_of(lake, GONE)
     old = freeze(lake).digest
     ledger = Ledger.open(lake.root)
-    write_atomically(Path(lake.root) / "cache" / "log.txt", " ".join(name for name in names if len(name) >= 32))
+    lake.disk.write(f"{lake.root}/cache/log.txt", " ".join(name for name in names if len(name) >= 32).encode())
 
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -201,6 +203,6 @@ def test_an_erasure_that_was_cut_goes_on(lake: Lake, monkeypatch: pytest.MonkeyP
             erase(lake, ledger, Target(sources=(GONE,)))
     receipt = erase(lake, ledger, Target(sources=(GONE,)))
     ledger.close()
-    assert search(Path(lake.root), names, values) == []
+    assert search(home.searchable(), names, values) == []
     assert [pair[0] for pair in receipt.snapshots] == [old]
     assert Ledger.open(lake.root).books().erased == 1

@@ -63,9 +63,7 @@ assert parquet == named, "half-written files are left"
 
 
 @pytest.mark.parametrize("room_left", [20_000, 300_000, 600_000])
-def test_a_full_disk_leaves_the_lake_intact(
-    tmp_path: Path, room_left: int, absent: Callable[[str], None]
-) -> None:
+def test_a_full_disk_leaves_the_lake_intact(tmp_path: Path, room_left: int, absent: Callable[[str], None]) -> None:
     """Room for nothing (the ledger notices), for some tables, and for most of them."""
     script = tmp_path / "script.py"
     script.write_text(SCRIPT.replace("ROOM_LEFT", str(room_left)))

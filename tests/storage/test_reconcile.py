@@ -1,16 +1,18 @@
-"""Reconcile: what was cut is mended, what is wrong is said."""
+"""Reconcile: what was cut is mended, what is wrong is said; wherever lake and ledger lie."""
 
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 import pytest
+from sqlalchemy import update
 
 from storage.commit import ORDER, commit_shard
 from storage.example_rows import shard, source_name
 from storage.items import Finished, Item
 from storage.lake import Lake
 from storage.ledger import Ledger
+from storage.ledger_tables import ITEMS
 from storage.reconcile import reconcile
 from storage.rewrite import delete_rows
 from storage.schema import TABLES
@@ -25,8 +27,8 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "lake")
+def lake(home: Any) -> Lake:
+    return Lake(home.root)
 
 
 @pytest.fixture
@@ -41,7 +43,12 @@ def rows(lake: Lake) -> dict[str, list[str]]:
     return {name: sorted(map(repr, lake.read(name).to_pylist())) for name in TABLES}
 
 
-@pytest.mark.parametrize("point", ["opened", *ORDER, "closed"])
+POINTS = ("opened", *ORDER, "closed")
+CUTS = [*((home, point) for home in ("local", "postgres") for point in POINTS), *(("s3", p) for p in POINTS[1::3])]
+"""A cut on S3 takes two seconds: every third."""
+
+
+@pytest.mark.parametrize(("home", "point"), CUTS, indirect=["home"])
 def test_a_commit_that_was_cut_ends_whole_or_not_at_all(
     lake: Lake, ledger: Ledger, clock: Any, tmp_path: Path, point: str
 ) -> None:
@@ -81,11 +88,12 @@ def test_an_unfinished_commit_of_a_lost_ledger_is_removed(lake: Lake, ledger: Le
 
     with pytest.raises(Killed):
         commit_shard(lake, ledger, "w", shard(SOURCES), FINISHED, between=kill)
-    other = Ledger.open(tmp_path / "another")
+    other = Ledger(f"sqlite:///{tmp_path}/another.sqlite")
     assert len(reconcile(lake, other, repair=False).problems) == 4
     assert len(reconcile(lake, other).repaired) == 4
     assert reconcile(lake, other).repaired == []
-    assert [path for path in Path(lake.root).rglob("*.parquet") if "_delta_log" not in path.parts] == []
+    files = lake.disk.files(lake.root)
+    assert [path for path in files if path.endswith(".parquet") and "_delta_log" not in path] == []
 
 
 def test_lost_rows_are_harvested_again_and_a_snapshot_says_so(lake: Lake, ledger: Ledger) -> None:
@@ -116,8 +124,8 @@ def test_without_repair_nothing_changes(lake: Lake, ledger: Ledger) -> None:
 def test_a_missing_file_and_a_tampered_ledger_are_problems(lake: Lake, ledger: Ledger) -> None:
     commit_shard(lake, ledger, "w", shard(SOURCES), FINISHED)
     with ledger.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE items SET state = 'rejected' WHERE item_id = ?", (SOURCES[0],))
+        connection.execute(update(ITEMS).where(ITEMS.c.item_id == SOURCES[0]).values(state="rejected"))
     problems = reconcile(lake, ledger).problems
     assert problems == [f"ledger: {SOURCES[0]} is rejected, its events say done"]
-    next((Path(lake.root) / "shots").glob("*.parquet")).unlink()
+    lake.disk.delete(next(path for path in lake.disk.files(lake.layout.table("shots")) if path.endswith(".parquet")))
     assert any("is missing" in text for text in reconcile(lake, ledger).problems)

@@ -1,0 +1,37 @@
+"""Which labels of a source count: those of its newest label_key. A re-labelled video has rows of both for a while.
+
+Legend: N rows, S sources.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+@dataclass(frozen=True)
+class NewestKeys:
+    """The newest label_key of each source."""
+
+    source_S: pa.Array
+    key_S: pa.Array
+
+    def holds(self, table: pa.Table) -> pa.ChunkedArray:
+        """For each row (source_id, label_key) of a table whether it belongs to its source's newest labels."""
+        place_N = pc.index_in(table["source_id"], value_set=self.source_S)
+        return pc.fill_null(pc.equal(self.key_S.take(place_N), table["label_key"]), False)
+
+
+def newest_keys(rows: pa.Table) -> NewestKeys:
+    """From rows with source_id, label_key and committed_at: of one instant, the key of the later row."""
+    source_N = rows["source_id"].combine_chunks().dictionary_encode()
+    key_N = rows["label_key"].combine_chunks().dictionary_encode()
+    at_N = rows["committed_at"].cast(pa.int64()).to_numpy()
+    place_N = source_N.indices.to_numpy()
+    last_S = np.full(len(source_N.dictionary), np.iinfo(np.int64).min)
+    np.maximum.at(last_S, place_N, at_N)
+    newest_N = at_N == last_S[place_N]
+    chosen_S = np.zeros(len(last_S), np.int32)
+    chosen_S[place_N[newest_N]] = key_N.indices.to_numpy()[newest_N]
+    return NewestKeys(source_N.dictionary, key_N.dictionary.take(pa.array(chosen_S)))
