@@ -1,17 +1,14 @@
-"""People drawn over pictures: a skeleton of the 25 keypoints, or a mesh.
+"""People drawn over pictures: a skeleton of the 25 keypoints.
 
 Left is orange and right is blue, from the palette of Okabe and Ito (2008), which colour-blind readers tell apart;
 the middle is white. Pictures are RGB uint8 (H, W, 3) and never changed in place.
 """
-
-from collections.abc import Sequence
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from body.joints import KEYPOINTS_25
-from body.raster import Light, Rasteriser
 from body.raster_kernels import Bytes
 
 LEFT = (230, 159, 0)
@@ -70,22 +67,3 @@ def draw_skeleton(
             cv2.circle(picture, fixed[i].tolist(), (width + 1) << _SUBPIXEL_BITS, side_colour(name), -1, cv2.LINE_AA,
                        _SUBPIXEL_BITS)  # fmt: skip
     return picture
-
-
-def draw_mesh_overlay(
-    image: Bytes,
-    vertices: npt.ArrayLike,
-    faces: npt.ArrayLike,
-    focal: float,
-    centre: Sequence[float],
-    *,
-    colour: Sequence[float] = (0.35, 0.62, 0.75),
-    opacity: float = 0.85,
-) -> Bytes:
-    """A copy of `image` with a shaded mesh over it.
-
-    vertices (V, 3) metres in the camera frame, focal and centre in px of the image, colour linear RGB.
-    """
-    height, width = image.shape[:2]
-    drawn, _ = Rasteriser(faces, width, height).draw(vertices, focal, centre, np.asarray(colour), image, Light())
-    return np.asarray(cv2.addWeighted(drawn, opacity, np.ascontiguousarray(image), 1 - opacity, 0), np.uint8)

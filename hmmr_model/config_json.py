@@ -10,6 +10,9 @@ from hmmr_model.configs import TrainConfig
 
 T = TypeVar("T")
 
+LATER = {"config.data.target_margin": 0}
+"""Settings that came after the first checkpoints were written, and what those did."""
+
 
 class BadConfigError(ValueError):
     """A configuration that is not ours; the message names the field."""
@@ -33,6 +36,7 @@ def _build(kind: type[T], value: Any, where: str) -> T:
     if not isinstance(value, dict):
         raise BadConfigError(f"{where} is {type(value).__name__}, not an object")
     hints = typing.get_type_hints(kind)
+    value = {name: LATER[f"{where}.{name}"] for name in hints if f"{where}.{name}" in LATER} | value
     if set(value) != set(hints):
         strange = ", ".join(sorted(set(value) ^ set(hints)))
         raise BadConfigError(f"{where}: fields differ from this version's: {strange}")

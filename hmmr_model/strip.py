@@ -1,18 +1,19 @@
 """One frame told three times: the picture, the 2D tracklet on it, the predicted body on it.
 
-Legend: T frames, 25 keypoints, V vertices.
+Legend: T frames, 25 keypoints.
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from body.cameras import assumed_focal, weak_to_translation
-from body.draw import draw_mesh_overlay, draw_skeleton
+from body.draw import draw_skeleton
 from body.model import BodyModel
+from hmmr_model.export.mesh_view import MeshViews, drawn_body
+from hmmr_model.export.person_motion import PictureGeometry, person_motion
 from hmmr_model.prediction import Prediction
 from storage.tables import TrackletArrays
 
@@ -28,34 +29,13 @@ def told_three_times(
     camera says, with the assumed focal length of body/cameras.py.
     """
     height, width = picture.shape[:2]
-    focal, centre = assumed_focal(width, height), (width / 2, height / 2)
-    vertices_V3 = place_mesh(prediction, frame, torch.tensor(tracklet.boxes[frame]), focal, centre, body)
-    return np.hstack(
-        [
-            picture,
-            draw_skeleton(picture, tracklet.keypoints[frame]),
-            draw_mesh_overlay(picture, vertices_V3, body.faces, focal, centre),
-        ]
-    )
-
-
-def place_mesh(
-    prediction: Prediction,
-    frame: int,
-    box: torch.Tensor,
-    focal: float,
-    centre: tuple[float, float],
-    body: BodyModel,
-) -> NDArray[np.float32]:
-    """Vertices (V, 3) m in the camera frame of one predicted frame; box (4,) px, focal and centre in px."""
-    with torch.no_grad():
-        vertices, joints = body(
-            torch.from_numpy(prediction.rotations[frame : frame + 1]),
-            torch.from_numpy(prediction.betas[frame : frame + 1]),
-        )
-        shift = weak_to_translation(torch.from_numpy(prediction.camera[frame]), box, focal, torch.tensor(centre))
-    placed: NDArray[np.float32] = (vertices[0] - joints[0, :1] + shift).numpy()
-    return placed
+    geometry = PictureGeometry(width, height, Fraction(1, 25))
+    drawn = drawn_body(person_motion(prediction, tracklet, geometry, body).now, frame, 0, body)
+    views = MeshViews(body, geometry, max_height=height)
+    small = cv2.resize(picture, (views.width, views.height), interpolation=cv2.INTER_AREA)
+    skeleton = draw_skeleton(picture, tracklet.keypoints[frame])
+    skeleton = cv2.resize(skeleton, (views.width, views.height), interpolation=cv2.INTER_AREA)
+    return np.hstack([small, skeleton, views.overlay(picture, [drawn])]).astype(np.uint8)
 
 
 def png_bytes(rows: Sequence[Picture]) -> bytes:

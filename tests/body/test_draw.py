@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from body.draw import BONES, LEFT, MIDDLE, RIGHT, draw_mesh_overlay, draw_skeleton, side_colour
+from body.draw import BONES, LEFT, MIDDLE, RIGHT, draw_skeleton, side_colour
 from body.joints import KEYPOINTS_25
 
 GREY = np.full((200, 300, 3), 90, np.uint8)
@@ -42,14 +42,6 @@ def test_every_joint_has_a_bone_and_sides_do_not_mix() -> None:
     assert {name for bone in BONES for name in bone} == set(KEYPOINTS_25)
     assert side_colour("neck", "left_shoulder") == LEFT
     assert side_colour("left_hip", "right_hip") == MIDDLE
-
-
-def test_a_mesh_is_drawn_where_it_projects() -> None:
-    square = np.array([[-0.1, -0.1, 2], [-0.1, 0.1, 2], [0.1, -0.1, 2], [0.1, 0.1, 2]])
-    picture = draw_mesh_overlay(GREY, square, [[0, 1, 2], [1, 3, 2]], 400.0, (150, 100), opacity=1.0)
-    changed = (picture != GREY).any(-1)
-    rows, columns = np.nonzero(changed)
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (80, 119, 130, 169)
 
 
 def test_a_skeleton_of_another_size_is_refused() -> None:

@@ -34,3 +34,10 @@ def test_what_is_not_ours_is_refused_by_name(change, named: str) -> None:  # typ
 def test_not_json() -> None:
     with pytest.raises(BadConfigError, match="not JSON"):
         from_json("{")
+
+
+def test_a_checkpoint_from_before_a_setting_says_what_it_did_then() -> None:
+    config = replace(PRESETS["open"](), seed=3)
+    value = json.loads(to_json(config))
+    assert value["data"].pop("target_margin") == 5
+    assert from_json(json.dumps(value)) == replace(config, data=replace(config.data, target_margin=0))
