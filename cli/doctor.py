@@ -45,12 +45,17 @@ def _weights() -> Finding:
 
 
 def _script_runtime() -> Finding:
-    found = [name for name in ("deno", "node", "bun", "qjs") if shutil.which(name)]
-    companion = importlib.util.find_spec("yt_dlp_ejs") is not None
-    detail = f"runtimes: {', '.join(found) or 'none'}; yt-dlp-ejs: {'here' if companion else 'not installed'}"
-    return Finding(
-        "YouTube (a JavaScript runtime and yt-dlp-ejs; see docs/youtube.md)", bool(found) and companion, detail, False
-    )
+    from harvest.script_runtime import COMPANION, find_script_runtimes
+
+    found = find_script_runtimes()
+    said = [f"runtimes: {', '.join(found.ready) or 'none'}"]
+    if found.too_old:
+        said.append(f"too old for yt-dlp: {', '.join(found.too_old)}")
+    said.append(f"{COMPANION}: {found.companion or 'not installed'}")
+    if found.companion_wanted not in (None, found.companion):
+        said.append(f"run: pip install {COMPANION}=={found.companion_wanted}")
+    name = "YouTube (a JavaScript runtime and yt-dlp's companion scripts; see docs/youtube.md)"
+    return Finding(name, found.complete, "; ".join(said), needed=False)
 
 
 def _gpu() -> Finding:

@@ -1,7 +1,7 @@
 """`hmmr harvest`: turn videos into pseudo-labelled tracklets, look at the books, try again what failed."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, help="Turn videos into pseudo-labelled tracklets.", no_args_is_help=True)
 
 SOURCES = typer.Argument(
-    help="URLs, video files, folders, or text, YAML or JSON lists of those. The same source twice is one item.",
+    help="URLs, s3:// prefixes, ytsearch50:WORDS, video files, folders, or text, YAML or JSON lists of those. The same "
+    "source twice is one item.",
     metavar="SOURCE...",
 )
 LAKE = typer.Option(envvar="HMMR_LAKE", help="Folder (or s3:// URL) of the lake; made if it is not there.")
@@ -31,6 +32,12 @@ WORKERS = typer.Option(min=1, help="Videos at the same time, each in a process o
 BACKEND = typer.Option(
     help="2D networks: embedded; truth (films of the open world only); rtm:SET or rtm:FILE.yaml; mmlab:FILE.yaml "
     "(docs/backends.md)."
+)
+LIMIT = typer.Option(
+    min=1, help="Work on so many videos at most, shared out by the `weight` of each source; the rest stays pending."
+)
+APART = typer.Option(
+    help="A lake (a test set, a labelled set) of which nothing may come in, however it was re-encoded; once or more."
 )
 DEVICE = typer.Option(help="Where the networks run: cpu, cuda, cuda:1, mps.")
 TRUTH = typer.Option("--truth-films", help="Folder of the films, for --backend truth.", file_okay=False, exists=True)
@@ -60,6 +67,8 @@ def run(
     max_fps: Annotated[int, FPS] = 25,
     phi: Annotated[list[str] | None, PHI] = None,
     device: Annotated[str, DEVICE] = "cpu",
+    limit: Annotated[int | None, LIMIT] = None,
+    apart_from: Annotated[list[str] | None, APART] = None,
 ) -> None:
     """Harvest videos into a lake: download, find and follow people, keep their 2D tracklets and image features.
 
@@ -70,20 +79,12 @@ def run(
 
     hmmr harvest run https://commons.wikimedia.org/wiki/File:... --licence open
     """
-    from dataclasses import replace
-
-    from harvest.config import HarvestConfig
-
-    config = HarvestConfig(backend=backend, truth_films=truth_films, workers=workers, retry_failed=True)
-    config = replace(
-        config,
-        policy=_policy(licence, allow_private, opt_out),
-        label=_label(preset, detect_every, max_fps),
-        phis=tuple(phi) if phi else config.phis,
-        device=device,
-    )
-    report = _harvest(sources, lake, config)
-    _tell(report, as_json)
+    config = _config(
+        _policy(licence, allow_private, opt_out), _label(preset, detect_every, max_fps), phi,
+        backend=backend, truth_films=truth_films, workers=workers, device=device, limit=limit,
+        apart_from=tuple(apart_from or ()),
+    )  # fmt: skip
+    _tell(_harvest(sources, lake, config), as_json)
 
 
 @app.command()
@@ -121,9 +122,24 @@ def retry(
     allow_private: Annotated[bool, PRIVATE] = False,
     as_json: Annotated[bool, JSON] = False,
     workers: Annotated[int, WORKERS] = 2,
+    backend: Annotated[str, BACKEND] = "embedded",
+    truth_films: Annotated[Path | None, TRUTH] = None,
+    preset: Annotated[str, PRESET] = "default",
+    detect_every: Annotated[int, DETECT_EVERY] = 4,
+    opt_out: Annotated[Path | None, OPT_OUT] = None,
+    max_fps: Annotated[int, FPS] = 25,
+    phi: Annotated[list[str] | None, PHI] = None,
+    device: Annotated[str, DEVICE] = "cpu",
+    limit: Annotated[int | None, LIMIT] = None,
+    apart_from: Annotated[list[str] | None, APART] = None,
 ) -> None:
-    """Try failed items again, all or those of one class, without naming their sources again."""
-    from harvest.config import HarvestConfig
+    """Try failed items again, all or those of one class, without naming their sources again.
+
+    What their source list said of them (licence, tags, sections, limits) is in the ledger; how they are labelled is
+    said here, as for `run`. A host that has shut us out is not asked before its time: its items stay pending.
+
+    hmmr harvest retry --lake lake --class rate_limited
+    """
     from harvest.ledger_items import failed_sources
     from storage.lake import Lake
     from storage.layout import lake_root
@@ -132,8 +148,19 @@ def retry(
     sources = failed_sources(root, reason)
     if not sources:
         typer.echo(f"nothing failed{f' as {reason}' if reason else ''} in {root}", err=True)
-    config = HarvestConfig(workers=workers, retry_failed=True, policy=_policy(licence, allow_private, None))
+    config = _config(
+        _policy(licence, allow_private, opt_out), _label(preset, detect_every, max_fps), phi,
+        backend=backend, truth_films=truth_films, workers=workers, device=device, limit=limit,
+        apart_from=tuple(apart_from or ()),
+    )  # fmt: skip
     _tell(_harvest(sources, root, config), as_json)
+
+
+def _config(policy: "Policy", label: "LabelConfig", phi: list[str] | None, **others: Any) -> "HarvestConfig":
+    from harvest.config import HarvestConfig
+
+    phis = tuple(phi) if phi else HarvestConfig().phis
+    return HarvestConfig(policy=policy, label=label, phis=phis, retry_failed=True, **others)
 
 
 def _existing(kind: "type[Lake]", root: str) -> "Lake":

@@ -40,6 +40,10 @@ class HarvestConfig:
     device: str = "cpu"
     """Where the networks run: cpu, cuda, cuda:1, mps."""
     pace: PaceConfig = field(default_factory=PaceConfig)
+    apart_from: tuple[str, ...] = ()
+    """Lakes (test sets, labelled sets) of whose videos no copy may come in."""
+    limit: int | None = None
+    """So many videos are worked on in one call, shared out by the sources' weights; the others stay pending."""
     workers: int = 2
     item_seconds: float = 4 * 3600.0
     """A worker that is silent on one item for so long is killed."""

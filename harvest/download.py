@@ -22,6 +22,8 @@ from harvest.errors import HarvestError, LiveStream, SiteUnsupported, TooLarge, 
 from harvest.network_guard import guarded
 from harvest.policy import Policy, Verdict, bytes_limit, check_before_contact, check_limits, check_metadata
 from harvest.robots import Robots, check_robots_tag
+from harvest.script_runtime import SCRIPT_RUNTIMES
+from harvest.site import Notes, Site
 from harvest.site_errors import from_site
 from harvest.sources import Source
 from harvest.time_limit import TimeIsUp, time_limit
@@ -78,10 +80,11 @@ def download(
     """
     check_before_contact(source, policy)
     folder.mkdir(parents=True, exist_ok=True)
-    hosts = frozenset({source.host}) if policy.allow_private else frozenset()
+    notes = Notes()
+    hosts = source.private_hosts if policy.allow_private else frozenset()
     try:
         with guarded(hosts), time_limit(config.max_wall_s):
-            return _fetch(source, folder, policy, config, progress)
+            return _fetch(source, folder, policy, config, progress, notes)
     except TimeIsUp:
         raise TooSlow(source.name, f"download did not end within {config.max_wall_s:.0f} s") from None
     except HarvestError as error:
@@ -89,7 +92,7 @@ def download(
             discard(source, folder)
         raise
     except Exception as error:
-        raise from_site(source.name, error) from error
+        raise from_site(source.name, error, notes.warnings) from error
 
 
 def discard(source: Source, folder: Path) -> None:
@@ -106,9 +109,10 @@ def _fetch(
     policy: Policy,
     config: DownloadConfig,
     progress: Callable[[int, int | None], None] | None,
+    notes: Notes,
 ) -> Download:
     cap = bytes_limit(source, policy)
-    with YoutubeDL(_options(source, folder, config, cap, _hook(source, cap, progress))) as site:
+    with Site(_options(source, folder, config, cap, _hook(source, cap, progress), notes), source.name) as site:
         if policy.obey_robots and _is_plain_page(source.address):
             _ask_robots(source, site)
         info = _single(source, site.extract_info(source.address, download=False))
@@ -117,11 +121,18 @@ def _fetch(
     path = _file_of(source, done)
     check_limits(source, policy, seconds=None, size=path.stat().st_size)
     provenance = {key: done.get(key) for key in _PROVENANCE} | {"yt_dlp": yt_dlp_version}
-    return Download(path, verdict, done.get("title"), done.get("uploader"), provenance)
+    return Download(path, verdict, _words(done.get("title")), _words(done.get("uploader")), provenance)
+
+
+def _words(said: Any) -> str | None:
+    """A host's text for tables and terminals: one line, nothing that a terminal would act on, no novel."""
+    if said is None:
+        return None
+    return " ".join("".join(c if c.isprintable() else " " for c in str(said)[:1000]).split())
 
 
 def _options(
-    source: Source, folder: Path, config: DownloadConfig, cap: int, hook: Callable[[dict[str, Any]], None]
+    source: Source, folder: Path, config: DownloadConfig, cap: int, hook: Callable[[dict[str, Any]], None], notes: Notes
 ) -> dict[str, Any]:
     return {
         "outtmpl": {"default": str(folder / f"{source.item_id}.%(ext)s")},
@@ -129,7 +140,7 @@ def _options(
         "http_headers": {"User-Agent": config.user_agent},
         "max_filesize": cap,
         "progress_hooks": [hook],
-        "logger": Silence(),
+        "logger": notes,
         "quiet": True,
         "noprogress": True,
         "socket_timeout": config.socket_timeout_s,
@@ -138,6 +149,7 @@ def _options(
         "extractor_retries": 1,
         "sleep_interval_requests": config.sleep_s,
         "continuedl": True,
+        "js_runtimes": dict(SCRIPT_RUNTIMES),
         "noplaylist": True,
         "playlist_items": "1:2",
         "default_search": "error",
@@ -150,15 +162,6 @@ def _options(
         # ffmpeg opens sockets of its own, past the guard: yt-dlp must not find one
         "ffmpeg_location": str(folder / "no-ffmpeg-here"),
     }
-
-
-class Silence:
-    """yt-dlp's messages arrive as exceptions; its chatter does not belong on our stdout."""
-
-    def debug(self, message: str) -> None: ...
-    def info(self, message: str) -> None: ...
-    def warning(self, message: str) -> None: ...
-    def error(self, message: str) -> None: ...
 
 
 def _hook(

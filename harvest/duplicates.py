@@ -1,8 +1,10 @@
-"""The same video twice: re-uploads are kept once, so that no test clip hides among the training clips.
+"""The same video twice: re-uploads are kept once, and none of what another lake holds (its test films, say) comes in.
 
 Equal bytes are always the same. Otherwise two videos are the same if most of the sampled pictures of the shorter one
 are found in the other. V known videos, S samples of a video, M samples of all known videos.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,21 +20,27 @@ SHARE = 0.8
 
 
 class KnownVideos:
-    """What the lake has, by content and by sight."""
+    """What there is, by content and by sight."""
 
     def __init__(self) -> None:
         self._by_content: dict[str, str] = {}
         self._prints: dict[str, NDArray[np.uint64]] = {}
 
     @classmethod
-    def of(cls, lake: Lake) -> "KnownVideos":
-        """All videos of a lake that gave tracklets."""
+    def of(cls, lake: Lake, apart_from: Sequence[Lake] = ()) -> "KnownVideos":
+        """All videos of a lake that gave tracklets, and all of the lakes that it must stay apart from."""
         known = cls()
+        for other in apart_from:
+            known._read(other, f"{other.root}:")
+        known._read(lake, "")
+        return known
+
+    def _read(self, lake: Lake, prefix: str) -> None:
+        """`prefix` tells another lake's videos from ours: there even the very same source is a copy."""
         used = set(lake.read("tracklets", ["source_id"]).column(0).unique().to_pylist())
         for row in lake.read("videos", ["source_id", "content_sha256", "fingerprints"]).to_pylist():
-            if row["source_id"] in used:
-                known.add(row["source_id"], row["content_sha256"], row["fingerprints"])
-        return known
+            if row["source_id"] in used and row["content_sha256"]:
+                self.add(prefix + row["source_id"], row["content_sha256"], row["fingerprints"])
 
     def add(self, source_id: str, content_sha256: str, fingerprints: list[int]) -> None:
         """One more video, once it is kept."""

@@ -1,38 +1,46 @@
 # ruff: noqa: N818  names say what happened, as in yt-dlp; an Error suffix adds nothing
-"""Everything that can be wrong with one source, as a tree of exceptions.
+"""Everything that can be wrong with one source, as a tree: the name, when it is tried again, what it says.
 
-    HarvestError                      names the item; never stops the run
-    ├── SourceRejected                the answer is no, and waiting will not change it
-    │   ├── LicenceUnknown            nobody says that it may be used
-    │   ├── LicenceClosed             the host says that it may not
-    │   ├── OptedOut                  URL, uploader or host is on the opt-out list
-    │   ├── AddressRefused            private, loopback or link-local address, or no web address at all
-    │   ├── RobotsRefused             robots.txt or X-Robots-Tag says no
-    │   ├── AgeGated                  the host asks for a proof of age
-    │   ├── LiveStream                it has no end
-    │   ├── TooLong                   longer than the limit
-    │   ├── TooLarge                  more bytes than the limit
-    │   ├── TooManyPixels             frames larger than the limit
-    │   ├── Duplicate                 the same content is in the lake under another address
-    │   ├── NoPerson                  nobody was seen
-    │   └── NothingUsable             people were seen, every track was rejected (rows of `rejects` say why)
-    └── SourceFailed                  it should have worked
-        ├── SourceGone                404, 410, removed
-        ├── SourcePrivate             401, 403, private
-        ├── SourceGeoBlocked          not from here
-        ├── RateLimited               429: try again after `retry_after`            (retried)
-        ├── Banned                    the host has shut us out for long             (retried)
-        ├── NetworkFailed             reset, timeout, 5xx, wrong length             (retried)
-        ├── TooSlow                   did not end within its time limit             (retried)
-        ├── ScriptRuntimeMissing      the site needs a JavaScript runtime that is not installed
-        ├── SiteUnsupported           yt-dlp finds no video there
-        ├── Unreadable                a file, folder or list that cannot be read
-        ├── NoVideoStream             a media file without pictures
-        ├── DecodeFailed              damaged, cut off, or not a video
-        ├── WorkerDied                the process that handled it was killed         (retried)
-        └── InternalError             a bug of ours: the message holds the exception (retried)
+    HarvestError                   names the item; never stops the run
+    ├── SourceRejected             the answer is no, and waiting will not change it
+    │   ├── LicenceUnknown         asked    nobody says that it may be used
+    │   ├── LicenceClosed          asked    the host says that it may not
+    │   ├── OptedOut               asked    URL, uploader or host is on the opt-out list
+    │   ├── AddressRefused         asked    private, loopback or link-local address, or none at all
+    │   ├── RobotsRefused          asked    robots.txt or X-Robots-Tag says no
+    │   ├── AgeGated               never    the host asks for a proof of age
+    │   ├── DrmProtected           never    its pictures are encrypted
+    │   ├── LiveStream             never    it has no end
+    │   ├── TooLong                asked    longer than the limit
+    │   ├── TooLarge               asked    more bytes than the limit
+    │   ├── TooManyPixels          asked    frames larger than the limit
+    │   ├── Duplicate              never    the same content is in the lake under another address
+    │   ├── NoPerson               recipe   nobody was seen
+    │   └── NothingUsable          recipe   every track was rejected (rows of `rejects` say why)
+    └── SourceFailed               it should have worked
+        ├── SourceGone             hand     404, 410, removed
+        ├── SourcePrivate          hand     401, 403, private, for members
+        ├── SourceGeoBlocked       hand     not from here
+        ├── NotYetPublished        1 day    a premiere, or a stream that has not begun
+        ├── RateLimited            1 min *  429
+        ├── Banned                 1 day *  the host has shut us out for long
+        ├── NetworkFailed          5 min    reset, timeout, 5xx, wrong length
+        ├── TooSlow                1 h      did not end within its time limit
+        ├── OutOfSpace             1 h      our own disk is full
+        ├── ScriptRuntimeMissing   hand     the site needs a JavaScript runtime (docs/youtube.md)
+        ├── SiteUnsupported        hand     yt-dlp finds no video there
+        ├── SiteChanged            hand     yt-dlp no longer understands the site: update it
+        ├── Unreadable             hand     a file, folder or list that cannot be read
+        ├── NoVideoStream          hand     a media file without pictures
+        ├── DecodeFailed           hand     damaged, cut off, or not a video
+        ├── WorkerDied             1 min    the process that handled it was killed
+        └── InternalError          1 h      a bug of ours: the message holds the exception
 
-`reason` is the stable slug that the ledger and the tables keep; `retry_after_s` is None where a retry is useless.
+When: `asked`, whenever its source is named again, since you may vouch, allow or raise a limit meanwhile; `recipe` and
+`never`, only when all is done again under another labelling recipe; `hand`, by `hmmr harvest retry --class REASON` or
+by naming it again with `hmmr harvest run`; a time, by any later run that names it, after so long (* or as long as the
+host's Retry-After says; within one run only a short wait is waited for, see harvest/pace.py).
+`reason` is the stable slug that the ledger and the tables keep; `retry_after_s` is None where no time helps.
 """
 
 from typing import ClassVar
@@ -106,6 +114,12 @@ class AgeGated(SourceRejected):
     reason = "age_gated"
 
 
+class DrmProtected(SourceRejected):
+    """Its pictures are encrypted."""
+
+    reason = "drm_protected"
+
+
 class LiveStream(SourceRejected):
     """It has no end."""
 
@@ -155,7 +169,7 @@ class SourceGone(SourceFailed):
 
 
 class SourcePrivate(SourceFailed):
-    """401, 403, private."""
+    """401, 403, private, for members."""
 
     reason = "private"
 
@@ -164,6 +178,13 @@ class SourceGeoBlocked(SourceFailed):
     """Not from here."""
 
     reason = "geo_blocked"
+
+
+class NotYetPublished(SourceFailed):
+    """A premiere, or a stream that has not begun."""
+
+    reason = "not_yet_published"
+    default_retry_s = 24 * 3600.0
 
 
 class RateLimited(SourceFailed):
@@ -194,6 +215,13 @@ class TooSlow(SourceFailed):
     default_retry_s = 3600.0
 
 
+class OutOfSpace(SourceFailed):
+    """Our own disk is full."""
+
+    reason = "out_of_space"
+    default_retry_s = 3600.0
+
+
 class ScriptRuntimeMissing(SourceFailed):
     """The site needs a JavaScript runtime that is not installed."""
 
@@ -204,6 +232,12 @@ class SiteUnsupported(SourceFailed):
     """Yt-dlp finds no video there."""
 
     reason = "site_unsupported"
+
+
+class SiteChanged(SourceFailed):
+    """Yt-dlp no longer understands the site: update it."""
+
+    reason = "site_changed"
 
 
 class Unreadable(SourceFailed):

@@ -11,6 +11,8 @@ _PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
 _YOUTUBE = re.compile(
     r"https?://(?:www\.|m\.)?(?:youtu\.be/|youtube\.com/(?:shorts/|embed/|watch\?(?:.*&)?v=))([\w-]{11})"
 )
+S3 = "s3://"
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _SAFE_PATH = "/:@!$&'()*+,;=-._~%"
 
 
@@ -34,13 +36,29 @@ def canonical_url(url: str) -> str:
     return _youtube(urlunsplit((scheme, netloc, path, query, "")))
 
 
+def canonical_address(text: str) -> str:
+    """The canonical form of an http(s) URL or of s3://BUCKET/KEY, whose key is taken to the letter.
+
+    Raises ValueError for anything else. Only for what the user wrote: what a web page names is canonical_url's, so
+    that no page can make us read the user's buckets.
+    """
+    if not text.strip().lower().startswith(S3):
+        return canonical_url(text)
+    bucket, _, key = text.strip()[len(S3) :].partition("/")
+    if not _BUCKET.fullmatch(bucket):
+        raise ValueError(f"{bucket!r} is no name of an S3 bucket")
+    return f"{S3}{bucket}/{key}"
+
+
 def _youtube(url: str) -> str:
     match = _YOUTUBE.match(url)
     return f"https://www.youtube.com/watch?v={match[1]}" if match else url
 
 
 def host_of(url: str) -> str:
-    """Host name in lower case, without the port; empty for what has none."""
+    """Host name in lower case, without the port; empty for what has none. A bucket's is `s3:BUCKET`."""
+    if url.startswith(S3):
+        return "s3:" + url[len(S3) :].partition("/")[0]
     return (urlsplit(url).hostname or "").lower()
 
 

@@ -9,6 +9,7 @@ from harvest.errors import Unreadable
 from harvest.label import LabelledVideo, Labeller
 from harvest.networks import make_backend, make_phis
 from harvest.policy import check_before_contact, check_limits, licence_verdict
+from harvest.s3 import fetch_object
 from harvest.sources import Source
 
 Report = Callable[[str, int, "int | None"], None]
@@ -42,7 +43,8 @@ class ItemWorker:
 
     def _remote(self, source: Source, report: Report) -> LabelledVideo:
         config = self._config
-        got = download(
+        fetch = fetch_object if source.is_s3 else download
+        got = fetch(
             source, self._downloads / source.item_id, config.policy, config.download,
             progress=lambda done, total: report("download", done, total),
         )  # fmt: skip

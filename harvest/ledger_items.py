@@ -18,6 +18,8 @@ def to_item(source: Source) -> Item:
         "sections_s": [list(section) for section in source.sections_s],
         "max_seconds": source.max_seconds,
         "max_bytes": source.max_bytes,
+        "max_entries": source.max_entries,
+        "named_by_user": source.named_by_user,
     }
     return Item(source.item_id, source.host, url=source.name, request=request)
 
@@ -34,6 +36,8 @@ def to_source(item: Item) -> Source:
         sections_s=tuple((float(start), float(end)) for start, end in request["sections_s"]),
         max_seconds=request["max_seconds"],
         max_bytes=request["max_bytes"],
+        max_entries=request.get("max_entries"),
+        named_by_user=bool(request.get("named_by_user", True)),
     )
 
 

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from harvest.identity import canonical_url
+from harvest.identity import canonical_address
 
 _KINDS = ("host", "uploader", "url", "id")
 
@@ -49,7 +49,7 @@ def _parse(line: str) -> tuple[str, str]:
         raise ValueError(f"nothing after {kind!r}")
     if kind == "url":
         prefix = text.endswith("*")
-        return kind, canonical_url(text.rstrip("*")) + ("*" if prefix else "")
+        return kind, canonical_address(text.rstrip("*")) + ("*" if prefix else "")
     return kind, text.lower()
 
 

@@ -4,6 +4,7 @@ A short wait is waited for inside the run; a long one leaves the host's other it
 other hosts.
 """
 
+import ipaddress
 import time
 from dataclasses import dataclass
 
@@ -24,24 +25,35 @@ class PaceConfig:
     """A wait up to this is waited for; a longer one ends the item's turn in this run."""
     tries: int = 3
     """How often one run tries an item whose waits are short."""
+    own_hosts: bool = False
+    """Whether loopback and private addresses have a budget too."""
 
 
 class Pace:
     """Spends budgets before a download, and notes bans after one."""
 
-    def __init__(self, ledger: Ledger, config: PaceConfig, *, private: bool) -> None:
-        self._hosts, self._config, self._private = ledger.hosts, config, private
+    def __init__(self, ledger: Ledger, config: PaceConfig) -> None:
+        self._hosts, self._config = ledger.hosts, config
         self._limited: set[str] = set()
 
     def wait_s(self, source: Source) -> float:
-        """Seconds until this source may be fetched; its place in the queue is taken. 0 for files, and for hosts of
-        the user's own that --allow-private lets in."""
-        if not source.is_url or source.problem is not None or self._private:
+        """Seconds until this source may be fetched; its place in the queue is taken. 0 for files, for S3, which is
+        there to be read fast, and for addresses of the user's own network."""
+        if not source.is_url or source.is_s3 or source.problem is not None or self._is_own(source.host):
             return 0.0
         if source.host not in self._limited:
             self._hosts.limit(source.host, interval_s=self._config.interval_s, per_day=self._config.per_day)
             self._limited.add(source.host)
         return self._hosts.spend(source.host)
+
+    def _is_own(self, host: str) -> bool:
+        """Whether it is written as a private or loopback address; a name is taken for a public host's."""
+        if self._config.own_hosts:
+            return False
+        try:
+            return not ipaddress.ip_address(host).is_global
+        except ValueError:
+            return host == "localhost"
 
     def note(self, source: Source, error: HarvestError) -> None:
         """A host that asks for patience gets it from everybody."""

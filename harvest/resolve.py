@@ -1,4 +1,4 @@
-"""Lists on the web become sources before anything is asked of the ledger: playlists, channels, feeds, searches.
+"""Lists on the web become sources before anything is asked of the ledger: playlists, channels, feeds, searches, S3.
 
 Always bounded: a source that is a list says how many entries to take (`count:` in a YAML list). Looked up in a
 process of its own, behind the same guard as a download.
@@ -6,17 +6,18 @@ process of its own, behind the same guard as a download.
 
 import multiprocessing as mp
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from yt_dlp import YoutubeDL
-
-from harvest.download import DownloadConfig, Silence
-from harvest.errors import HarvestError, SiteUnsupported, TooSlow
-from harvest.identity import canonical_url, text_id
+from harvest.download import DownloadConfig
+from harvest.errors import HarvestError, SiteUnsupported, TooSlow, WorkerDied
+from harvest.identity import canonical_url, host_of, text_id
 from harvest.network_guard import guarded
 from harvest.policy import Policy, check_before_contact
+from harvest.s3 import list_objects
+from harvest.script_runtime import SCRIPT_RUNTIMES
+from harvest.site import Notes, Site
 from harvest.site_errors import from_site
 from harvest.sources import Source
 from harvest.time_limit import TimeIsUp, time_limit
@@ -33,27 +34,31 @@ def resolve(sources: Sequence[Source], policy: Policy, config: DownloadConfig) -
         return list(sources)
     with ProcessPoolExecutor(1, mp_context=mp.get_context("spawn")) as process:
         entries = {each.item_id: process.submit(read_list, each, policy, config) for each in lists}
-        found = [
-            entry
-            for source in sources
-            for entry in (entries[source.item_id].result() if source.item_id in entries else [source])
-        ]
+        found = [entry for source in sources for entry in _answer(source, entries.get(source.item_id))]
     return list({source.item_id: source for source in reversed(found)}.values())[::-1]
+
+
+def _answer(source: Source, entries: "Future[list[Source]] | None") -> list[Source]:
+    """What the process found; a list that killed it (and those that waited behind it) stays with its problem."""
+    try:
+        return entries.result() if entries else [source]
+    except BrokenExecutor:
+        return [replace(source, problem=WorkerDied(source.name, "reading the list killed its process"))]
 
 
 def read_list(source: Source, policy: Policy, config: DownloadConfig) -> list[Source]:
     """The entries of one list, at most `max_entries`; the list itself with its problem if it cannot be read."""
     try:
-        return _entries(source, policy, config)
+        return list_objects(source, policy, LIST_SECONDS) if source.is_s3 else _entries(source, policy, config)
     except HarvestError as error:
         return [replace(source, problem=error)]
 
 
 def _entries(source: Source, policy: Policy, config: DownloadConfig) -> list[Source]:
     check_before_contact(source, policy)
-    hosts = frozenset({source.host}) if policy.allow_private else frozenset()
+    hosts = source.private_hosts if policy.allow_private else frozenset()
     try:
-        with guarded(hosts), time_limit(LIST_SECONDS), YoutubeDL(_options(source, config)) as site:
+        with guarded(hosts), time_limit(LIST_SECONDS), Site(_options(source, config), source.name) as site:
             info = site.extract_info(_query(source), download=False)
     except TimeIsUp:
         raise TooSlow(source.name, f"reading the list took more than {LIST_SECONDS:.0f} s") from None
@@ -72,7 +77,8 @@ def _options(source: Source, config: DownloadConfig) -> dict[str, Any]:
         "playlist_items": f"1:{source.max_entries}",
         "http_headers": {"User-Agent": config.user_agent},
         "socket_timeout": config.socket_timeout_s,
-        "logger": Silence(),
+        "logger": Notes(),
+        "js_runtimes": dict(SCRIPT_RUNTIMES),
         "quiet": True,
         "proxy": "",
         "geo_bypass": False,
@@ -100,4 +106,8 @@ def _source(outer: Source, entry: dict[str, Any]) -> Source | None:
         url = canonical_url(str(entry.get("webpage_url") or entry.get("url") or ""))
     except ValueError:
         return None
-    return replace(outer, item_id=text_id(url), address=url, is_url=True, max_entries=None)
+    named = outer.is_url and outer.named_by_user and host_of(url) == outer.host
+    return replace(
+        outer, item_id=text_id(url), address=url, is_url=True, max_entries=None, pot=outer.pot or outer.address,
+        named_by_user=named,
+    )  # fmt: skip

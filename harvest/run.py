@@ -18,13 +18,14 @@ from harvest.recipe import recipe
 from harvest.report import HarvestReport, Trouble, books_of, reasons_of
 from harvest.resolve import resolve
 from harvest.session import Asked, Session, Watch
+from harvest.shares import fair_order
 from harvest.sources import Source, expand
 from storage.items import FAILED, PENDING, REJECTED
 from storage.lake import Lake
 from storage.ledger import Ledger
 from storage.recover import resume
 
-_POLICY_REASONS = ("licence_unknown", "licence_closed", "address_refused", "too_long", "too_large",
+POLICY_REASONS = ("licence_unknown", "licence_closed", "address_refused", "too_long", "too_large",
                    "too_many_pixels", "robots_refused", "opted_out")  # fmt: skip
 """A second call may answer these otherwise: the user may vouch, allow, or raise a limit."""
 
@@ -37,26 +38,34 @@ def harvest(
     Raises WeightsError if the networks cannot be loaded, LakeError if the lake cannot be written.
     """
     tell = progress or (lambda _: None)
-    found = resolve(expand(sources), config.policy, config.download)
+    found = fair_order(resolve(expand(sources), config.policy, config.download))
     digest = recipe(config.label, make_backend(config), make_phis(config.phis, config.device)).digest
     ledger = Ledger.open(lake.root)
     try:
         resume(lake, ledger)
         ledger.ask(
             [to_item(source) for source in found],
-            recipe=digest, retry_failed=config.retry_failed, retry_rejected=_POLICY_REASONS,
+            recipe=digest, retry_failed=config.retry_failed, retry_rejected=POLICY_REASONS,
         )  # fmt: skip
-        tell(Asked(found, _count_pending(ledger, found)))
-        session = Session(lake, ledger, config, {source.item_id: source for source in found}, tell)
+        turn = _turn(ledger, found, config.limit)
+        tell(Asked(found, len(turn)))
+        session = Session(lake, ledger, config, {source.item_id: source for source in turn}, tell)
         session.work()
         return _report(lake, ledger, found, session.errors)
     finally:
         ledger.close()
 
 
-def _count_pending(ledger: Ledger, found: Sequence[Source]) -> int:
-    wanted = {source.item_id for source in found}
-    return sum(entry.item.item_id in wanted for entry in ledger.entries(PENDING))
+def _turn(ledger: Ledger, found: Sequence[Source], limit: int | None) -> list[Source]:
+    """The sources that this call works on, in their order: what is pending, or failed and due."""
+    now = ledger.clock()
+    due = {entry.item.item_id for entry in ledger.entries(FAILED) if entry.due_at is not None and entry.due_at <= now}
+    due |= {entry.item.item_id for entry in ledger.entries(PENDING)}
+    ready = [source for source in found if source.item_id in due]
+    if limit is None:
+        return ready
+    broken = [source for source in ready if source.problem is not None]  # they take no time
+    return broken + fair_order([source for source in ready if source.problem is None])[:limit]
 
 
 def _report(lake: Lake, ledger: Ledger, found: Sequence[Source], errors: dict[str, HarvestError]) -> HarvestReport:

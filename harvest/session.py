@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import chain, repeat
 from pathlib import Path
 
 from harvest.commit import Shard
@@ -21,8 +22,8 @@ from storage.recover import worker_name
 Watch = Callable[["Asked | Progress | Ended"], None]
 """Told what happens, for progress bars."""
 
-_MAX_ONLY = 20_000
-"""Ids in one SQL query."""
+_ONLY = (200, 20_000)
+"""Ids in the first SQL query for a claim, and in each further one."""
 _WAIT_S = 0.5
 _RENEW_S = 120.0
 """Leases last 15 minutes."""
@@ -52,12 +53,12 @@ class Session:
         self._name = worker_name()
         self._shard = Shard(lake, ledger, self._name, max_videos=config.shard_videos, max_seconds=config.shard_seconds)
         self._workers = Workers(config, _downloads(lake))
-        self._pace = Pace(ledger, config.pace, private=config.policy.allow_private)
-        self._known = KnownVideos.of(lake)
+        self._pace = Pace(ledger, config.pace)
+        self._known = KnownVideos.of(lake, [Lake(other, create=False) for other in config.apart_from])
         self._working: set[str] = set()
         self._queue: list[tuple[float, Source]] = []
         self._tries: dict[str, int] = {}
-        self._left: set[str] = set()
+        self._todo = dict.fromkeys(sources)
         self._patient_until = self._renewed = time.monotonic()
         self.errors: dict[str, HarvestError] = {}
 
@@ -99,10 +100,9 @@ class Session:
     def _claim(self) -> Source | None:
         """A source to start now. One that must wait for its host a while is queued, for long it is left pending."""
         while len(self._queue) < self._workers.idle:
-            claims = self._ledger.claim(self._name, 1, only=self._open_ids())
-            if not claims:
+            source = self._lease()
+            if source is None:
                 return None
-            source = self._sources[claims[0].item.item_id]
             if source.problem is not None:  # known to be bad without a look: no worker for it
                 self._on(Outcome(source, None, source.problem, 0.0))
                 continue
@@ -112,15 +112,23 @@ class Session:
                 return source
             if wait > self._config.pace.patience_s:
                 self._ledger.put_back(source.item_id, "host_budget")
-                self._left.add(source.item_id)
                 return None
             self._queue.append((time.monotonic() + wait, source))
         return None
 
-    def _open_ids(self) -> list[str]:
-        busy = self._working | set(self._shard.item_ids) | {source.item_id for _, source in self._queue}
-        ended = {item_id for item_id, error in self.errors.items() if not self._again(item_id, error)}
-        return [item_id for item_id in self._sources if item_id not in ended | busy | self._left][:_MAX_ONLY]
+    def _lease(self) -> Source | None:
+        """The first source that is still to be done, due, and nobody else's, in the order of the sources."""
+        ids, start = list(self._todo), 0
+        for size in chain(_ONLY[:1], repeat(_ONLY[1])):
+            if start >= len(ids):
+                return None
+            claims = self._ledger.claim(self._name, 1, only=ids[start : start + size])
+            if claims:
+                item_id = claims[0].item.item_id
+                del self._todo[item_id]
+                return self._sources[item_id]
+            start += size
+        return None
 
     def _again(self, item_id: str, error: HarvestError) -> bool:
         """Whether this run waits for the item's next try."""
@@ -141,7 +149,9 @@ class Session:
             self.errors[item_id] = error
         if event.error:
             self._end(event.source, event.error)
-        if error is None or not self._again(item_id, error):
+        if error and self._again(item_id, error):
+            self._todo[item_id] = None
+        else:
             self._tell(Ended(event.source, error, event.labelled.n_tracklets if event.labelled else 0))
 
     def _keep(self, source: Source, labelled: LabelledVideo) -> None:
@@ -150,7 +160,7 @@ class Session:
         prints = list(video["fingerprints"])
         original = self._known.original_of(source.item_id, video["content_sha256"], prints)
         if labelled.n_tracklets and original:
-            labelled.reject_all(Duplicate(source.name, f"is a copy of item {original[:16]}, which the lake has"))
+            labelled.reject_all(_copy(source, original))
         elif labelled.n_tracklets:
             self._known.add(source.item_id, video["content_sha256"], prints)
         self._shard.add(source.item_id, labelled)
@@ -174,6 +184,11 @@ class Session:
             held = [*self._working, *self._shard.item_ids, *(source.item_id for _, source in self._queue)]
             with suppress(LedgerError):
                 self._ledger.renew(self._name, held)
+
+
+def _copy(source: Source, original: str) -> Duplicate:
+    lake, _, item_id = original.rpartition(":")
+    return Duplicate(source.name, f"is a copy of item {item_id[:16]}, which {lake or 'the lake'} has")
 
 
 def _downloads(lake: Lake) -> Path:

@@ -1,21 +1,27 @@
 """What yt-dlp raised, as one of ours: status codes and types first, a host's words only where there is no type."""
 
+import errno
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from yt_dlp.networking.exceptions import HTTPError
-from yt_dlp.utils import GeoRestrictedError, UnsupportedError
+from yt_dlp.utils import GeoRestrictedError, RegexNotFoundError, UnsupportedError
 
 from harvest.errors import (
     AddressRefused,
     AgeGated,
     Banned,
+    DrmProtected,
     HarvestError,
+    LiveStream,
     NetworkFailed,
+    NotYetPublished,
+    OutOfSpace,
     RateLimited,
     ScriptRuntimeMissing,
+    SiteChanged,
     SiteUnsupported,
     SourceGeoBlocked,
     SourceGone,
@@ -33,29 +39,48 @@ _BY_WORDS: tuple[tuple[re.Pattern[str], type[HarvestError]], ...] = tuple(
     (re.compile(words, re.I), kind)
     for words, kind in (
         (r"confirm you.re not a bot|unusual traffic|blocked your ip|captcha", Banned),
-        (r"no supported javascript runtime|javascript runtime|yt-dlp-ejs|n challenge solving", ScriptRuntimeMissing),
+        (r"rate.?limited|too many requests", RateLimited),
+        (r"no supported javascript runtime|yt-dlp-ejs|(n challenge|signature) solving failed", ScriptRuntimeMissing),
         (r"confirm your age|age.restricted|age.gated|age verification", AgeGated),
-        (r"private video|members.only|login required|sign in|log in|premium", SourcePrivate),
-        (r"not available in your (country|region)|geo.?restrict", SourceGeoBlocked),
-        (r"rate.?limit|too many requests", RateLimited),
-        (r"requested format is not available|no video formats found", TooManyPixels),
-        (r"has been removed|unavailable|no longer available|does not exist|account .*terminated|not found", SourceGone),
-        (r"unsupported url|no suitable|unsupported url scheme|file:// urls are disabled", SiteUnsupported),
+        (r"drm.protected", DrmProtected),
+        (r"(available|blocked it) (in|from) your (country|region|location)|geo.?restrict", SourceGeoBlocked),
+        (
+            r"private video|video is private|members.only|registered users|log ?in required|sign in|log in|premium",
+            SourcePrivate,
+        ),
+        (r"premieres? (in|on|at)|will begin|not yet (available|started)|scheduled", NotYetPublished),
+        (r"not currently live|is offline", LiveStream),
+        (r"requested format is not available", TooManyPixels),
+        (
+            r"has been removed|unavailable|(not|no longer) available|does not exist|terminated|not found|has ended",
+            SourceGone,
+        ),
+        (r"unable to extract|please update|confirm you are on the latest version", SiteChanged),
+        (r"no video formats found|unsupported url|no suitable|file:// urls are disabled", SiteUnsupported),
     )
 )
+
+_NO_FORMATS = re.compile(r"requested format is not available|no video formats found|only images are available", re.I)
+_BLIND = re.compile(r"javascript runtime|challenge solving failed|signature solving failed", re.I)
+"""yt-dlp goes on without a runtime and only warns; what then fails is that a video has no formats."""
+
+SESSION_LIMIT_S = 3600.0
+"""YouTube's "rate-limited for up to an hour", which comes without a Retry-After."""
 
 LONG_BAN_S = 6 * 3600.0
 """A host that asks for more patience than this has shut us out: its other items wait too."""
 
 
-def from_site(item: str, error: BaseException) -> HarvestError:
-    """The typed error for anything that the download of `item` raised."""
+def from_site(item: str, error: BaseException, warnings: Sequence[str] = ()) -> HarvestError:
+    """The typed error for anything that the download of `item` raised, after yt-dlp had given these warnings."""
     chain = list(_chain(error))
     for each in chain:
         if isinstance(each, HarvestError):
             return each
         if isinstance(each, AddressBlocked):
             return AddressRefused(item, f"{each}; private hosts need their name in the source and --allow-private")
+        if isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT):
+            return OutOfSpace(item, "no space left for the download; free some and run again")
     for each in chain:
         if isinstance(each, HTTPError):
             return _from_status(item, each)
@@ -63,7 +88,12 @@ def from_site(item: str, error: BaseException) -> HarvestError:
             return SourceGeoBlocked(item, "is not available from this country")
         if isinstance(each, UnsupportedError):
             return SiteUnsupported(item, "no video found at this address")
-    return _from_words(item, _message(error))
+    message = _message(error)
+    if _NO_FORMATS.search(message) and any(_BLIND.search(warning) for warning in warnings):
+        return ScriptRuntimeMissing(item, "yt-dlp could not run the site's scripts: see `hmmr doctor`, docs/youtube.md")
+    if any(isinstance(each, RegexNotFoundError) for each in chain):
+        return SiteChanged(item, f"{message}: update yt-dlp")
+    return _from_words(item, message)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -91,7 +121,7 @@ def _from_status(item: str, error: HTTPError) -> HarvestError:
 def _from_words(item: str, message: str) -> HarvestError:
     for pattern, kind in _BY_WORDS:
         if pattern.search(message):
-            return kind(item, message)
+            return kind(item, message, retry_after_s=SESSION_LIMIT_S if "up to an hour" in message else None)
     return NetworkFailed(item, message)
 
 

@@ -5,46 +5,29 @@ sources:
   - https://example.org/clip.webm
   - {url: https://example.org/talk.mp4, tags: [walk], sections: [[10, 25.5]]}
   - {file: clips/, licence: open}
-  - {search: parkour, count: 50}
+  - {search: parkour, count: 50, weight: 3}
+  - s3://bucket/clips/
+`weight` is an entry's share of a run beside the others (1 where it is not given). The published lists of HMMR's
+authors (InstaVariety.json, vlog_ids.txt) are read as they are.
 """
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from harvest.entry import Entry
+from harvest.hmmr_lists import instavariety_entries, is_instavariety, vlog_entry
+
 LIST_SUFFIXES = frozenset({".txt", ".list", ".yaml", ".yml", ".json"})
 MAX_LIST_BYTES = 64 << 20
 """A list above 64 MB is refused: InstaVariety's, the largest published one, is 31 MB."""
 
-_KEYS = frozenset(["url", "file", "search", "tags", "licence", "sections", "max_seconds", "max_bytes", "count"])
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of a list, not yet looked at."""
-
-    address: str
-    licence: str | None = None
-    tags: tuple[str, ...] = ()
-    sections_s: tuple[tuple[float, float], ...] = ()
-    max_seconds: float | None = None
-    max_bytes: int | None = None
-    max_entries: int | None = None
-
-    def under(self, outer: "Entry") -> "Entry":
-        """This entry with what the list that holds it was given."""
-        return replace(
-            self,
-            licence=self.licence or outer.licence,
-            tags=tuple(dict.fromkeys(outer.tags + self.tags)),
-            max_seconds=self.max_seconds if self.max_seconds is not None else outer.max_seconds,
-            max_bytes=self.max_bytes if self.max_bytes is not None else outer.max_bytes,
-            max_entries=self.max_entries if self.max_entries is not None else outer.max_entries,
-        )
+_KEYS = frozenset(["url", "file", "search", "tags", "licence", "sections", "max_seconds", "max_bytes", "count",
+                   "weight"])  # fmt: skip
 
 
 def read_list(path: Path) -> list[Entry]:
@@ -62,7 +45,7 @@ def read_list(path: Path) -> list[Entry]:
 
 def _read_text(text: str) -> list[Entry]:
     lines = (line.strip() for line in text.splitlines())
-    return [Entry(line) for line in lines if line and not line.startswith("#")]
+    return [vlog_entry(line) or Entry(line) for line in lines if line and not line.startswith("#")]
 
 
 def _parse(path: Path, text: str) -> object:
@@ -73,14 +56,23 @@ def _parse(path: Path, text: str) -> object:
 
 
 def _read_tree(tree: object) -> list[Entry]:
+    if is_instavariety(tree):
+        return instavariety_entries(tree)  # type: ignore[arg-type]
     defaults = Entry("")
     if isinstance(tree, Mapping) and "sources" in tree:
-        if tree.get("defaults"):
-            defaults = _entry({**tree["defaults"], "url": ""}, "defaults")
+        defaults = _defaults(tree.get("defaults"))
         tree = tree["sources"]
     if not isinstance(tree, list):
         raise ValueError("a list needs 'sources:' with one entry a line")
     return [_entry(each, f"entry {i + 1}").under(defaults) for i, each in enumerate(tree)]
+
+
+def _defaults(given: object) -> Entry:
+    if given is None:
+        return Entry("")
+    if not isinstance(given, Mapping):
+        raise ValueError(f"defaults: expected a mapping, found {type(given).__name__}")
+    return _entry({**given, "url": ""}, "defaults")
 
 
 def _entry(each: object, where: str) -> Entry:
@@ -93,7 +85,7 @@ def _entry(each: object, where: str) -> Entry:
         raise ValueError(f"{where}: unknown key {', '.join(unknown)}; known: {', '.join(sorted(_KEYS))}")
     try:
         return _from_mapping(each)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{where}: {error}") from error
 
 
@@ -104,11 +96,12 @@ def _from_mapping(each: Mapping[str, Any]) -> Entry:
     return Entry(
         _address(each),
         licence=licence,
-        tags=tuple(str(tag) for tag in each.get("tags", ())),
-        sections_s=tuple(_section(pair) for pair in each.get("sections", ())),
+        tags=tuple(_word(tag, "a tag") for tag in each.get("tags") or ()),
+        sections_s=tuple(_section(pair) for pair in each.get("sections") or ()),
         max_seconds=_positive(each, "max_seconds", float),
         max_bytes=_positive(each, "max_bytes", int),
         max_entries=_positive(each, "count", int),
+        weight=_positive(each, "weight", float),
     )
 
 
@@ -116,8 +109,15 @@ def _address(each: Mapping[str, Any]) -> str:
     given = [key for key in ("url", "file", "search") if key in each]
     if len(given) != 1:
         raise ValueError("needs exactly one of url, file, search")
-    value = str(each[given[0]])
+    value = _word(each[given[0]], given[0])
     return f"search://{value}" if given[0] == "search" else value
+
+
+def _word(value: Any, what: str) -> str:
+    """A string or number as text: str() of a tree of YAML aliases can be larger than any memory."""
+    if not isinstance(value, str | int | float):
+        raise ValueError(f"{what} must be text, not {type(value).__name__}")
+    return str(value)
 
 
 def _section(pair: Any) -> tuple[float, float]:
@@ -131,6 +131,6 @@ def _positive(each: Mapping[str, Any], key: str, kind: type) -> Any:
     if each.get(key) is None:
         return None
     value = kind(each[key])
-    if value <= 0:
-        raise ValueError(f"{key} must be above 0")
+    if not (value > 0 and math.isfinite(value)):
+        raise ValueError(f"{key} must be a number above 0")
     return value

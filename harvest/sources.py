@@ -1,4 +1,5 @@
-"""What the user names becomes items: a URL, a video file, a folder, or a text, YAML or JSON list of those.
+"""What the user names becomes items: a URL, an s3:// prefix, a video file, a folder, or a text, YAML or JSON list of
+those.
 
 An item's id is the hash of what it *is* (canonical URL, or content of a local file), so the same source named
 twice, or by two paths, is one item. What cannot be read becomes an item too, with its error, so that the
@@ -6,13 +7,16 @@ books balance.
 """
 
 import os
+import re
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from harvest.entry import Entry
 from harvest.errors import HarvestError, Unreadable
-from harvest.identity import canonical_url, file_sha256, host_of, text_id
-from harvest.source_lists import LIST_SUFFIXES, Entry, read_list
+from harvest.identity import S3, canonical_address, file_sha256, host_of, text_id
+from harvest.source_lists import LIST_SUFFIXES, read_list
 
 VIDEO_SUFFIXES = frozenset({
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp",
@@ -23,13 +27,19 @@ VIDEO_SUFFIXES = frozenset({
 DEFAULT_RESULTS = 20
 """How many results of a search are taken where its entry has no `count`."""
 
+MAX_OBJECTS = 10_000
+"""How many videos are taken of an S3 prefix where its entry has no `count`."""
+
+_SEARCH_WORD = re.compile(r"ytsearch(\d*):(.+)")
+"""A search as yt-dlp writes it; its ytsearchall is no bounded list and is not known here."""
+
 MAX_LIST_DEPTH = 4
 """Lists may name lists; a ring of them ends here."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """One video that was asked for. `address` is a canonical URL or an absolute path."""
+    """One video that was asked for. `address` is a canonical URL, s3://BUCKET/KEY, or an absolute path."""
 
     item_id: str
     address: str
@@ -42,7 +52,12 @@ class Source:
     max_seconds: float | None = None
     max_bytes: int | None = None
     max_entries: int | None = None
-    """How many videos to take of a playlist, channel, feed or search."""
+    """How many videos to take of a playlist, channel, feed, search or S3 prefix."""
+    weight: float = 1.0
+    pot: str = ""
+    """Weight of the entry of a source list that it came from, and that entry's name (harvest/shares.py)."""
+    named_by_user: bool = True
+    """False for what a list on the web named: its host may never be a private one, whatever the user allows."""
     problem: HarvestError | None = field(default=None, compare=False)
 
     @property
@@ -51,9 +66,20 @@ class Source:
         return host_of(self.address) if self.is_url else "local"
 
     @property
+    def private_hosts(self) -> frozenset[str]:
+        """Hosts that may be private ones, if the user allows private hosts: the one that the user wrote."""
+        return frozenset({self.host}) if self.named_by_user else frozenset()
+
+    @property
+    def is_s3(self) -> bool:
+        """Whether it lies on S3."""
+        return self.is_url and self.address.startswith(S3)
+
+    @property
     def name(self) -> str:
-        """For messages and tables: the URL, or the file's name without its folder."""
-        return self.address if self.is_url else Path(self.address).name
+        """For messages and tables: the URL, or the file's name without its folder; printable whatever the host says."""
+        name = self.address if self.is_url else Path(self.address).name
+        return "".join(c if c.isprintable() else f"%{ord(c):02X}" for c in name)
 
 
 def expand(words: Iterable[str | Path | Source]) -> list[Source]:
@@ -73,6 +99,9 @@ def _merge(first: Source, again: Source) -> Source:
 
 
 def _expand_entry(entry: Entry, base: Path, depth: int) -> list[Source]:
+    search = _SEARCH_WORD.fullmatch(entry.address)
+    if search:
+        entry = replace(entry, address=f"search://{search[2]}", max_entries=int(search[1] or 1))
     if entry.address.startswith("search://"):
         return [_search_source(entry)]
     if "://" in entry.address:
@@ -80,6 +109,7 @@ def _expand_entry(entry: Entry, base: Path, depth: int) -> list[Source]:
     path = base / Path(entry.address).expanduser()
     try:
         if path.is_dir():
+            entry = replace(entry, pot=entry.pot or str(path))
             return [_file_source(file, entry) for file in _videos_below(path)]
         if path.suffix.lower() in LIST_SUFFIXES:
             return _expand_list(path, entry, depth)
@@ -113,10 +143,14 @@ def _videos_below(folder: Path) -> Sequence[Path]:
 
 def _url_source(entry: Entry) -> Source:
     try:
-        url = canonical_url(entry.address)
+        url = canonical_address(entry.address)
     except ValueError as error:
         return _broken(Path(entry.address), entry, str(error), address=entry.address)
-    return _source(text_id(url), url, True, entry)
+    source = _source(text_id(url), url, True, entry)
+    if not source.is_s3:
+        return source
+    one_video = os.path.splitext(url)[1].lower() in VIDEO_SUFFIXES
+    return replace(source, max_entries=None if one_video else entry.max_entries or MAX_OBJECTS)
 
 
 def _search_source(entry: Entry) -> Source:
@@ -127,9 +161,13 @@ def _search_source(entry: Entry) -> Source:
 
 
 def _file_source(path: Path, entry: Entry) -> Source:
-    path = path.resolve()
     try:
+        path = path.resolve(strict=True)
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device may have no end
+            return _broken(path, entry, "is no regular file")
         return _source(file_sha256(path), str(path), False, entry)
+    except RuntimeError:  # how Python before 3.13 says it
+        return _broken(path, entry, "is a ring of symbolic links")
     except OSError as error:
         return _broken(path, entry, _why_unreadable(path, error))
 
@@ -138,6 +176,7 @@ def _source(item_id: str, address: str, is_url: bool, entry: Entry) -> Source:
     return Source(
         item_id, address, is_url, licence=entry.licence, tags=entry.tags, sections_s=entry.sections_s,
         max_seconds=entry.max_seconds, max_bytes=entry.max_bytes, max_entries=entry.max_entries,
+        weight=entry.weight or 1.0, pot=entry.pot,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from storage.ledger import Ledger
 
 FULL = Source(
     "id", "https://example.org/x", True, licence="open", tags=("a", "b"), sections_s=((1.0, 2.5),), max_seconds=9.0,
-    max_bytes=10,
+    max_bytes=10, max_entries=5, named_by_user=False,
 )  # fmt: skip
 
 

@@ -6,9 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from harvest.config import HarvestConfig
@@ -20,45 +17,7 @@ from harvest.session import Ended
 from harvest.workers import Outcome, Workers
 from storage.lake import Lake
 from storage.ledger import Ledger
-from storage.schema import FILM_TRUTH
 from storage.tables import iter_tracklets, read_phi
-
-Film = Callable[..., Path]
-
-
-def _write_truth(path: Path, places: list[list[tuple[float, float]]]) -> None:
-    """FILM.truth.parquet of painted people, who stand at places[person][frame]."""
-    shape = np.random.default_rng(1).uniform((2, 2), (18, 38), (25, 2))
-    rows = []
-    for person, at in enumerate(places):
-        frames = len(at)
-        keypoints = np.stack([np.column_stack([shape + xy, np.ones(25)]) for xy in at])
-        wide = {"rotations": 216, "translation": 3, "keypoints_3d": 75}
-        rows.append({
-            "film_id": path.stem, "person_index": person, "video_sha256": file_sha256(path), "split": "unlabelled",
-            "motion": "slide", "width": 320, "height": 240, "fps_num": 25, "fps_den": 1, "time_base_num": 1,
-            "time_base_den": 12800, "pts": list(range(0, 512 * frames, 512)), "shot_index": [0] * frames,
-            "present": [True] * frames, "focal": [300.0] * frames, "betas": [0.0] * 10,
-            "keypoints_2d": keypoints.reshape(frames, 75).tolist(),
-            **{name: np.zeros((frames, width)).tolist() for name, width in wide.items()},
-        })  # fmt: skip
-    pq.write_table(pa.Table.from_pylist(rows, schema=FILM_TRUTH), path.with_suffix(".truth.parquet"))
-
-
-@pytest.fixture
-def films(film: Film, paint: Callable[..., np.ndarray], tmp_path: Path) -> Path:
-    """A folder with a film of one walker, and one of two people of whom one is there for too short a time."""
-    for name, seed in (("one.mp4", 0), ("two.mp4", 1)):
-        at = [(20 + 3 * n, 90 + 8 * np.sin(n / 3) + 30 * seed) for n in range(45)]
-        places = [at] if seed == 0 else [at, [(220 - 2 * n, 40 + n) for n in range(45)]]
-        frames = [paint({i: where[n] for i, where in enumerate(places)}) for n in range(45)]
-        _write_truth(film(frames, name), places)
-    return tmp_path
-
-
-@pytest.fixture
-def config(films: Path) -> HarvestConfig:
-    return HarvestConfig(backend="truth", truth_films=films, phis=("keypoints",), workers=1, retry_failed=True)
 
 
 def test_from_sources_to_the_lake_and_back_to_nothing_to_do(films: Path, config: HarvestConfig) -> None:
@@ -127,6 +86,23 @@ def test_another_preset_adds_a_version_and_going_back_adds_nothing(films: Path, 
         counts.append(lake.read("tracklets").num_rows)
     assert counts == [1, 2, 2]
     assert set(lake.read("tracklets", ["preset"]).column(0).to_pylist()) == {"default", "hmmr_2019"}
+
+
+def test_limit_is_shared_out_by_weight_and_the_rest_stays_pending(tmp_path: Path) -> None:
+    for folder in ("rare", "often"):
+        (tmp_path / folder).mkdir()
+        for i in range(4):
+            (tmp_path / folder / f"{folder}{i}.mp4").write_text(f"no video {folder} {i}")
+    listed = tmp_path / "list.yaml"
+    listed.write_text("sources: [{file: rare, weight: 1}, {file: often, weight: 3}, absent.mp4]")
+    lake = Lake(tmp_path / "lake")
+    config = HarvestConfig(backend="truth", truth_films=tmp_path, phis=("keypoints",), workers=1, limit=4)
+    report = harvest([listed], lake, config)
+    assert (report.books.failed, report.books.pending) == (5, 4)
+    tried = [trouble.name for trouble in report.troubles if trouble.name != "absent.mp4"]
+    assert sorted(tried) == ["often0.mp4", "often1.mp4", "often2.mp4", "rare0.mp4"]
+    again = harvest([listed], lake, config)
+    assert (again.books.failed, again.books.pending) == (9, 0)
 
 
 def test_worker_that_is_killed_costs_its_own_item_only(films: Path, config: HarvestConfig) -> None:

@@ -52,6 +52,12 @@ sources:
         ("sources: [{url: http://x.org, sections: [[5, 2]]}]", "start < end"),
         ("sources: [{tags: [a]}]", "exactly one of"),
         ("sources: [{url: http://x.org, max_seconds: 0}]", "above 0"),
+        ("sources: [{url: http://x.org, weight: -1}]", "above 0"),
+        ("sources: [{url: http://x.org, weight: .nan}]", "above 0"),
+        ("sources: [{url: http://x.org, max_bytes: .inf}]", "entry 1"),
+        ("sources: [{url: {a: b}}]", "url must be text"),
+        ("a: &a [x, x]\nb: &b [*a, *a]\nsources: [{url: http://x.org, tags: [*b]}]", "a tag must be text"),
+        ("{defaults: [1], sources: []}", "defaults"),
         ("sources: [3]", "entry 1"),
         ("just text", "sources:"),
         ("[1", "parsed"),
@@ -112,3 +118,40 @@ def test_bad_address_is_an_item(tmp_path: Path) -> None:
     (bad,) = expand(["file:///etc/passwd"])
     assert bad.problem is not None
     assert "http" in bad.problem.message
+
+
+def test_search_words_and_s3(tmp_path: Path) -> None:
+    search, one, prefix, bad = expand(["ytsearch50:free  running", "s3://films/a.mp4", "s3://films/2024/", "s3://No_/"])
+    assert (search.address, search.max_entries, search.is_url) == ("search://free running", 50, False)
+    assert (one.max_entries, one.is_s3, one.host) == (None, True, "s3:films")
+    assert prefix.max_entries == 10_000
+    assert bad.problem is not None
+    assert "bucket" in bad.problem.message
+
+
+def test_weights_and_pots(clips: Path) -> None:
+    (clips / "inner.txt").write_text("http://x.org/1\nhttp://x.org/2\n")
+    (clips / "list.yaml").write_text("""
+defaults: {weight: 2}
+sources:
+  - http://x.org/a
+  - {file: in, weight: 5}
+  - {file: inner.txt, weight: 3}
+""")
+    a, *rest = expand([clips / "list.yaml"])
+    assert (a.weight, a.pot) == (2, "")
+    assert [(source.weight, source.pot.rsplit("/", 1)[-1]) for source in rest] == [
+        (5, "in"), (5, "in"), (3, "inner.txt"), (3, "inner.txt")
+    ]  # fmt: skip
+
+
+def test_what_has_no_end_is_not_read(clips: Path) -> None:
+    os.mkfifo(clips / "pipe.mp4")
+    (clips / "ring.mp4").symlink_to(clips / "ring.mp4")
+    (clips / "up").symlink_to(clips)
+    found = {Path(source.address).name: source.problem for source in expand([clips, "/dev/zero"])}
+    assert found["pipe.mp4"] is not None
+    assert found["zero"] is not None
+    assert found["ring.mp4"] is not None
+    assert found["a.mp4"] is None
+    assert len(found) == 5

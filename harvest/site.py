@@ -1,0 +1,55 @@
+"""yt-dlp, whose pages have an end: it reads a web page or a feed into memory whole, and a host may send for ever."""
+
+from typing import Any
+
+from yt_dlp import YoutubeDL
+
+from harvest.errors import TooLarge
+
+MAX_PAGE_BYTES = 64 << 20
+"""Of a page, feed or manifest, unpacked; a feed of 100,000 entries has some 10 MB. Media files are read in blocks and
+have a cap of their own."""
+_BLOCK = 1 << 20
+_MAX_WARNINGS = 100
+
+
+class Notes:
+    """yt-dlp's logger. Errors arrive as exceptions and chatter does not belong on our stdout, but some of what goes
+    wrong is only ever said in a warning."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def debug(self, message: str) -> None: ...
+    def info(self, message: str) -> None: ...
+    def error(self, message: str) -> None: ...
+
+    def warning(self, message: str) -> None:
+        if len(self.warnings) < _MAX_WARNINGS:
+            self.warnings.append(message[:500])
+
+
+class Site(YoutubeDL):  # type: ignore[misc]
+    """A YoutubeDL that raises TooLarge, in the name of `item`, for a page above MAX_PAGE_BYTES."""
+
+    def __init__(self, options: dict[str, Any], item: str) -> None:
+        self._item = item
+        super().__init__(options)
+
+    def urlopen(self, request: Any) -> Any:
+        """As yt-dlp's; only a read of everything at once is bounded."""
+        response = super().urlopen(request)
+        plain = response.read
+
+        def read(amount: int | None = None) -> bytes:
+            if amount is not None:
+                return bytes(plain(amount))
+            page = bytearray()
+            while block := plain(_BLOCK):
+                page += block
+                if len(page) > MAX_PAGE_BYTES:
+                    raise TooLarge(self._item, f"its page has more than {MAX_PAGE_BYTES >> 20} MB")
+            return bytes(page)
+
+        response.read = read
+        return response
