@@ -1,25 +1,20 @@
 """A video file as frames: decoded once, in order, in bounded memory, each with its PTS.
 
-Letters: H height, W width. Frames are RGB uint8 (H, W, 3); rotation metadata is applied by decord.
+Letters: H height, W width. Frames are RGB uint8 (H, W, 3); rotation metadata is applied.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
-import decord
 import numpy as np
 from numpy.typing import NDArray
 
 from harvest.errors import DecodeFailed, TooLong, TooManyPixels
+from harvest.pictures import Pictures
 from harvest.thin import keep_mask, working_rate
 from harvest.timing import Timing, read_timing
-
-# decord prints FFmpeg's complaints on stderr by itself; ours name the item
-decord.logging.set_level(decord.logging.QUIET)
 
 
 @dataclass(frozen=True)
@@ -57,65 +52,31 @@ class Video:
             raise TooLong(item, f"{self.timing.duration_s:.0f} s, the limit is {max_seconds:.0f} s")
         self.keep_F = keep_mask(self.timing, config.max_fps, sections_s)
         self.working_rate = working_rate(self.timing, self.keep_F, config.max_fps)
-        height, width = self._size(max_pixels)
-        scale = min(1.0, config.max_side / max(height, width))
-        self.height, self.width = (round(height * scale), round(width * scale)) if scale < 1 else (height, width)
-
-    def _size(self, max_pixels: int) -> tuple[int, int]:
-        height, width = self._open(-1, -1).next().shape[:2]
-        if height * width > max_pixels:
-            raise TooManyPixels(self._item, f"frames are {width} x {height}, the limit is {max_pixels} pixels")
-        return int(height), int(width)
-
-    def _open(self, width: int, height: int) -> Any:
-        try:
-            return _Reader(
-                decord.VideoReader(str(self._path), width=width, height=height, num_threads=self._config.threads),
-                self._item,
-            )
-        except (decord.DECORDError, RuntimeError, AssertionError) as error:
-            raise DecodeFailed(self._item, f"decord cannot open it: {_short(error)}") from error
+        width, height = self.timing.coded
+        if width * height > max_pixels:
+            raise TooManyPixels(item, f"frames are {width} x {height}, the limit is {max_pixels} pixels")
+        self._pictures = Pictures(path, max_side=config.max_side, threads=config.threads)
+        if self._pictures.size is None:
+            raise self._ended(0)
+        self.height, self.width = self._pictures.size
 
     def frames(self) -> Iterator[Frame]:
-        """The frames that the working rate keeps, in order. DecodeFailed if the file ends before its index does."""
-        reader = self._open(self.width, self.height)
-        wanted = np.flatnonzero(self.keep_F)
-        at = 0
-        for index in wanted:
-            reader.skip(int(index) - at, at, self.n_frames)
-            pixels = reader.next(int(index), self.n_frames)
-            at = int(index) + 1
-            yield Frame(int(index), int(self.timing.pts_F[index]), pixels)
+        """The frames that the working rate keeps, in order, once. DecodeFailed if the file ends before its index."""
+        pictures = iter(self._pictures)
+        # pictures that an edit list hides are decoded for others' sake and never come out
+        shown = np.flatnonzero(self.timing.shown_F)
+        last = int(np.flatnonzero(self.keep_F)[-1]) if self.keep_F.any() else -1
+        for index in shown[shown <= last].tolist():
+            pixels = next(pictures, None)
+            if pixels is None:
+                raise self._ended(index)
+            if self.keep_F[index]:
+                yield Frame(index, int(self.timing.pts_F[index]), pixels)
+        self._pictures.close()
 
-
-class _Reader:
-    """decord's reader with errors that name the item and the place."""
-
-    def __init__(self, reader: Any, item: str) -> None:
-        self._reader, self._item = reader, item
-
-    def next(self, index: int = 0, n_frames: int = 0) -> NDArray[np.uint8]:
-        try:
-            pixels: NDArray[np.uint8] = self._reader.next().asnumpy()
-        except (decord.DECORDError, RuntimeError, StopIteration) as error:
-            raise self._ended(index, n_frames, error) from error
-        # decord 3.4 takes a padded row of a narrow picture for a fourth channel: the bytes are right, the shape is not
-        height, width = pixels.shape[:2]
-        return pixels.reshape(height, -1)[:, : 3 * width].reshape(height, width, 3)
-
-    def skip(self, count: int, index: int, n_frames: int) -> None:
-        try:
-            if count > 0:
-                self._reader.skip_frames(count)
-        except (decord.DECORDError, RuntimeError) as error:
-            raise self._ended(index, n_frames, error) from error
-
-    def _ended(self, index: int, n_frames: int, error: BaseException) -> DecodeFailed:
-        why = f"cannot be decoded at frame {index} of {n_frames}, it may be cut off: {_short(error)}"
-        return DecodeFailed(self._item, why)
-
-
-def _short(error: BaseException) -> str:
-    """decord's messages hold C++ places and stack traces: the words of the first line, without them."""
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return re.sub(r"\[[\d:]+\]\s*|\S+\.cc:\d+:\s*", "", line).strip()[:120] or type(error).__name__
+    def _ended(self, index: int) -> DecodeFailed:
+        self._pictures.close()
+        why = self._pictures.complaint or "no more pictures"
+        return DecodeFailed(
+            self._item, f"cannot be decoded at frame {index} of {self.n_frames}, it may be cut off: {why}"
+        )

@@ -1,7 +1,7 @@
 """A stream's own clock: the PTS of every picture in its rational time base, without decoding one.
 
-decord gives seconds as 32-bit floats, so the exact times come from ffmpeg's `framecrc` of the copied packets:
-one line a packet. Decoders put pictures out in the order of their PTS, so the sorted list is the list of frames.
+The exact times come from ffmpeg's `framecrc` of the copied packets, one line a packet: decord rounds them to 32-bit
+floats. Decoders put pictures out in the order of their PTS, so the sorted list is the list of frames.
 """
 
 import re
@@ -32,6 +32,8 @@ class Timing:
     shown_F: NDArray[np.bool_]
     """False for pictures that an edit list cuts away."""
     time_base: Fraction
+    coded: tuple[int, int] = (0, 0)
+    """Width and height of the coded pictures, before any rotation."""
 
     @property
     def rate(self) -> Fraction:
@@ -97,7 +99,9 @@ def _parse(text: str) -> Timing | None:
     pts = np.array([int(row[1]) for row in rows], dtype=np.int64)
     shown = np.array([not (int(row[2] or "0", 16) & _DISCARD) for row in rows])
     order = np.argsort(pts, kind="stable")
-    return Timing(pts[order], shown[order], Fraction(int(base[1]), int(base[2])))
+    size = re.search(r"^#dimensions 0: (\d+)x(\d+)$", text, re.M)
+    coded = (int(size[1]), int(size[2])) if size else (0, 0)
+    return Timing(pts[order], shown[order], Fraction(int(base[1]), int(base[2])), coded)
 
 
 def _first_line(stderr: str) -> str:

@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from harvest.decode import DecodeConfig
 from harvest.identity import file_sha256
+from harvest.pictures import Pictures
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,7 @@ class FrameFinder:
     @classmethod
     def of(cls, video: Path) -> "FrameFinder":
         """Decodes the film once, with the decoder that the harvest uses."""
-        import decord
-
-        reader = decord.VideoReader(str(video), num_threads=1)
-        return cls([picture_key(reader.next().asnumpy()) for _ in range(len(reader))])
+        return cls([picture_key(picture) for picture in Pictures(video, max_side=DecodeConfig().max_side)])
 
     def find(self, frame_HW3: np.ndarray) -> int:
         """Number of the frame; ValueError if the film has no such picture."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from body.mp4 import ffmpeg_program
@@ -59,6 +59,7 @@ def test_what_is_no_video(tmp_path: Path) -> None:
         read_timing(audio, "audio.mp4")
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5000), st.integers(1, 1001), st.integers(20, 400))
 def test_rate_of_a_rounded_even_clock_fits_every_tick(num: int, den: int, frames: int) -> None:
     true = Fraction(num, den)
