@@ -22,7 +22,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.atomic import write_json_atomically
-from storage.erase import Target, erase
+from storage.erase import erase
+from storage.erase_names import Target
 from storage.example_rows import WHEN, source_name, tracklet_row
 from storage.lake import Lake
 from storage.ledger import Ledger

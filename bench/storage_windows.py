@@ -7,10 +7,13 @@ reading. joblib as PHALP keeps it: a pickle a tracklet, loaded for each window t
 """
 
 import argparse
+import hashlib
+import multiprocessing
 import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +26,7 @@ from storage.snapshot import Snapshot, freeze
 from storage.tables import rows_to_table
 from storage.windows import WindowStore
 
-LENGTH, BATCH = 20, 32
+LENGTH, BATCH, BATCHES = 20, 32, 12
 
 
 def main() -> None:
@@ -38,7 +41,10 @@ def main() -> None:
     try:
         lake, snapshot = make_lake(folder, asked.tracklets, asked.frames, asked.dim)
         ways = {**ours(lake, snapshot), **h5(lake, snapshot, folder), **by_joblib(lake, snapshot, folder)}
+        before = anonymous_mib()
         rates = {name: rate(draw, asked.seconds) for name, draw in ways.items()}
+        print(f"private memory grew by {anonymous_mib() - before:.0f} MiB while all ways drew")
+        print(f"the same batches with 1, 2 and 3 loader processes: {same_order(lake, snapshot)}")
     finally:
         shutil.rmtree(folder)
     print(f"{asked.tracklets} tracklets of {asked.frames} frames, phi {asked.dim}, windows of {LENGTH} frames\n")
@@ -55,6 +61,31 @@ def rate(draw: Callable[[np.random.Generator], int], seconds: float) -> float:
     while time.perf_counter() - begin < seconds:
         count += draw(random)
     return count / (time.perf_counter() - begin)
+
+
+def anonymous_mib() -> float:
+    """Private memory of this process; pages of mapped files are the system's to drop."""
+    (line,) = [one for one in Path("/proc/self/status").read_text().splitlines() if one.startswith("RssAnon")]
+    return int(line.split()[1]) / 1024
+
+
+def same_order(lake: Lake, snapshot: Snapshot) -> bool:
+    """Whether real loader processes, however many, make the batches that one makes."""
+    folder = WindowStore.build(lake, snapshot, "keypoints").folder
+    found = []
+    for workers in (1, 2, 3):
+        with multiprocessing.get_context("spawn").Pool(workers) as pool:
+            parts = pool.starmap(digests, [(folder, worker, workers) for worker in range(workers)])
+        found.append([parts[number % workers][number // workers] for number in range(BATCHES)])
+    return found[0] == found[1] == found[2]
+
+
+def digests(folder: Path, worker: int, workers: int) -> list[str]:
+    """SHA-256 of each of this worker's share of the first batches."""
+    batches = WindowStore(folder).batches(LENGTH, BATCH, seed=7, worker=worker, workers=workers)
+    mine = len(range(worker, BATCHES, workers))
+    return [hashlib.sha256(batch.phi_BTxD.tobytes() + batch.keypoints_BTx25x3.tobytes()).hexdigest()
+            for batch in islice(batches, mine)]  # fmt: skip
 
 
 def make_lake(folder: Path, tracklets: int, frames: int, dim: int) -> tuple[Lake, Snapshot]:

@@ -117,8 +117,8 @@ def erase(
     """
     from dataclasses import asdict
 
-    from storage.erase import Target, find
     from storage.erase import erase as run
+    from storage.erase_names import Target, find
 
     if not sources and uploader is None and host is None:
         raise typer.BadParameter("name a source, --uploader or --host")

@@ -30,7 +30,7 @@ def freeze(
         if hours is not None:
             chosen = nested(chosen, hours=hours, seed=seed)
         save(rows, chosen)
-    typer.echo(f"{chosen.digest}  {len(chosen.members)} tracklets, {len(chosen.sources)} sources, {chosen.hours:.3f} h")
+    typer.echo(f"{chosen.digest}  {len(chosen)} tracklets, {len(chosen.sources)} sources, {chosen.hours:.3f} h")
 
 
 @app.command(name="list")
@@ -43,7 +43,7 @@ def list_all(lake: Annotated[str | None, LAKE] = None) -> None:
         for digest in digests(rows):
             snapshot = load(rows, digest)
             note = "" if snapshot.digest == digest else f"  (sources were erased: now {snapshot.digest[:12]})"
-            typer.echo(f"{digest}  {len(snapshot.members):>8} tracklets  {snapshot.hours:9.3f} h{note}")
+            typer.echo(f"{digest}  {len(snapshot):>8} tracklets  {snapshot.hours:9.3f} h{note}")
 
 
 @app.command()

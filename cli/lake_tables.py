@@ -17,6 +17,8 @@ def print_stats(root: str, stats: "Stats") -> None:
         f"{root}: {total.hours:.3f} h, {total.tracklets} tracklets, {stats.people} tracks of people, "
         f"{total.sources} sources, {stats.frames} frames"
     )
+    if stats.older:
+        console.print(f"and {stats.older} tracklets of older labels of the same sources, which no snapshot takes")
     if stats.books is not None:
         console.print("books: " + ", ".join(f"{name} {count}" for name, count in stats.books.as_dict().items()))
     for key, groups in stats.by.items():

@@ -60,7 +60,7 @@ def datasheet(lake: Lake, snapshot: Snapshot) -> str:
     """The page as Markdown."""
     columns = ["tracklet_id", "source_id", "n_frames", "seconds", "mean_score", "median_diagonal_px", "licence",
                "backend", "preset", "label_key"]  # fmt: skip
-    among = pc.field("tracklet_id").isin(pa.array(snapshot.tracklet_ids, pa.string()))
+    among = pc.field("tracklet_id").isin(snapshot.ids)
     mine = pc.field("source_id").isin(pa.array(snapshot.sources, pa.string()))
     rows = lake.read("tracklets", columns, among)
     videos = lake.read("videos", ["source_id", "host"], mine)

@@ -41,8 +41,8 @@ def export_dataset(lake: Lake, snapshot: Snapshot, out: Path, *, joints: Sequenc
     work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
     try:
         counts = {name: _write_table(lake, name, snapshot, work) for name in (*_BY_TRACKLET, *_BY_SOURCE)}
-        if counts["tracklets"] != len(snapshot.members):
-            missing = len(snapshot.members) - counts["tracklets"]
+        if counts["tracklets"] != len(snapshot):
+            missing = len(snapshot) - counts["tracklets"]
             raise LakeError(f"{missing} tracklets of snapshot {snapshot.digest[:12]} are not in {lake.root}")
         _describe(lake, snapshot, work, counts, joints)
         _write_manifest(work)
@@ -59,7 +59,7 @@ def _write_table(lake: Lake, name: str, snapshot: Snapshot, work: Path) -> int:
     if dataset is None:
         return 0
     if name in _BY_TRACKLET:
-        where = pc.field("tracklet_id").isin(pa.array(snapshot.tracklet_ids, pa.string()))
+        where = pc.field("tracklet_id").isin(snapshot.ids)
     else:
         where = pc.field("source_id").isin(pa.array(snapshot.sources, pa.string()))
     rows = 0

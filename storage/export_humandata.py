@@ -29,7 +29,7 @@ def export_humandata(lake: Lake, snapshot: Snapshot, out: Path) -> Path:
 
     Everything is a plain array, so that it loads without pickle. LakeError if the snapshot is empty.
     """
-    if not snapshot.members:
+    if not snapshot:
         raise LakeError("the snapshot is empty")
     paths, videos, frames, tracks, boxes, keypoints = [], [], [], [], [], []
     for track in iter_tracklets(lake, snapshot.tracklet_ids):

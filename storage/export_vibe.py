@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.errors import LakeError
@@ -59,7 +58,7 @@ def _put(file: Any, track: CropTrack, start: int, frames: int) -> int:
 
 
 def _frame_count(lake: Lake, snapshot: Snapshot) -> int:
-    among = pc.field("tracklet_id").isin(pa.array(snapshot.tracklet_ids, pa.string()))
+    among = pc.field("tracklet_id").isin(snapshot.ids)
     return int(pc.sum(lake.read("tracklets", ["n_frames"], among)["n_frames"]).as_py() or 0)
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.lake import Lake
+
 
 @dataclass(frozen=True)
 class NewestKeys:
@@ -18,12 +20,21 @@ class NewestKeys:
     key_S: pa.Array
 
     def holds(self, table: pa.Table) -> pa.ChunkedArray:
-        """For each row (source_id, label_key) of a table whether it belongs to its source's newest labels."""
+        """For each row (source_id, label_key) of a table whether it belongs to its source's newest labels.
+
+        A source that nothing was known of has one version: this one.
+        """
         place_N = pc.index_in(table["source_id"], value_set=self.source_S)
-        return pc.fill_null(pc.equal(self.key_S.take(place_N), table["label_key"]), False)
+        return pc.fill_null(pc.equal(self.key_S.take(place_N), table["label_key"]), True)
 
 
-def newest_keys(rows: pa.Table) -> NewestKeys:
+def newest_keys(lake: Lake) -> NewestKeys:
+    """Of every source of the lake. `videos` are asked too: the newest labels may have kept no tracklet."""
+    columns = ["source_id", "label_key", "committed_at"]
+    return newest_among(pa.concat_tables([lake.read(name, columns) for name in ("videos", "tracklets")]))
+
+
+def newest_among(rows: pa.Table) -> NewestKeys:
     """From rows with source_id, label_key and committed_at: of one instant, the key of the later row."""
     source_N = rows["source_id"].combine_chunks().dictionary_encode()
     key_N = rows["label_key"].combine_chunks().dictionary_encode()

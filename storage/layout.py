@@ -14,6 +14,10 @@ RECEIPTS_VARIABLE = "HMMR_RECEIPTS"
 """Environment variable with the folder for receipts of erasures, for lakes on S3."""
 
 
+STAGES = "stages"
+"""Folder of a source's stage outputs, within its cache."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """Paths of one lake. `root` is an absolute local path or an s3:// URL, without a slash at the end."""
@@ -54,6 +58,10 @@ class Layout:
     def source_cache(self, source_id: str) -> str:
         """Everything cached for one source (stage outputs, thumbnails)."""
         return f"{self.cache}/{source_id}"
+
+    def stage_cache(self, source_id: str) -> str:
+        """What labelling's networks said of one source (storage/stage_cache.py)."""
+        return f"{self.source_cache(source_id)}/{STAGES}"
 
     @property
     def windows(self) -> str:

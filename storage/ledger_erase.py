@@ -24,6 +24,22 @@ def sources_of(
     return {row.item_id: row.url for row in rows}
 
 
+def uploaders_of(ledger: Ledger, sources: Sequence[str]) -> set[str]:
+    """Who put these items on the net, as far as the ledger knows."""
+    return _uploaders(ledger, ITEMS.c.item_id.in_(sources))
+
+
+def others_uploaders(ledger: Ledger, sources: Sequence[str]) -> set[str]:
+    """Who put any of the other items on the net."""
+    return _uploaders(ledger, ITEMS.c.item_id.not_in(sources))
+
+
+def _uploaders(ledger: Ledger, which: ColumnElement[bool]) -> set[str]:
+    query = select(ITEMS.c.uploader).where(which, ITEMS.c.uploader.is_not(None)).distinct()
+    with ledger.engine.begin() as connection:
+        return set(connection.execute(query).scalars())
+
+
 def bury(ledger: Ledger, names: dict[str, set[str]], sources: Sequence[str]) -> list[str]:
     """Set tombstones (kind to values) and take the items from whoever works on them. Returns the hashes, sorted."""
     with ledger.engine.begin() as connection:

@@ -120,7 +120,7 @@ VIDEOS = pa.schema(
         _column("evidence", pa.string(), "JSON: what the policy saw, where and when"),
         _column("tags", pa.list_(pa.string()), "as in tracklets"),
         _column("provenance", pa.string(), "JSON: extractor, tool versions, format, dates"),
-        _column("stage_seconds", pa.string(), "JSON: wall and CPU seconds by stage"),
+        _column("stage_seconds", pa.string(), "JSON: wall, cpu and (where one was used) gpu seconds by stage"),
         _column("label_key", pa.string(), "as in tracklets"),
         _column("committed_at", pa.timestamp("us", tz="UTC"), "when the row was written"),
         _column("recipe", pa.string(), "JSON of storage/label_key.py's Recipe: stages and versions, configuration, "

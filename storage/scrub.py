@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from storage.errors import LakeError
 from storage.lake import Lake
 from storage.schema import TABLES
+from storage.string_cells import replace_cells, replaced
 
 TEXT_SUFFIXES = (".json", ".jsonl", ".log", ".txt", ".md", ".html", ".csv", ".yaml", ".yml", ".crc")
 """Files that are rewritten with the names replaced; of any other kind a file that holds a name is reported."""
@@ -24,11 +25,11 @@ class Scrubbed:
     """Files of unknown kind that still hold a name: the user has to look."""
 
 
-def scrub_files(lake: Lake, names: Mapping[str, str]) -> Scrubbed:
+def scrub_files(lake: Lake, names: Mapping[str, str], spoken: Mapping[str, str]) -> Scrubbed:
     """Replace each name (key) by its keyed hash (value) in all files outside the tables' data and the ledger.
 
-    Names are ids, URLs and content hashes: titles are too often common words to be replaced wherever they stand.
-    A file whose path holds a name is deleted. Parquet files lose the rows of the names.
+    `names` are ids, URLs and content hashes: a file whose path holds one is deleted, and Parquet files lose the rows
+    that hold one. `spoken` are titles and people, which may be words of something else: they are only replaced.
     """
     done = Scrubbed()
     for path in lake.disk.files(lake.root):
@@ -39,7 +40,7 @@ def scrub_files(lake: Lake, names: Mapping[str, str]) -> Scrubbed:
             lake.disk.delete(path)
             done.deleted.append(relative)
             continue
-        _scrub_file(lake, path, relative, names, done)
+        _scrub_file(lake, path, relative, names, spoken, done)
     return done
 
 
@@ -49,38 +50,37 @@ def _has_own_way(relative: str) -> bool:
     return is_table_data or relative.startswith(("snapshots/", "ledger.sqlite"))
 
 
-def _scrub_file(lake: Lake, path: str, relative: str, names: Mapping[str, str], done: Scrubbed) -> None:
+def _scrub_file(
+    lake: Lake, path: str, relative: str, names: Mapping[str, str], spoken: Mapping[str, str], done: Scrubbed
+) -> None:
     try:
         raw = lake.disk.read(path)
     except FileNotFoundError:
         return
     if relative.endswith(".parquet"):
-        _scrub_parquet(lake, path, relative, names, done)
-    elif any(name.encode() in raw for name in names):
+        _scrub_parquet(lake, path, relative, names, spoken, done)
+    elif any(name.encode() in raw for name in (*names, *spoken)):
         if not relative.endswith(TEXT_SUFFIXES):
             done.holding.append(relative)
             return
-        lake.disk.write(path, replaced(raw.decode(errors="surrogateescape"), names).encode(errors="surrogateescape"))
+        text = replaced(raw.decode(errors="surrogateescape"), {**spoken, **names})
+        lake.disk.write(path, text.encode(errors="surrogateescape"))
         done.rewritten.append(relative)
 
 
-def replaced(text: str, names: Mapping[str, str]) -> str:
-    """`text` with every name replaced, the longest first, so that a name inside another does no harm."""
-    for name in sorted(names, key=len, reverse=True):
-        text = text.replace(name, names[name])
-    return text
-
-
-def _scrub_parquet(lake: Lake, path: str, relative: str, names: Mapping[str, str], done: Scrubbed) -> None:
+def _scrub_parquet(
+    lake: Lake, path: str, relative: str, names: Mapping[str, str], spoken: Mapping[str, str], done: Scrubbed
+) -> None:
     try:
         table = pq.read_table(lake.disk.inner(path), filesystem=lake.disk.filesystem, partitioning=None)
     except (pa.ArrowException, OSError) as error:
         raise LakeError(f"{path} cannot be read, so nobody knows what it holds: delete it and run again") from error
     keep = [not any(_mentions(value, names) for value in row.values()) for row in _string_rows(table)]
-    if all(keep):
+    kept, changed = replace_cells(table.filter(pa.array(keep, pa.bool_())), spoken)
+    if all(keep) and not changed:
         return
     sink = pa.BufferOutputStream()
-    pq.write_table(table.filter(pa.array(keep)), sink, compression="zstd")
+    pq.write_table(kept, sink, compression="zstd")
     lake.disk.write(path, sink.getvalue().to_pybytes())
     done.rewritten.append(relative)
 

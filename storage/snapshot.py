@@ -118,7 +118,7 @@ def _strings(values: Any) -> pa.Array:
 def select(lake: Lake, *, where: pc.Expression | None = None) -> Snapshot:
     """The tracklets that match `where`, of each source only those of its newest label_key; nothing is written."""
     versions = tuple(sorted(lake.versions().items()))
-    newest = newest_keys(lake.read("tracklets", ["source_id", "label_key", "committed_at"]))
+    newest = newest_keys(lake)
     table = lake.read("tracklets", ["tracklet_id", "source_id", "seconds", "label_key"], where)
     table = table.filter(newest.holds(table))
     return Snapshot.of_columns(table["tracklet_id"], table["source_id"], table["seconds"].to_numpy(), versions)

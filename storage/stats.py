@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.items import Books
+from storage.label_versions import NewestKeys, newest_keys
 from storage.lake import Lake
 from storage.ledger import Ledger
 from storage.schema import TABLES
@@ -27,21 +28,24 @@ class Group:
 
 @dataclass(frozen=True)
 class Stats:
-    """Counts of a lake. Hours are person-hours. Seconds by kind: wall, cpu, gpu, where the harvester wrote them."""
+    """Counts of a lake. Hours are person-hours. Of a source that was labelled again only the newest labels count."""
 
     total: Group
     people: int
     """Tracks (source, shot, person): one person in two shots counts twice."""
     frames: int
     by: dict[str, dict[str, Group]]
-    """By host, licence, label_key, preset, backend."""
+    """By host, licence, label_key, preset, backend; by label_key older labels too."""
+    older: int
+    """Tracklets of labels that are not their source's newest: kept for the record, read by nobody by default."""
     rejects: dict[str, int]
     """Rejected stretches by reason."""
     books: Books | None
     item_reasons: dict[str, int]
     funnel: dict[str, int]
     seconds_per_1000: dict[str, dict[str, float]]
-    """By stage and kind: seconds spent for 1000 kept tracklets."""
+    """By stage and kind (wall, cpu; gpu where one was used): seconds spent for 1000 kept tracklets. 'total' is the sum
+    of the stages; its gpu is 0 where no stage says that it used one."""
     survival: list[Step]
     files: dict[str, int] = field(default_factory=dict)
 
@@ -49,27 +53,41 @@ class Stats:
 def stats(lake: Lake, ledger: Ledger | None = None) -> Stats:
     """Count. The columns that are read take about 200 bytes a tracklet."""
     columns = ["source_id", "shot_index", "person_index", "n_frames", "seconds", "licence", "label_key", "preset"]
-    rows = lake.read("tracklets", [*columns, "backend"])
-    videos = lake.read("videos", ["source_id", "host", "stage_seconds"])
-    hosts = pa.table({"source_id": videos["source_id"], "host": videos["host"]})
-    hosts = hosts.group_by("source_id").aggregate([("host", "min")]).rename_columns(["source_id", "host"])
-    rows = rows.join(hosts, "source_id", join_type="left outer")
+    newest = newest_keys(lake)
+    videos = _newest(lake, newest, "videos", ["source_id", "host", "stage_seconds", "label_key"])
+    hosts = videos.group_by("source_id").aggregate([("host", "min")]).rename_columns(["source_id", "host"])
+    every = lake.read("tracklets", [*columns, "backend"])
+    rows = every.filter(newest.holds(every)).join(hosts, "source_id", join_type="left outer")
     people = rows.group_by(["source_id", "shot_index", "person_index"]).aggregate([]).num_rows
-    rejects = _counts(lake.read("rejects", ["reason"]), "reason")
-    by = {key: _groups(rows, key) for key in ("host", "licence", "label_key", "preset", "backend")}
+    rejects = _counts(_newest(lake, newest, "rejects", ["source_id", "label_key", "reason"]), "reason")
+    shots = _newest(lake, newest, "shots", ["source_id", "label_key"]).num_rows
+    books = None if ledger is None else ledger.books()
+    asked = {} if books is None else {"asked": books.asked, "done": books.done}
     return Stats(
         total=next(iter(_groups(rows.append_column("all", pa.array(["all"] * rows.num_rows)), "all").values()), _NONE),
         people=people,
         frames=int(pc.sum(rows["n_frames"]).as_py() or 0),
-        by=by,
+        by={key: _groups(every if key == "label_key" else rows, key) for key in _KEYS},
+        older=every.num_rows - rows.num_rows,
         rejects=rejects,
-        books=None if ledger is None else ledger.books(),
+        books=books,
         item_reasons={} if ledger is None else ledger.reasons(),
-        funnel=_funnel(lake, ledger, people, rows.num_rows, sum(rejects.values())),
+        funnel={
+            **asked, "videos": videos.num_rows, "shots": shots, "stretches rejected": sum(rejects.values()),
+            "tracks kept": people, "tracklets": rows.num_rows,
+        },
         seconds_per_1000=_costs(videos["stage_seconds"].to_pylist(), rows.num_rows),
         survival=survival(lake),
         files={name: _file_count(lake, name) for name in TABLES},
-    )
+    )  # fmt: skip
+
+
+_KEYS = ("host", "licence", "label_key", "preset", "backend")
+
+
+def _newest(lake: Lake, newest: NewestKeys, name: str, columns: list[str]) -> pa.Table:
+    rows = lake.read(name, columns)
+    return rows.filter(newest.holds(rows))
 
 
 _NONE = Group(0, 0, 0.0)
@@ -88,21 +106,14 @@ def _counts(rows: pa.Table, key: str) -> dict[str, int]:
     return dict(zip(table[key].to_pylist(), table["count_all"].to_pylist(), strict=True))
 
 
-def _funnel(lake: Lake, ledger: Ledger | None, tracks: int, tracklets: int, rejects: int) -> dict[str, int]:
-    funnel: dict[str, int] = {}
-    if ledger is not None:
-        books = ledger.books()
-        funnel = {"asked": books.asked, "done": books.done}
-    narrow = {name: lake.read(name, ["source_id"]).num_rows for name in ("videos", "shots")}
-    return {**funnel, **narrow, "stretches rejected": rejects, "tracks kept": tracks, "tracklets": tracklets}
-
-
 def _costs(texts: Iterable[str], tracklets: int) -> dict[str, dict[str, float]]:
     total: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for text in texts:
         for stage, spent in _stages(text).items():
             for kind, seconds in spent.items():
                 total[stage][kind] += seconds
+                total["total"][kind] += seconds
+    total["total"].setdefault("gpu", 0.0)
     scale = 1000.0 / tracklets if tracklets else 0.0
     return {stage: {kind: value * scale for kind, value in spent.items()} for stage, spent in sorted(total.items())}
 

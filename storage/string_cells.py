@@ -4,8 +4,6 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from storage.scrub import replaced
-
 
 def replace_cells(
     table: pa.Table, anywhere: Mapping[str, str], whole: Mapping[str, str] | None = None
@@ -30,3 +28,10 @@ def _cell(text: str | None, anywhere: Mapping[str, str], whole: Mapping[str, str
     if text in whole:
         return whole[text]
     return replaced(text, anywhere) if any(name in text for name in anywhere) else text
+
+
+def replaced(text: str, names: Mapping[str, str]) -> str:
+    """`text` with every name replaced, the longest first, so that a name inside another does no harm."""
+    for name in sorted(names, key=len, reverse=True):
+        text = text.replace(name, names[name])
+    return text

@@ -55,6 +55,7 @@ class WindowStore:
         self.tracklet_ids: tuple[str, ...] = tuple(head["tracklet_ids"])
         self.offsets = np.concatenate([[0], np.cumsum(np.asarray(head["frames"], np.int64))])
         widths = {"phi": (self.dim,), "keypoints": (25, 3), "boxes": (4,), "observed": ()}
+        self._ends: dict[int, npt.NDArray[np.int64]] = {}
         self._arrays = {
             name: np.memmap(folder / name, kind, "r", shape=(int(self.offsets[-1]), *widths[name]))
             for name, kind in _FILES.items()
@@ -80,7 +81,9 @@ class WindowStore:
         return int(self._window_ends(length)[-1]) if self.tracklet_ids else 0
 
     def _window_ends(self, length: int) -> npt.NDArray[np.int64]:
-        return np.cumsum(np.maximum(np.diff(self.offsets) - length + 1, 0))
+        if length not in self._ends:  # a batch must not cost a pass over a million tracklets
+            self._ends[length] = np.cumsum(np.maximum(np.diff(self.offsets) - length + 1, 0))
+        return self._ends[length]
 
     def batch(self, windows_B: npt.NDArray[np.int64], length: int) -> WindowBatch:
         """The windows of these numbers, each in [0, count(length))."""

@@ -26,8 +26,7 @@ def scan(lake: Lake, snapshot: Snapshot, phi_name: str) -> Iterator[tuple[Trackl
     Both tables are written by the same commits in the same order, so partners turn up close to each other; what has
     not found its partner yet waits in memory. LakeError if a phi does not fit its tracklet.
     """
-    ids = pa.array(snapshot.tracklet_ids, pa.string())
-    among = pc.field("tracklet_id").isin(ids)
+    among = pc.field("tracklet_id").isin(snapshot.ids)
     tracks = _rows(lake, "tracklets", _TRACKLET, among)
     phis = _rows(lake, "features", ("tracklet_id", "phi_dim", "phi"), among & (pc.field("phi_name") == phi_name))
     lone_tracks: dict[str, TrackletArrays] = {}

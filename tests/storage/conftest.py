@@ -138,7 +138,7 @@ def postgres(absent: Callable[[str], None]) -> Iterator[str]:
 
 @pytest.fixture
 def new_database(postgres: str) -> Callable[[], str]:
-    """A function that makes an empty database and gives its URL."""
+    """A function that gives the URL of an empty database: a schema of its own, which is made much faster."""
     import psycopg
 
     def make() -> str:
@@ -148,8 +148,8 @@ def new_database(postgres: str) -> Callable[[], str]:
         while True:
             try:
                 with psycopg.connect(plain, autocommit=True) as connection:
-                    connection.execute(f"CREATE DATABASE {name}")
-                return f"{postgres}/{name}"
+                    connection.execute(f"CREATE SCHEMA {name}")
+                return f"{postgres}/postgres?options=-csearch_path%3D{name}"
             except psycopg.OperationalError:
                 if time.monotonic() > end:
                     raise

@@ -9,7 +9,8 @@ import pytest
 from deltalake import DeltaTable
 
 from storage.commit import commit_shard
-from storage.erase import Target, erase
+from storage.erase import erase
+from storage.erase_names import Target
 from storage.errors import LakeError
 from storage.example_rows import WHEN, shard, source_name, video_row
 from storage.items import Finished, Item
@@ -25,8 +26,20 @@ SOURCES = [source_name(i) for i in range(6)]
 GONE = SOURCES[2]
 
 
+LOCAL = pytest.mark.parametrize("home", ["local"], indirect=True)
+"""For what does not depend on where the lake lies."""
+FILES = pytest.mark.parametrize("home", ["local", "s3"], indirect=True)
+"""For what the ledger has no part in."""
+
+
 def url_of(source: str) -> str:
     return str(video_row(source)["url"])
+
+
+def page_of(sources: list[str]) -> str:
+    """A stray page that names titles and people, once plain and once in JSON."""
+    rows = [{"title": f"a film {s[:6]}", "by": f"uploader-{s[:6]}"} for s in sources]
+    return json.dumps(rows) + "".join(f"<p>by {row['by']}</p>" for row in rows)
 
 
 @pytest.fixture
@@ -58,6 +71,7 @@ def others(lake: Lake) -> dict[str, list[dict[str, Any]]]:
     return {name: sorted(lake.read(name, None, keep).to_pylist(), key=repr) for name in tables}
 
 
+@LOCAL
 def test_the_searcher_finds_what_is_there(home: Any, lake: Lake) -> None:
     names, values = names_of(lake, GONE)
     hits = "\n".join(search(home.searchable(), names, values))
@@ -71,6 +85,7 @@ def test_nothing_is_left_and_the_rest_is_unchanged(home: Any, lake: Lake) -> Non
     lake.disk.write(f"{lake.root}/cache/{GONE}/pose-abc.npz", b"x")
     lake.disk.write(f"{lake.root}/cache/log.txt", f"did {GONE} from {url_of(GONE)}\n".encode())
     lake.disk.write(f"{lake.root}/pages/{GONE}.svg", b"x")
+    lake.disk.write(f"{lake.root}/pages/all.html", page_of(SOURCES).encode())
     old = freeze(lake)
     run = {
         "run_id": "r", "kind": "train", "started_at": WHEN, "seconds": 1.0, "config": json.dumps({"only": [GONE]}),
@@ -82,6 +97,7 @@ def test_nothing_is_left_and_the_rest_is_unchanged(home: Any, lake: Lake) -> Non
     ledger.close()
 
     assert search(home.searchable(), names, values) == []
+    assert lake.disk.read(f"{lake.root}/pages/all.html").decode().count("a film") == len(SOURCES) - 1
     assert others(lake) == before
     assert receipt.rows == {"tracklets": 2, "features": 2, "rejects": 1, "videos": 1, "shots": 1}
     assert receipt.mentions == 1
@@ -94,6 +110,27 @@ def test_nothing_is_left_and_the_rest_is_unchanged(home: Any, lake: Lake) -> Non
     assert not any(name in text for name in names)
     assert json.loads(text)["why"] == "asked by the person"
     assert not Path(receipt.path).is_relative_to(lake.root)
+
+
+@LOCAL
+def test_a_title_that_another_video_has_too_is_left(lake: Lake) -> None:
+    other = source_name(70)
+    lake.append("videos", rows_to_table("videos", [video_row(other, title=f"a film {GONE[:6]}")]))
+    lake.disk.write(f"{lake.root}/pages/all.html", page_of([GONE]).encode())
+    erase(lake, Ledger.open(lake.root), Target(sources=(GONE,)))
+    left = lake.disk.read(f"{lake.root}/pages/all.html").decode()
+    assert f"a film {GONE[:6]}" in left
+    assert f"uploader-{GONE[:6]}" not in left
+
+
+@pytest.mark.parametrize("spelled", ['Tänzer & "Co"', 'T\\u00e4nzer & \\"Co\\"', "Tänzer &amp; &quot;Co&quot;"])
+@LOCAL
+def test_a_name_is_found_however_it_is_spelled(lake: Lake, spelled: str) -> None:
+    new = source_name(71)
+    lake.append("videos", rows_to_table("videos", [video_row(new, title='Tänzer & "Co"')]))
+    lake.disk.write(f"{lake.root}/cache/log.txt", f"saw {spelled} today".encode())
+    erase(lake, Ledger.open(lake.root), Target(sources=(new,)))
+    assert "nzer" not in lake.disk.read(f"{lake.root}/cache/log.txt").decode()
 
 
 def test_it_does_not_come_back(lake: Lake) -> None:
@@ -118,6 +155,7 @@ def test_an_uploader_or_a_host_goes_as_a_whole(lake: Lake) -> None:
     assert ledger.ask([Item("newer", "films.test")]) == 0
 
 
+@FILES
 def test_old_files_of_a_compaction_are_searched_too(home: Any, lake: Lake) -> None:
     names, values = names_of(lake, GONE)
     for name in TABLES:
@@ -128,6 +166,7 @@ def test_old_files_of_a_compaction_are_searched_too(home: Any, lake: Lake) -> No
     assert search(home.searchable(), names, values) == []
 
 
+@FILES
 def test_what_other_writers_put_into_the_log_goes_too(home: Any, lake: Lake) -> None:
     first = min(SOURCES)
     names, values = names_of(lake, first)
@@ -147,6 +186,7 @@ def test_what_other_writers_put_into_the_log_goes_too(home: Any, lake: Lake) -> 
     assert {name: lake.read(name).to_pylist() for name in before} == before
 
 
+@LOCAL
 def test_a_model_trained_before_an_earlier_erasure_is_still_named(lake: Lake) -> None:
     run = {
         "run_id": "r", "kind": "train", "started_at": WHEN, "seconds": 1.0, "config": "{}", "command": "x",
@@ -176,6 +216,7 @@ def test_a_worker_that_holds_the_item_loses_it(lake: Lake) -> None:
     assert ledger.books().erased == 1
 
 
+@LOCAL
 def test_an_unknown_source_is_named(lake: Lake) -> None:
     with pytest.raises(LakeError, match="never-seen"):
         erase(lake, Ledger.open(lake.root), Target(sources=("never-seen",)))

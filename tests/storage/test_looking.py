@@ -10,13 +10,14 @@ from deltalake import DeltaTable, write_deltalake
 
 from storage.commit import commit_shard
 from storage.errors import LakeError, SchemaTooNew, SchemaTooOld
-from storage.example_rows import WHEN, shard, source_name, tracklet_row, video_row
+from storage.example_rows import WHEN, reject_row, shard, shot_row, source_name, tracklet_row, video_row
 from storage.items import Finished, Item
 from storage.label_key import Recipe, Stage
 from storage.lake import Lake
 from storage.ledger import Ledger
 from storage.schema import SCHEMA_VERSION, TABLES
 from storage.schema_doc import schema_markdown
+from storage.snapshot import freeze
 from storage.stats import stats
 from storage.survival import Step, probe, product_limit, survival
 from storage.tables import rows_to_table
@@ -54,7 +55,25 @@ def test_stats_count_what_is_there(lake: Lake) -> None:
         "asked": 5, "done": 4, "videos": 4, "shots": 4, "stretches rejected": 4, "tracks kept": 8, "tracklets": 8,
     }  # fmt: skip
     assert counted.seconds_per_1000["decode"]["cpu"] == pytest.approx(4 * 0.1 / 8 * 1000)
+    assert counted.seconds_per_1000["total"] == {"wall": pytest.approx(50), "cpu": pytest.approx(50), "gpu": 0.0}
     assert counted.files["tracklets"] == 1
+
+
+def test_a_source_that_is_labelled_again_counts_once(lake: Lake) -> None:
+    before = stats(lake)
+    later = {"label_key": "k2", "committed_at": WHEN + timedelta(hours=1)}
+    seconds = {"stage_seconds": '{"pose": {"wall": 1.0, "cpu": 2.0, "gpu": 3.0}}'}
+    lake.append("videos", rows_to_table("videos", [video_row(s, **later, **seconds) for s in SOURCES[:2]]))
+    lake.append("shots", rows_to_table("shots", [shot_row(s, label_key="k2") for s in SOURCES[:2]]))
+    lake.append("rejects", rows_to_table("rejects", [reject_row(SOURCES[0], label_key="k2", reason="still")]))
+    lake.append("tracklets", rows_to_table("tracklets", [tracklet_row(SOURCES[1], **later)]))
+    now = stats(lake)
+    assert (now.total.sources, now.total.tracklets, now.older) == (3, 2 + 2 + 1, 4), "one now keeps nothing, one less"
+    assert now.rejects == {"too_short": 2, "still": 1}
+    assert (now.funnel["videos"], now.funnel["shots"]) == (before.funnel["videos"], before.funnel["shots"]) == (4, 4)
+    assert {key: group.tracklets for key, group in now.by["label_key"].items()} == {"k1": 8, "k2": 1}
+    assert now.seconds_per_1000["total"]["gpu"] == pytest.approx(2 * 3.0 / 5 * 1000)
+    assert len(freeze(lake)) == 5
 
 
 def test_stats_of_nothing(tmp_path: Path) -> None:

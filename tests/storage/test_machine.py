@@ -24,7 +24,8 @@ from hypothesis.stateful import (
 )
 
 from storage.commit import ORDER, commit_shard
-from storage.erase import Target, erase
+from storage.erase import erase
+from storage.erase_names import Target
 from storage.errors import CommitAborted
 from storage.example_rows import shard, source_name, video_row
 from storage.items import Finished, Item

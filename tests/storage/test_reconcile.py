@@ -44,8 +44,10 @@ def rows(lake: Lake) -> dict[str, list[str]]:
 
 
 POINTS = ("opened", *ORDER, "closed")
-CUTS = [*((home, point) for home in ("local", "postgres") for point in POINTS), *(("s3", p) for p in POINTS[1::3])]
-"""A cut on S3 takes two seconds: every third."""
+CUTS = [*(("local", point) for point in POINTS), *((h, point) for h in ("s3", "postgres") for point in POINTS[1::3])]
+"""A cut on a server takes a second or two: every third."""
+LOCAL = pytest.mark.parametrize("home", ["local"], indirect=True)
+"""For what does not depend on where the lake lies."""
 
 
 @pytest.mark.parametrize(("home", "point"), CUTS, indirect=["home"])
@@ -96,6 +98,7 @@ def test_an_unfinished_commit_of_a_lost_ledger_is_removed(lake: Lake, ledger: Le
     assert [path for path in files if path.endswith(".parquet") and "_delta_log" not in path] == []
 
 
+@LOCAL
 def test_lost_rows_are_harvested_again_and_a_snapshot_says_so(lake: Lake, ledger: Ledger) -> None:
     commit_shard(lake, ledger, "w", shard(SOURCES), FINISHED)
     freeze(lake)
@@ -106,6 +109,7 @@ def test_lost_rows_are_harvested_again_and_a_snapshot_says_so(lake: Lake, ledger
     assert lake.dataset("features").count_rows() == 2  # type: ignore[union-attr]
 
 
+@LOCAL
 def test_doubles_and_wrong_counts_are_problems(lake: Lake, ledger: Ledger) -> None:
     commit_shard(lake, ledger, "w", shard(SOURCES), FINISHED)
     lake.append("tracklets", shard(SOURCES[:1])["tracklets"])
@@ -114,6 +118,7 @@ def test_doubles_and_wrong_counts_are_problems(lake: Lake, ledger: Ledger) -> No
     assert sum("is there 2 times" in text for text in problems) == 2
 
 
+@LOCAL
 def test_without_repair_nothing_changes(lake: Lake, ledger: Ledger) -> None:
     lake.append("features", shard(SOURCES)["features"])
     found = reconcile(lake, ledger, repair=False)

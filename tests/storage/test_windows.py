@@ -2,11 +2,13 @@
 
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from storage.erase import Target, erase
+from storage.erase import erase
+from storage.erase_names import Target
 from storage.errors import LakeError
 from storage.example_rows import shard, source_name
 from storage.lake import Lake
@@ -54,6 +56,19 @@ def test_any_number_of_processes_gives_the_same_batches(lake: Lake, workers: int
     np.testing.assert_array_equal(resumed[0], plain[7])
     other = [batch.start_B for batch in islice(store.batches(20, 4, seed=6), 12)]
     assert not np.array_equal(plain, other)
+
+
+@pytest.mark.parametrize("home", ["s3"], indirect=True)
+def test_windows_of_a_lake_on_s3_are_the_same(lake: Lake, home: Any, tmp_path: Path) -> None:
+    remote = Lake(home.root)
+    for name in ("tracklets", "features"):
+        remote.append(name, lake.read(name))
+    with pytest.raises(LakeError, match="local folder"):
+        WindowStore.build(remote, freeze(remote), "keypoints")
+    here = next(WindowStore.build(lake, freeze(lake), "keypoints").batches(20, 16, seed=1))
+    there = next(WindowStore.build(remote, freeze(remote), "keypoints", tmp_path / "near").batches(20, 16, seed=1))
+    np.testing.assert_array_equal(here.phi_BTxD, there.phi_BTxD)
+    np.testing.assert_array_equal(here.keypoints_BTx25x3, there.keypoints_BTx25x3)
 
 
 def test_it_is_built_once_and_only_of_the_snapshot(lake: Lake) -> None:
