@@ -2,7 +2,7 @@
 
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -26,6 +26,16 @@ def due(lake: "Lake", limit: int) -> list[tuple[str, str]]:
     return [(source, pairs[source]) for source in waiting[:limit]]
 
 
+class _StillHead(urllib.request.HTTPRedirectHandler):
+    """Python 3.11 follows a redirected HEAD with a GET, which would begin to fetch the video."""
+
+    def redirect_request(self, *args: Any, **kwargs: Any) -> urllib.request.Request | None:
+        request = super().redirect_request(*args, **kwargs)
+        if request is not None:
+            request.method = "HEAD"
+        return request
+
+
 def ask(url: str, *, allow_private: bool = False, timeout_s: float = 20.0) -> tuple[bool, str]:
     """(alive, answer) of a URL. Any doubt counts as alive: a survival curve must not fall because we were blocked."""
     from harvest.network_guard import guarded
@@ -34,7 +44,7 @@ def ask(url: str, *, allow_private: bool = False, timeout_s: float = 20.0) -> tu
     request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": "hmmr-harvest link probe"})
     try:
         with guarded(frozenset({host}) if allow_private else frozenset()):
-            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _StillHead)
             with opener.open(request, timeout=timeout_s) as answer:
                 return True, str(answer.status)
     except urllib.error.HTTPError as error:

@@ -1,6 +1,9 @@
 """`hmmr lake` as it is typed."""
 
 import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -8,10 +11,11 @@ from typer.testing import CliRunner
 
 from cli.lake import app
 from storage.commit import commit_shard
-from storage.example_rows import shard, source_name, tracklet_row
+from storage.example_rows import shard, source_name, tracklet_row, video_row
 from storage.items import Finished, Item
 from storage.lake import Lake
 from storage.ledger import Ledger
+from storage.tables import rows_to_table
 
 SOURCES = [source_name(i) for i in range(3)]
 
@@ -87,3 +91,48 @@ def test_a_lake_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_the_lake_comes_from_the_environment(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HMMR_LAKE", root)
     assert "6 tracklets" in run("stats")
+
+
+ANSWERS = {"there": 200, "gone": 404, "removed": 410, "moved": 302, "shy": 403, "busy": 503}
+
+
+class _Host(BaseHTTPRequestHandler):
+    """Answers as the path's first letters say; notes what it was asked."""
+
+    asked: list[str]
+
+    def do_HEAD(self) -> None:
+        name = self.path.strip("/")
+        type(self).asked.append(name)
+        self.send_response(ANSWERS[name])
+        self.send_header("Location", "/gone")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@pytest.fixture
+def host() -> Iterator[str]:
+    _Host.asked = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Host)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_probe_of_a_real_server_makes_the_curve_fall(tmp_path: Path, host: str) -> None:
+    lake = Lake(tmp_path / "lake")
+    rows = [video_row(source_name(i), url=f"{host}/{name}") for i, name in enumerate(ANSWERS)]
+    lake.append("videos", rows_to_table("videos", [*rows, video_row(source_name(9), url="local.mp4")]))
+    assert "0 sources asked" in run("probe", "--lake", lake.root, "--limit", "0")
+    assert "2 sources asked" in run("probe", "--lake", lake.root, "--limit", "2")
+    assert _Host.asked == [], "a private host is asked only where the user says so"
+    assert "6 sources asked" in run("probe", "--lake", lake.root, "--allow-private")
+    assert sorted(_Host.asked) == sorted([*ANSWERS, "gone"])
+    names = {row["source_id"]: row["url"].rsplit("/", 1)[-1] for row in rows}
+    probes = lake.read("probes").sort_by("probed_at").to_pylist()[2:]
+    assert {names[row["source_id"]] for row in probes if not row["alive"]} == {"gone", "removed", "moved"}
+    assert "of the sources are left" in run("stats", "--lake", lake.root)
+    assert "3 sources asked" in run("probe", "--lake", lake.root, "--allow-private")
