@@ -1,13 +1,18 @@
 """`hmmr study`: accuracy against added video."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
+    from evaluation.study_config import StudyConfig
     from evaluation.study_worth import Worth
+    from flows.study_places import Places
 
 app = typer.Typer(
     add_completion=False, help="Accuracy against added video: run a grid, fit the law.", no_args_is_help=True
@@ -49,14 +54,28 @@ def fit(
     typer.echo(json.dumps(found) if as_json else text(found))
 
 
-STUDY = typer.Argument(help="A YAML file (evaluation/study_grid.py shows its keys); or give --preset.")
+STUDY = typer.Argument(help="A YAML file (evaluation/study_config.py shows its keys); or give --preset.")
 PRESET = typer.Option(help="open-quick (ten minutes on two cores) or open-world.")
 LAKE = typer.Option("--lake", help="The harvested pool. Without it films are made and harvested below --out.")
 LABELLED = typer.Option("--labelled", help="Lake with the labelled set's 3D.")
-HELD_OUT = typer.Option("--held-out", help="Lake with dev and test.")
+HELD_OUT = typer.Option(
+    "--held-out",
+    help="Lake to score on: LAKE, NAME=LAKE or NAME:PROTOCOL=LAKE, such as mocap=m; may be given more than once. One "
+    "of them must have the split dev.",
+)
 OUT = typer.Option("--out", help="Folder for models, films and the page; else out/NAME.")
-PERFECT = typer.Option(help="The pool's films labelled by backend truth, for the row with perfect 2D.")
-WORKERS = typer.Option(help="Cells side by side, one thread each; 0 takes one a core.")
+PERFECT = typer.Option(
+    "--perfect",
+    help="The pool's films harvested by their truth, for the row with perfect 2D. Without it that row takes the true "
+    "2D beside the pool's own tracklets.",
+)
+PRIOR = typer.Option("--prior-poses", help="File of poses for the pose prior; else those of the labelled films.")
+WORKERS = typer.Option(help="Cells side by side, one thread each; 0 takes one a core.", min=0)
+SCORE_TEST = typer.Option(
+    "--score-test",
+    help="Also score test, mocap and every other split that is not dev. Only for code and a study file that are "
+    "committed as they are; trains nothing that was trained before.",
+)
 
 
 @app.command()
@@ -65,37 +84,32 @@ def run(
     preset: Annotated[str | None, PRESET] = None,
     lake: Annotated[Path | None, LAKE] = None,
     labelled: Annotated[Path | None, LABELLED] = None,
-    held_out: Annotated[Path | None, HELD_OUT] = None,
+    held_out: Annotated[list[str] | None, HELD_OUT] = None,
     out: Annotated[Path | None, OUT] = None,
     perfect: Annotated[Path | None, PERFECT] = None,
+    prior_poses: Annotated[Path | None, PRIOR] = None,
     workers: Annotated[int, WORKERS] = 0,
+    score_test: Annotated[bool, SCORE_TEST] = False,
 ) -> None:
-    """Train and score every cell of a grid, fit the laws, write the page.
+    """Train and score every cell of a grid on dev, fit the laws, write the page.
 
     A cell whose scores are in the lake is not run again: kill it whenever you like, and the same command goes on.
     """
-    import os
+    with _told("run"):
+        from flows.frozen import refuse_unless_frozen
+        from flows.study_begin import unscored
+        from flows.study_run import study_on
 
-    from evaluation.study_grid import StudyConfigError
-    from flows.study_places import film_places, given_places
-    from flows.study_run import config_of, study_on
-    from storage.errors import LakeError
-
-    try:
-        if (study is None) == (preset is None):
-            raise StudyConfigError("give a YAML file or --preset, not both")
-        name = preset or study or ""
-        config = config_of(name)
-        folder = out or Path("out") / config.name
-        count = workers or os.cpu_count() or 1
-        places = given_places(lake, labelled, held_out, folder, perfect) or film_places(folder, count)
-        for weak in config.weak_spots:
+        asked = _asked(study, preset, out, workers)
+        if score_test:
+            refuse_unless_frozen(Path(asked.name) if study else None)
+        places = _places(asked, lake, labelled, held_out, perfect, prior_poses)
+        config = asked.config
+        if perfect and not config.perfect_2d:
+            _refuse("--perfect: the study has no row for it; write `perfect_2d: [1]` into it")
+        for weak in [*config.weak_spots, *unscored(places.scored_on(score_test=score_test), config.phi)]:
             typer.echo(f"note: {weak}", err=True)
-        page = study_on(config, places, count, f"hmmr study run {'--preset ' if preset else ''}{name}")
-    except (StudyConfigError, LakeError) as error:
-        typer.echo(f"hmmr study run: {error}", err=True)
-        raise typer.Exit(2) from error
-    typer.echo(str(page))
+        typer.echo(str(study_on(config, places, asked.workers, _command("run"), score_test=score_test)))
 
 
 BY = typer.Option(help="How to cut the pool: tag, source, confidence (deciles), length, view.")
@@ -110,8 +124,9 @@ def which(
     by: Annotated[str, BY] = "tag",
     lake: Annotated[Path | None, LAKE] = None,
     labelled: Annotated[Path | None, LABELLED] = None,
-    held_out: Annotated[Path | None, HELD_OUT] = None,
+    held_out: Annotated[list[str] | None, HELD_OUT] = None,
     out: Annotated[Path | None, OUT] = None,
+    prior_poses: Annotated[Path | None, PRIOR] = None,
     workers: Annotated[int, WORKERS] = 0,
     sources: Annotated[Path | None, SOURCES] = None,
     next_list: Annotated[Path | None, NEXT] = None,
@@ -121,32 +136,85 @@ def which(
     Trains on each part alone, on all but each, and, of up to six parts, on every combination (Shapley values). Judged
     on dev only, because it is a choice.
     """
+    with _told("which"):
+        from evaluation.study_text import ranking_text
+        from flows.study_which import rank_parts
+
+        asked = _asked(study, preset, out, workers)
+        places = _places(asked, lake, labelled, held_out, None, prior_poses)
+        found = rank_parts(asked.config, places, by, asked.workers, _command("which"))
+        if sources is not None:
+            _write_next(sources, next_list or asked.out / "next_sources.yaml", found)
+        typer.echo(ranking_text(found))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What both commands make of their common options."""
+
+    name: str
+    config: "StudyConfig"
+    out: Path
+    workers: int
+
+
+def _asked(study: str | None, preset: str | None, out: Path | None, workers: int) -> _Asked:
     import os
 
-    from evaluation.study_grid import StudyConfigError
-    from evaluation.study_table import StudyRowsError
-    from evaluation.study_text import ranking_text
+    from evaluation.study_config import read_study
+    from evaluation.study_presets import preset as preset_named
+
+    if (study is None) == (preset is None):
+        _refuse("give a YAML file or --preset, not both")
+    config = preset_named(preset) if preset else read_study(Path(study or ""))
+    return _Asked(preset or study or "", config, out or Path("out") / config.name, workers or os.cpu_count() or 1)
+
+
+def _places(
+    asked: _Asked, lake: Path | None, labelled: Path | None, held_out: list[str] | None, perfect: Path | None,
+    prior_poses: Path | None,
+) -> "Places":  # fmt: skip
+    """The user's lakes, else films made below --out: those of the preset open-world, or the quickstart's."""
     from flows.study_places import film_places, given_places
-    from flows.study_run import config_of
-    from flows.study_which import rank_parts
+
+    given = given_places(lake, labelled, held_out or [], asked.out, perfect, prior_poses)
+    if given is not None:
+        return given
+    if asked.name == "open-world":
+        from flows.study_films import open_world_places
+
+        return open_world_places(asked.out, asked.workers)
+    return film_places(asked.out, asked.workers)
+
+
+def _refuse(message: str) -> NoReturn:
+    """StudyConfigError, which the commands print."""
+    from evaluation.study_config import StudyConfigError
+
+    raise StudyConfigError(message)
+
+
+@contextmanager
+def _told(command: str) -> Iterator[None]:
+    """Errors of the user's files and lakes as one line and exit code 2."""
+    from evaluation.study_config import StudyConfigError
+    from evaluation.study_table import StudyRowsError
     from storage.errors import LakeError
 
     try:
-        if (study is None) == (preset is None):
-            raise StudyConfigError("give a YAML file or --preset, not both")
-        name = preset or study or ""
-        config = config_of(name)
-        folder = out or Path("out") / config.name
-        count = workers or os.cpu_count() or 1
-        places = given_places(lake, labelled, held_out, folder) or film_places(folder, count)
-        command = f"hmmr study which {'--preset ' if preset else ''}{name} --by {by}"
-        found = rank_parts(config, places, by, count, command)
-        if sources is not None:
-            _write_next(sources, next_list or folder / "next_sources.yaml", found)
+        yield
     except (StudyConfigError, StudyRowsError, LakeError) as error:
-        typer.echo(f"hmmr study which: {error}", err=True)
+        typer.echo(f"hmmr study {command}: {error}", err=True)
         raise typer.Exit(2) from error
-    typer.echo(ranking_text(found))
+
+
+def _command(name: str) -> str:
+    """What was typed, to be typed again."""
+    import shlex
+    import sys
+
+    typed = sys.argv[1:]
+    return shlex.join(["hmmr", *typed]) if typed[:2] == ["study", name] else f"hmmr study {name}"
 
 
 def _write_next(sources: Path, out: Path, found: "list[Worth]") -> None:

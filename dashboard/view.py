@@ -81,16 +81,15 @@ def read_books(layout: Layout) -> Books | None:
 
 
 def of_one_snapshot(scores: Sequence[Row], runs: Sequence[Row]) -> list[Row]:
-    """Of each study the scores of the snapshot that was scored last: a curve over two pools would mean nothing.
-
-    Baselines, which have no run, stay.
+    """Of each study and variant the scores of the snapshot that was scored last: a curve over two pools would mean
+    nothing. A variant may have a pool of its own (perfect 2D). Baselines, which have no run, stay.
     """
     pool = {row["run_id"]: row["snapshot"] for row in runs if row["snapshot"]}
-    last: dict[str, str] = {}
+    last: dict[tuple[str, str], str] = {}
     for row in sorted(scores, key=lambda row: row["scored_at"]):
         if row["run_id"] in pool:
-            last[row["study"]] = pool[row["run_id"]]
-    return [row for row in scores if pool.get(row["run_id"]) in (None, last.get(row["study"]))]
+            last[row["study"], row["variant"]] = pool[row["run_id"]]
+    return [row for row in scores if pool.get(row["run_id"]) in (None, last.get((row["study"], row["variant"])))]
 
 
 def _newest_labels(rows: Sequence[Row]) -> list[Row]:

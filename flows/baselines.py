@@ -1,66 +1,86 @@
 """The rows that a model has to beat, scored on the same films by the same protocol and kept beside the cells."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 
 import pyarrow.compute as pc
 
 from evaluation.baselines import Features, Motions, mean_pose, ridge, zero_shot
-from evaluation.protocols import OPEN_V1
+from evaluation.protocols import protocol_named
 from evaluation.score_rows import Scored
-from flows.cells import Ground, HeldOut, keep_scores
+from flows.cells import keep_scores
+from flows.ground import Ground, HeldOut
 from flows.provenance import code_commit
 from storage.lake import Lake
-from storage.tables import read_labels3d, read_phi, read_zero_shot
+from storage.tables import Labels3D, read_labels3d, read_phi, read_zero_shot
 
 Baseline = Callable[[HeldOut, str], Motions]
+LabelledIds = tuple[str, ...] | None
 
 
-def score_baselines(ground: Ground, phi_name: str) -> None:
-    """Mean pose, ridge from phi (strength chosen on dev) and the 2D network's zero-shot 3D, on every held-out split."""
-    made: dict[str, Baseline] = {
-        "mean_pose": lambda held_out, split: _mean_pose(ground, held_out, split),
-        "ridge": _ridge(ground, phi_name),
-        "zero_shot": lambda held_out, split: zero_shot(read_zero_shot(Lake(held_out.lake), _ids(held_out, split))),
-    }
-    for name, baseline in made.items():
-        for held_out in ground.held_out:
-            for split in held_out.splits:
-                _score_once(ground, name, phi_name, baseline, held_out, split)
+def score_baselines(ground: Ground, phi_name: str, labelled: Mapping[int, LabelledIds] | None = None) -> None:
+    """Mean pose, ridge from phi (strength chosen on dev) and the 2D network's zero-shot 3D, on every held-out split.
+
+    `labelled` names the labelled tracklets of each seed, all by default; one set for all seeds is fitted once.
+    """
+    sets = dict(labelled or {0: None})
+    alike = len(set(sets.values())) == 1
+    for seed, ids in list(sets.items())[: 1 if alike else None]:
+        suffix, number = ("", 0) if alike else (f"/seed-{seed}", seed)
+        labels = _labels(ground, ids)
+        _score(ground, "mean_pose", phi_name, suffix, number, partial(_mean_pose, labels))
+        _score(ground, "ridge", phi_name, suffix, number, _Ridge(ground, phi_name, labels))
+    _score(ground, "zero_shot", phi_name, "", 0, lambda h, s: zero_shot(read_zero_shot(Lake(h.lake), _ids(h, s))))
 
 
-def _score_once(ground: Ground, name: str, phi_name: str, baseline: Baseline, held_out: HeldOut, split: str) -> None:
+def _score(ground: Ground, name: str, phi_name: str, suffix: str, seed: int, baseline: Baseline) -> None:
+    """On every split that the lake has no score of this baseline for and that was harvested with the φ."""
+    for held_out in ground.held_out:
+        for split in held_out.splits:
+            scored = Scored(
+                run_id=f"{name}/{phi_name}{suffix}", variant=name, dataset=held_out.dataset, split=split,
+                commit=code_commit(), scored_at=datetime.now(UTC), study=ground.study, phi_name=phi_name, seed=seed,
+            )  # fmt: skip
+            if held_out.has(phi_name) and not _is_scored(ground, scored):
+                keep_scores(Lake(ground.lake), baseline(held_out, split), held_out, scored)
+
+
+def _is_scored(ground: Ground, wanted: Scored) -> bool:
     where = (
-        (pc.field("run_id") == f"{name}/{phi_name}") & (pc.field("study") == ground.study)
-        & (pc.field("dataset") == held_out.dataset) & (pc.field("split") == split)
+        (pc.field("run_id") == wanted.run_id) & (pc.field("study") == wanted.study)
+        & (pc.field("dataset") == wanted.dataset) & (pc.field("split") == wanted.split)
     )  # fmt: skip
-    lake = Lake(ground.lake)
-    if lake.read("scores", ["score_id"], where).num_rows:
-        return
-    scored = Scored(
-        run_id=f"{name}/{phi_name}", variant=name, dataset=held_out.dataset, split=split, commit=code_commit(),
-        scored_at=datetime.now(UTC), study=ground.study, phi_name=phi_name,
-    )  # fmt: skip
-    keep_scores(lake, baseline(held_out, split), held_out, scored)
+    return bool(Lake(ground.lake).read("scores", ["score_id"], where).num_rows)
 
 
-def _mean_pose(ground: Ground, held_out: HeldOut, split: str) -> Motions:
+def _labels(ground: Ground, ids: LabelledIds) -> dict[str, Labels3D]:
+    return read_labels3d(Lake(ground.labelled), None if ids is None else list(ids))
+
+
+def _mean_pose(labelled: dict[str, Labels3D], held_out: HeldOut, split: str) -> Motions:
     labels = read_labels3d(Lake(held_out.lake), split=split)
     lengths = {tracklet_id: len(label.valid) for tracklet_id, label in labels.items()}
-    return mean_pose(read_labels3d(Lake(ground.labelled)), lengths)
+    return mean_pose(labelled, lengths)
 
 
-def _ridge(ground: Ground, phi_name: str) -> Baseline:
-    labelled, dev = Lake(ground.labelled), _dev(ground)
-    fitted = ridge(
-        read_phi(labelled, phi_name), read_labels3d(labelled), _phi(dev, "dev", phi_name),
-        read_labels3d(Lake(dev.lake), split="dev"), OPEN_V1,
-    )  # fmt: skip
-    return lambda held_out, split: fitted.predict(_phi(held_out, split, phi_name))
+class _Ridge:
+    """Fitted when it is first asked: a study that goes on has most of its baselines."""
 
+    def __init__(self, ground: Ground, phi_name: str, labelled: dict[str, Labels3D]) -> None:
+        self._ground, self._phi_name, self._labelled = ground, phi_name, labelled
+        self._predict: Callable[[Features], Motions] | None = None
 
-def _dev(ground: Ground) -> HeldOut:
-    return next(held_out for held_out in ground.held_out if "dev" in held_out.splits)
+    def __call__(self, held_out: HeldOut, split: str) -> Motions:
+        self._predict = self._predict or self._fit()
+        return self._predict(_phi(held_out, split, self._phi_name))
+
+    def _fit(self) -> Callable[[Features], Motions]:
+        dev = self._ground.dev
+        known = read_labels3d(Lake(dev.lake), split="dev")
+        phi = read_phi(Lake(self._ground.labelled), self._phi_name, list(self._labelled))
+        protocol = protocol_named(dev.protocol)
+        return ridge(phi, self._labelled, _phi(dev, "dev", self._phi_name), known, protocol).predict
 
 
 def _ids(held_out: HeldOut, split: str) -> list[str]:

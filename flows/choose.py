@@ -6,7 +6,7 @@ from statistics import fmean
 import pyarrow.compute as pc
 
 from evaluation.score_rows import MACRO
-from flows.cells import Cell, Ground
+from flows.ground import Cell, Ground
 from hmmr_model.configs import TrainConfig
 from storage.lake import Lake
 
@@ -15,7 +15,8 @@ def dev_error(cells: Sequence[Cell], ground: Ground) -> float:
     """Mean PA-MPJPE in mm over the seeds' cells, on dev films; ValueError where one was not scored."""
     where = (
         pc.field("run_id").isin([cell.run_id(ground) for cell in cells]) & (pc.field("study") == ground.study)
-        & (pc.field("split") == "dev") & (pc.field("sequence") == MACRO) & (pc.field("metric") == "pa_mpjpe_mm")
+        & (pc.field("dataset") == ground.dev.dataset) & (pc.field("split") == "dev")
+        & (pc.field("sequence") == MACRO) & (pc.field("metric") == "pa_mpjpe_mm")
     )  # fmt: skip
     rows = Lake(ground.lake).read("scores", ["run_id", "value"], where).to_pylist()
     by_run = {row["run_id"]: row["value"] for row in rows}

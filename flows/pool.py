@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 
 from flows.bars import counting_bar
-from flows.cells import Cell, Ground, missing_splits, run_cell
+from flows.cells import missing_splits, run_cell
+from flows.ground import Cell, Ground
 
 Pair = tuple[Cell, Ground]
 
@@ -18,7 +19,7 @@ def run_cells(cells: Sequence[Cell], ground: Ground, workers: int, title: str) -
 
 def run_pairs(pairs: Sequence[Pair], workers: int, title: str) -> None:
     """As `run_cells`, of cells on several grounds. One worker is this process itself."""
-    todo = [(cell, ground) for cell, ground in pairs if missing_splits(cell, ground)]
+    todo = _by_training([(cell, ground) for cell, ground in pairs if missing_splits(cell, ground)])
     if not todo:
         return
     with counting_bar(title) as progress:
@@ -28,22 +29,35 @@ def run_pairs(pairs: Sequence[Pair], workers: int, title: str) -> None:
         raise failed[0]
 
 
-def _here(todo: Sequence[Pair], progress: Callable[[int, int], None]) -> list[Exception]:
+def _by_training(pairs: Sequence[Pair]) -> list[list[Pair]]:
+    """Cells of several series that are one training come together: trained once, then scored for each."""
+    found: dict[str, list[Pair]] = {}
+    for cell, ground in pairs:
+        found.setdefault(cell.run_id(ground), []).append((cell, ground))
+    return list(found.values())
+
+
+def _run(pairs: Sequence[Pair]) -> None:
+    for cell, ground in pairs:
+        run_cell(cell, ground)
+
+
+def _here(todo: Sequence[Sequence[Pair]], progress: Callable[[int, int], None]) -> list[Exception]:
     failed: list[Exception] = []
-    for count, (cell, ground) in enumerate(todo, 1):
+    for count, pairs in enumerate(todo, 1):
         try:
-            run_cell(cell, ground)
+            _run(pairs)
         except Exception as error:
             failed.append(error)
         progress(count, len(todo))
     return failed
 
 
-def _beside(todo: Sequence[Pair], workers: int, progress: Callable[[int, int], None]) -> list[BaseException]:
+def _beside(todo: Sequence[Sequence[Pair]], workers: int, progress: Callable[[int, int], None]) -> list[BaseException]:
     failed: list[BaseException] = []
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(workers, len(todo)), mp_context=context, initializer=_die_quietly) as pool:
-        waiting: list[Future[str]] = [pool.submit(run_cell, cell, ground) for cell, ground in todo]
+        waiting: list[Future[None]] = [pool.submit(_run, pairs) for pairs in todo]
         for count, done in enumerate(as_completed(waiting), 1):
             error = done.exception()
             if error is not None:

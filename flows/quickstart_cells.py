@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from flows.cells import Cell, Ground, HeldOut
 from flows.choose import best_on_dev, dev_error
+from flows.ground import Cell, Ground, HeldOut
 from flows.pool import run_cells
 from flows.quickstart_config import STUDY, QuickstartConfig
 from hmmr_model.configs import TrainConfig

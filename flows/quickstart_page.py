@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from flows.cells import Ground
+from flows.ground import Ground
 from flows.pictures import film_pictures
 from flows.quickstart_cells import best_checkpoint
 from flows.quickstart_config import QuickstartConfig

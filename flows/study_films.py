@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.bars import counting_bar
-from flows.cells import HeldOut
+from flows.ground import HeldOut
 from flows.harvest_bars import HarvestProgress
 from flows.quickstart_films import QuickstartError
 from flows.study_places import Places

@@ -1,33 +1,30 @@
-"""The row with perfect 2D: the same films, their true keypoints in the place of the detected ones."""
+"""The rows that know the pool's films' truth: the supervised ceiling, and perfect 2D in the place of the detected."""
 
-from dataclasses import replace
 from pathlib import Path
 
-import pyarrow.compute as pc
-
-from evaluation.study_grid import StudyConfig, StudyConfigError
-from flows.cells import Ground
-from flows.study_places import Places
+from evaluation.study_config import StudyConfig, StudyConfigError
+from flows.ground import phis_of
 from storage.lake import Lake
 from storage.snapshot import freeze
+from storage.tables import ZERO_SHOT
 
-PERFECT = "perfect_2d"
+
+def check_truth(config: StudyConfig, lake: Path, perfect: Path | None) -> None:
+    """StudyConfigError where the grid asks for rows that need truth which the lakes do not have."""
+    wanted = [("ceilings", config.ceilings)] + ([] if perfect else [("perfect_2d", config.perfect_2d)])
+    if not any(shares for _, shares in wanted):
+        return
+    if Lake(lake).read("labels3d", ["tracklet_id"]).num_rows == 0:
+        named = " and ".join(key for key, shares in wanted if shares)
+        raise StudyConfigError(f"{named}: {lake} has no true 3D of its films; on real video write `[]` for each")
 
 
-def perfect_ground(config: StudyConfig, places: Places, ground: Ground) -> Ground | None:
-    """The ground of the perfect lake; None where the study has no such row, StudyConfigError where the lake lacks."""
-    if not config.perfect_2d:
+def perfect_pool(perfect: Path | None, phis: tuple[str, ...]) -> tuple[Path, str] | None:
+    """The lake of --perfect with its snapshot; StudyConfigError where it was harvested without one of the φ."""
+    if perfect is None:
         return None
-    if places.perfect is None:
-        raise StudyConfigError(
-            "perfect_2d needs --perfect: the pool's films harvested once more with --backend truth, without noise"
-        )
-    return replace(ground, lake=places.perfect, snapshot=freeze(Lake(places.perfect)).digest)
-
-
-def copy_perfect(perfect: Path, lake: Path, study: str) -> None:
-    """Bring the scores of a series from the perfect lake into the study's, once."""
-    where = (pc.field("study") == study) & (pc.field("variant") == PERFECT)
-    table = Lake(perfect).read("scores", where=where)
-    if table.num_rows:
-        Lake(lake).append("scores", table, transaction=f"perfect/{study}/{table.num_rows}")
+    missing = {part for phi_name in phis for part in phi_name.split("+")} - phis_of(perfect)
+    if missing:
+        named = ", ".join("the 2D network's own 3D" if part == ZERO_SHOT else part for part in sorted(missing))
+        raise StudyConfigError(f"--perfect {perfect}: harvested without {named}; harvest it with the study's --phi")
+    return perfect, freeze(Lake(perfect)).digest

@@ -1,27 +1,27 @@
 """A data-scale study from its grid to its page: train and score what is missing, fit the laws, write the page."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dashboard.page import export
-from evaluation.study_grid import GridCell, StudyConfig, candidates, cells, read_study
+from evaluation.study_config import StudyConfig, read_study
+from evaluation.study_grid import GridCell, candidates, cells
 from evaluation.study_lake import keep_reports
 from evaluation.study_presets import PRESETS
 from flows.baselines import score_baselines
-from flows.cells import Cell, Ground, HeldOut
 from flows.choose import best_on_dev
+from flows.ground import Cell, Ground
 from flows.pool import Pair, run_cells, run_pairs
 from flows.provenance import code_commit
-from flows.study_perfect import PERFECT, copy_perfect, perfect_ground
-from flows.study_places import Places
+from flows.study_begin import begin, cell_of
+from flows.study_labelled import LabelledSets, hours_of, labelled_sets
+from flows.study_places import Places, held_out_set
 from flows.study_train import train_config
 from flows.study_worst import show_worst
 from hmmr_model.configs import TrainConfig
-from storage.atomic import write_json_atomically
 from storage.lake import Lake
-from storage.snapshot import freeze, load, select
+from storage.snapshot import load
 
 INTRO = (
     "A data-scale study: the same training on nested amounts of harvested video. Every setting was chosen on dev. "
@@ -31,9 +31,9 @@ INTRO = (
 
 
 def run_study(study: str, lake: Path, labelled: Path, held_out: Path, out: Path, workers: int) -> Path:
-    """The study of that preset or YAML file on the films of these lakes; returns the page's path."""
-    films = (HeldOut("films", held_out, ("dev", "test")),)
-    return study_on(config_of(study), Places(lake, labelled, films, out), workers, f"hmmr study run {study}")
+    """The study of that preset or YAML file on the films of these lakes, scored on dev; returns the page's path."""
+    places = Places(lake, labelled, (held_out_set(str(held_out)),), out)
+    return study_on(config_of(study), places, workers, f"hmmr study run {study}")
 
 
 def config_of(study: str) -> StudyConfig:
@@ -41,37 +41,56 @@ def config_of(study: str) -> StudyConfig:
     return PRESETS[study] if study in PRESETS else read_study(Path(study))
 
 
-def study_on(config: StudyConfig, places: Places, workers: int, command: str) -> Path:
-    """Run every cell that the lake has no scores of, then the statistics, then OUT/NAME.html. Safe to kill."""
-    base = base_config(config, places)
-    ground = Ground(config.name, places.lake, snapshot_of(config, places), places.labelled, places.held_out,
-                    places.out / "models", command)  # fmt: skip
-    perfect = perfect_ground(config, places, ground)
-    labelled_hours = select(Lake(places.labelled)).hours
+@dataclass(frozen=True)
+class Begun:
+    """A study that can be run: what its cells share, the training they start from, and the labelled sets."""
+
+    config: StudyConfig
+    ground: Ground
+    base: TrainConfig
+    sets: LabelledSets
+
+    def cell(self, cell: GridCell) -> Cell:
+        """The training of a grid's cell."""
+        return cell_of(cell, self.base, self.sets)
+
+    def cells(self, found: Sequence[GridCell], without: Sequence[Cell]) -> list[Cell]:
+        """The trainings of one series, and beside them the models without film of its φ."""
+        phis = {cell.phi_name for cell in found}
+        return [self.cell(one) for one in found] + [one for one in without if one.train.data.phi_name in phis]
+
+
+def study_on(config: StudyConfig, places: Places, workers: int, command: str, *, score_test: bool = False) -> Path:
+    """Run every cell that the lake has no scores of, then the statistics, then OUT/NAME.html. Safe to kill.
+
+    Only dev is scored, unless `score_test`; whoever asks for it answers for a frozen configuration (flows/frozen.py).
+    """
+    ground = begin(config, places, command, score_test=score_test)
+    sets = labelled_sets(Lake(places.labelled), config.labelled, config.seeds)
+    study = Begun(config, ground, base_config(config, places), sets)
+    labelled_hours = hours_of(Lake(places.labelled), sets, config.labelled[0])
     pool_hours = load(Lake(places.lake), ground.snapshot).hours
-    without = _without_film(config, base, ground, workers)
-    pairs: dict[str, list[Pair]] = {}
+    series: dict[str, list[GridCell]] = {}
     for cell in cells(config, labelled_hours, pool_hours):
-        here = perfect if perfect is not None and cell.variant == PERFECT else ground
-        pairs.setdefault(cell.series, []).append((_cell(cell, base), replace(here, study=cell.series)))
-    for name, listed in pairs.items():
-        listed += [(cell, replace(ground, study=name)) for cell in without]
-    run_pairs([pair for listed in pairs.values() for pair in listed], workers, config.name)
-    for name, listed in pairs.items():
-        _series_ends(config, places, replace(ground, study=name), [cell for cell, _ in listed])
+        series.setdefault(cell.series, []).append(cell)
+    sizes = dict.fromkeys(found[0].labelled for found in series.values())
+    without = {size: _without_film(study, size, workers) for size in sizes}
+    listed = {name: study.cells(found, without[found[0].labelled]) for name, found in series.items()}
+    pairs: list[Pair] = [(cell, replace(ground, study=name)) for name, found in listed.items() for cell in found]
+    run_pairs(pairs, workers, config.name)
+    for name, found in series.items():
+        _series_ends(study, replace(ground, study=name), found[0].labelled, listed[name])
     return export(Lake(places.lake), places.out / f"{config.name}.html", title=f"Study {config.name}", intro=INTRO)
 
 
-def _series_ends(config: StudyConfig, places: Places, ground: Ground, listed: Sequence[Cell]) -> None:
+def _series_ends(study: Begun, ground: Ground, labelled: int | None, listed: Sequence[Cell]) -> None:
     """Baselines, statistics and worst sequences of one series."""
-    for phi_name in config.phi:
-        score_baselines(ground, phi_name)
-    if places.perfect is not None:
-        copy_perfect(places.perfect, places.lake, ground.study)
-    keep_reports(Lake(places.lake), ground.study, command=ground.command, commit=code_commit())
-    fed = next(cell for cell in listed if cell.variant == "semi" and cell.share == config.shares[-1])
-    for held_out in _with_dev(ground):
-        show_worst(fed, ground, held_out)
+    for phi_name in dict.fromkeys(cell.train.data.phi_name for cell in listed):
+        score_baselines(ground, phi_name, {seed: study.sets[labelled, seed] for seed in study.config.seeds})
+    keep_reports(Lake(ground.lake), ground.study, command=ground.command, commit=code_commit())
+    fed = [cell for cell in listed if cell.variant == "semi"]
+    most = max(cell.share for cell in fed)
+    show_worst(next(cell for cell in fed if cell.share == most), ground, ground.dev)
 
 
 def base_config(config: StudyConfig, places: Places) -> TrainConfig:
@@ -80,39 +99,21 @@ def base_config(config: StudyConfig, places: Places) -> TrainConfig:
     return replace(base, prior_poses=str(places.prior_poses)) if places.prior_poses else base
 
 
-def snapshot_of(config: StudyConfig, places: Places) -> str:
-    """The snapshot that the study was begun with: it stays the same when the lake grows while the study runs."""
-    kept = places.out / f"{config.name}.json"
-    if kept.exists():
-        return str(json.loads(kept.read_text())["snapshot"])
-    digest = freeze(Lake(places.lake)).digest
-    write_json_atomically(kept, {"snapshot": digest, "study": asdict(config)})
-    return digest
-
-
-def _without_film(config: StudyConfig, base: TrainConfig, ground: Ground, workers: int) -> list[Cell]:
+def _without_film(study: Begun, labelled: int | None, workers: int) -> list[Cell]:
     """Of each φ the model without film at the number of steps that is best on dev: a line of its own on the page."""
-    tried = list(candidates(config))
+    tried = list(candidates(study.config, labelled))
     if not tried:
         return []
-    dev = replace(ground, study=tried[0].series, held_out=tuple(replace(h, splits=("dev",)) for h in _with_dev(ground)))
-    run_cells([_cell(cell, base) for cell in tried], dev, workers, "steps without film")
+    dev_only = (replace(study.ground.dev, splits=("dev",)),)
+    dev = replace(study.ground, study=tried[0].series, held_out=dev_only)
+    run_cells([study.cell(cell) for cell in tried], dev, workers, "steps without film")
     chosen = []
-    for phi_name in config.phi:
+    for phi_name in dict.fromkeys(cell.phi_name for cell in tried):
         groups: dict[float, list[Cell]] = {}
         for cell in tried:
             if cell.phi_name == phi_name:
-                groups.setdefault(cell.step_share, []).append(_cell(cell, base))
+                groups.setdefault(cell.step_share, []).append(study.cell(cell))
         best = best_on_dev(list(groups.values()), dev)
-        chosen += [Cell("no_film_best_step", 0.0, seed, best) for seed in config.seeds]
+        here = [cell for found in groups.values() for cell in found if cell.train == best]
+        chosen += [replace(cell, variant="no_film_best_step") for cell in here]
     return chosen
-
-
-def _with_dev(ground: Ground) -> Sequence[HeldOut]:
-    return [held_out for held_out in ground.held_out if "dev" in held_out.splits]
-
-
-def _cell(cell: GridCell, base: TrainConfig) -> Cell:
-    train = replace(base, steps=max(round(base.steps * cell.step_share), 1),
-                    data=replace(base.data, phi_name=cell.phi_name))  # fmt: skip
-    return Cell(cell.variant, cell.share, cell.seed, train)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from evaluation.study_grid import Change, StudyConfigError
+from evaluation.study_config import Change, StudyConfigError
 from hmmr_model.configs import TrainConfig
 from hmmr_model.presets import PRESETS
 

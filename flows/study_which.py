@@ -5,15 +5,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from evaluation.study_coalitions import Coalition, coalitions, largest_groups
-from evaluation.study_grid import StudyConfig, StudyConfigError
+from evaluation.study_config import StudyConfig, StudyConfigError
 from evaluation.study_groups import CUTS, cut
 from evaluation.study_parts import PART, keep_ranking, part_study, ranking
 from evaluation.study_worth import Worth
-from flows.cells import Cell, Ground
+from flows.ground import Cell, Ground
 from flows.pool import Pair, run_pairs
 from flows.provenance import code_commit
+from flows.study_begin import begin
+from flows.study_labelled import labelled_sets
 from flows.study_places import Places
-from flows.study_run import base_config, snapshot_of
+from flows.study_run import base_config
 from storage.lake import Lake
 from storage.snapshot import Snapshot, load, save
 
@@ -28,21 +30,24 @@ def rank_parts(config: StudyConfig, places: Places, by: str, workers: int, comma
         raise StudyConfigError(f"--by {by}: the pool can be cut by {', '.join(CUTS)}")
     began = datetime.now(UTC)
     lake = Lake(places.lake)
-    whole = load(lake, snapshot_of(config, places))
+    settled = begin(replace(config, ceilings=(), perfect_2d=()), places, command, score_test=False)
+    whole = load(lake, settled.snapshot)
     parts = _parts(lake, whole, by)
     if len(parts) < 2:
         raise StudyConfigError(f"--by {by}: the pool has {len(parts)} part, so there is nothing to compare")
-    held_out = tuple(replace(found, splits=(SPLIT,)) for found in places.held_out if SPLIT in found.splits)
-    ground = Ground(config.name, places.lake, "", places.labelled, held_out, places.out / "models", command)
+    ground = replace(settled, held_out=(settled.dev,))
     base = base_config(config, places)
     train = replace(base, data=replace(base.data, phi_name=config.phi[0]))
+    labelled = config.labelled[0]
+    sets = labelled_sets(Lake(places.labelled), (labelled,), config.seeds)
+    cells = [Cell(PART, 1.0, seed, train, sets[labelled, seed]) for seed in config.seeds]
     pairs: list[Pair] = []
     for coalition in coalitions(sorted(parts)):
         here = replace(ground, study=part_study(config.name, by, coalition))
-        pairs += _cells_of(coalition, parts, whole, here, [Cell(PART, 1.0, seed, train) for seed in config.seeds])
+        pairs += _cells_of(coalition, parts, whole, here, cells)
     run_pairs(pairs, workers, f"{config.name} by {by}")
     hours = {name: part.hours for name, part in parts.items()}
-    dataset = held_out[0].dataset
+    dataset = settled.dev.dataset
     found = ranking(lake, config.name, by, hours, dataset=dataset, split=SPLIT, metric=METRIC)
     which = {"study": config.name, "by": by, "dataset": dataset, "split": SPLIT, "metric": METRIC}
     keep_ranking(lake, found, which, command=command, commit=code_commit(), began=began)

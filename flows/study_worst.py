@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.protocols import OPEN_V1
+from evaluation.protocols import protocol_named
 from evaluation.score import sequence_name
 from evaluation.study_worst import Worst, keep_worst, worst_sequences
-from flows.cells import Cell, Ground, HeldOut
+from flows.ground import Cell, Ground, HeldOut
 from flows.provenance import code_commit
 from hmmr_model.predict import predict_lake
 from hmmr_model.prediction import Prediction
@@ -26,27 +26,23 @@ def show_worst(cell: Cell, ground: Ground, held_out: HeldOut) -> None:
     errors = worst_sequences(
         Lake(ground.lake), run_id, dataset=held_out.dataset, split="dev", metric=METRIC, count=COUNT
     )
-    labels = {
-        tracklet_id: label for tracklet_id, label in read_labels3d(truth, split="dev").items() if _film(label) in errors
-    }
+    protocol = protocol_named(held_out.protocol)
+    known = read_labels3d(truth, split="dev")
+    films = {tracklet_id: sequence_name(label.truth_id, protocol) for tracklet_id, label in known.items()}
+    labels = {tracklet_id: label for tracklet_id, label in known.items() if films[tracklet_id] in errors}
     checkpoint = ground.out / run_id / "model.pt"
     if not labels or not Path(checkpoint).exists():
         return
     said = predict_lake(checkpoint, truth, list(labels))
     rates = {tracklet.tracklet_id: tracklet.fps for tracklet in iter_tracklets(truth, list(labels))}
     found = [
-        Worst(label.truth_id, errors[_film(label)], rates[one], shown_tracks(label, said[one]))
+        Worst(label.truth_id, errors[films[one]], rates[one], shown_tracks(label, said[one]))
         for one, label in labels.items()
         if one in said
     ]
     found.sort(key=lambda one: -one.error)
     which = {"study": ground.study, "run_id": run_id, "dataset": held_out.dataset, "split": "dev", "metric": METRIC}
     keep_worst(Lake(ground.lake), found[:COUNT], which, command=ground.command, commit=code_commit(), began=began)
-
-
-def _film(label: Labels3D) -> str:
-    """Scores are of a film, labels of a person in it."""
-    return sequence_name(label.truth_id, OPEN_V1)
 
 
 def shown_tracks(label: Labels3D, said: Prediction) -> dict[str, np.ndarray]:

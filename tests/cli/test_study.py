@@ -35,3 +35,20 @@ def test_fit_names_what_is_wrong(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "no column sequence" in result.output
     assert CliRunner().invoke(app, ["study", "fit", str(tmp_path / "absent.csv")]).exit_code == 2
+
+
+def test_run_refuses_with_one_line(tmp_path: Path) -> None:
+    study = tmp_path / "study.yaml"
+    study.write_text("name: mine\nperfect_2d: []\n")
+    lake = str(tmp_path)
+    for options, said in (
+        ([str(study), "--preset", "open-quick"], "not both"),
+        (["--preset", "none"], "no study none; there are open-quick"),
+        ([str(tmp_path / "absent.yaml")], "absent.yaml"),
+        ([str(study), "--lake", lake], "needs all of --lake, --labelled and --held-out"),
+        ([str(study), "--score-test"], "--score-test: "),
+        ([str(study), "--lake", lake, "--labelled", lake, "--held-out", f"films={lake}"], "nothing can be scored"),
+    ):
+        result = CliRunner().invoke(app, ["study", "run", *options])
+        assert result.exit_code == 2, result.output
+        assert said in result.output

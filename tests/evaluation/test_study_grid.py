@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.study_grid import StudyConfig, StudyConfigError, candidates, cells, epoch_share, read_study
+from evaluation.study_config import StudyConfig, StudyConfigError, read_study
+from evaluation.study_grid import all_series, candidates, cells, epoch_share
 from evaluation.study_presets import PRESETS, preset
 
 SMALL = StudyConfig(name="s", shares=(0.0, 0.5, 1.0), seeds=(0, 1), phi=("a",), budgets=("steps", "epochs"))
@@ -15,6 +16,36 @@ def test_every_cell_is_there_once() -> None:
     assert {(cell.variant, cell.share) for cell in found} == {
         ("semi", 0.0), ("semi", 0.5), ("semi", 1.0), ("ceiling", 1.0),
     }  # fmt: skip
+
+
+def test_each_axis_but_the_first_value_is_a_series_of_its_own() -> None:
+    wide = StudyConfig(
+        name="w", shares=(0.0, 0.5, 1.0), seeds=(0, 1), phi=("a", "keypoints"), labelled=(20, 5, None),
+        noise=(0.0, 1.0), side_shares=(0.0, 1.0), side_phi=("keypoints",), perfect_2d=(1.0,),
+    )  # fmt: skip
+    series = {one.name: one for one in all_series(wide)}
+    assert list(series) == [
+        "w/steps/labelled-20", "w/epochs/labelled-20", "w/steps/labelled-5", "w/steps/labelled-all",
+        "w/steps/labelled-20/noise-1",
+    ]  # fmt: skip
+    assert [one.main for one in series.values()] == [True, False, False, False, False]
+    found = list(cells(wide, 1.0, 3.0))
+    assert len(found) == len(set(found))
+
+    def of(name: str, variant: str) -> set[tuple[str, float]]:
+        return {(one.phi_name, one.share) for one in found if (one.series, one.variant) == (name, variant)}
+
+    every = {(phi, share) for phi in ("a", "keypoints") for share in (0.0, 0.5, 1.0)}
+    assert of("w/steps/labelled-20", "semi") == of("w/epochs/labelled-20", "semi") == every
+    assert of("w/steps/labelled-5", "semi") == {("keypoints", 0.0), ("keypoints", 1.0)}
+    assert of("w/steps/labelled-20", "perfect_2d") == {("a", 1.0), ("keypoints", 1.0)}
+    assert {one.series for one in found if one.variant == "perfect_2d"} == {"w/steps/labelled-20"}
+    assert of("w/steps/labelled-20", "reprojected") == {("keypoints", 0.0)}
+    assert {one.series for one in found if one.variant == "reprojected"} == {
+        "w/steps/labelled-20", "w/steps/labelled-5", "w/steps/labelled-all",
+    }  # fmt: skip
+    assert {one.phi_name for one in candidates(wide, 5)} == {"keypoints"}
+    assert {one.labelled for one in candidates(wide, 5)} == {5}
 
 
 def test_equal_epochs_see_each_hour_equally_often() -> None:
@@ -32,9 +63,12 @@ def test_the_model_without_film_chooses_its_steps() -> None:
 
 def test_a_study_from_yaml(tmp_path: Path) -> None:
     path = tmp_path / "study.yaml"
-    path.write_text("name: mine\nshares: [0, 0.5, 1]\nseeds: [3, 4]\ntrain: {steps: 10, preset: tiny}\n")
+    path.write_text(
+        "name: mine\nshares: [0, 0.5, 1]\nseeds: [3, 4]\nlabelled: [20, all]\ntrain: {steps: 10, preset: tiny}\n"
+    )
     found = read_study(path)
     assert (found.name, found.shares, found.seeds) == ("mine", (0.0, 0.5, 1.0), (3, 4))
+    assert found.labelled == (20, None)
     assert found.train == (("preset", "tiny"), ("steps", 10))
     assert len(found.weak_spots) == 2
 
@@ -48,6 +82,23 @@ def test_a_study_from_yaml(tmp_path: Path) -> None:
         ("shares: [0, 2]", "end at 1"),
         ("seeds: [1, 1]", "different"),
         ("seeds: [one]", "seeds: cannot be read as int"),
+        ("seeds: [1.5]", "seeds: cannot be read as int"),
+        ("seeds: [-1]", "seeds are 0 to"),
+        ("shares: [true]", "shares: cannot be read as float"),
+        ("shares: [.nan]", "shares must ascend"),
+        ("ceilings: [2]", "ceilings must ascend"),
+        ("labelled: [0]", "different numbers from 1, or all"),
+        ("labelled: [some]", "labelled: cannot be read as int"),
+        ("noise: [1]", "noise begins with 0"),
+        ("noise: [0, .inf]", "must be finite"),
+        ("phi: []", "phi names one or more"),
+        ("phi: [[a]]", "phi: wanted names"),
+        ("side_phi: [b]", "side_phi must be among phi"),
+        ("name: ../../etc", "letters, digits"),
+        ("name: ''", "letters, digits"),
+        ("reprojected: maybe", "wanted true or false"),
+        ("step_shares_without_film: [0]", "lie above 0"),
+        ("? [1]\n: 2", "study.yaml"),
         ("budgets: [hours]", "budgets are steps and epochs"),
         ("train: 5", "train: wanted changes"),
         ("- 1", "wanted keys"),

@@ -1,60 +1,32 @@
 """Cells of a study on small generated lakes: trained once, scored once, nothing done twice."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-import torch
 
-from body.keypoints import KeypointModel
 from flows.baselines import score_baselines
-from flows.cells import Cell, Ground, HeldOut, missing_splits, run_cell
+from flows.cells import missing_splits, run_cell
 from flows.choose import best_on_dev, dev_error
+from flows.ground import Cell, Ground, HeldOut
 from flows.report import points, summary, write_report
 from hmmr_model.configs import TrainConfig
 from hmmr_model.presets import tiny
-from storage.example_rows import feature_row, source_name, tracklet_row
 from storage.lake import Lake
 from storage.snapshot import freeze
-from storage.tables import rows_to_table
 
 PHI = "blazepose_penultimate"
 
 
-def _labels(tracklet: dict[str, Any], split: str) -> dict[str, Any]:
-    frames = tracklet["n_frames"]
-    rotations = torch.eye(3).repeat(frames, 24, 1, 1)
-    rotations[:, 16] = torch.linalg.matrix_exp(
-        torch.linspace(0, 1, frames)[:, None, None] * torch.tensor([[0.0, -1, 0], [1, 0, 0], [0, 0, 0]])
-    )
-    keypoints, _ = KeypointModel.load()(rotations, torch.zeros(frames, 10))
-    return {
-        "tracklet_id": tracklet["tracklet_id"], "source_id": tracklet["source_id"], "body": "open24", "split": split,
-        "truth_id": f"film_{tracklet['source_id'][:6]}:0", "valid": np.ones(frames, bool),
-        "keypoints_3d": keypoints.numpy().reshape(frames, 75), "keypoints_2d": tracklet["keypoints"],
-        "rotations": rotations.numpy().reshape(frames, 216), "betas": np.zeros(10, np.float32),
-        "translation": np.zeros((frames, 3), np.float32),
-    }  # fmt: skip
-
-
-def _fill(lake: Path, first: int, splits: list[str]) -> None:
-    tracklets = [tracklet_row(source_name(first + i)) for i in range(len(splits))]
-    at = Lake(lake)
-    at.append("tracklets", rows_to_table("tracklets", tracklets))
-    at.append("features", rows_to_table("features", [feature_row(row, phi_name=PHI) for row in tracklets]))
-    labels = [_labels(row, split) for row, split in zip(tracklets, splits, strict=True)]
-    at.append("labels3d", rows_to_table("labels3d", labels))
-
-
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
+def ground(tmp_path_factory: pytest.TempPathFactory, fill_lake: Callable[..., Path]) -> Ground:
     root = tmp_path_factory.mktemp("study")
-    _fill(root / "lake", 0, ["unlabelled"] * 4)
-    _fill(root / "labelled", 100, ["labelled"] * 2)
-    _fill(root / "held_out", 200, ["dev", "dev", "test"])
+    for name, first, splits in (
+        ("lake", 0, ["unlabelled"] * 4), ("labelled", 100, ["labelled"] * 2), ("held_out", 200, ["dev", "dev", "test"]),
+    ):  # fmt: skip
+        fill_lake(root / name, first, splits, PHI, 8)
     held_out = (HeldOut("films", root / "held_out", ("dev", "test")),)
     snapshot = freeze(Lake(root / "lake")).digest
     return Ground("unit", root / "lake", snapshot, root / "labelled", held_out, root / "models", "make test")

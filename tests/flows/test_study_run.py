@@ -1,103 +1,74 @@
-"""A whole small study on generated lakes: every cell once, killed and resumed, ranked by part."""
+"""A whole small study on generated lakes: every cell once, every axis a series, dev first and test on demand."""
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-import torch
 
-from body.keypoints import KeypointModel
-from evaluation.study_grid import StudyConfig, StudyConfigError
-from flows import pool as cell_pool
-from flows.cells import HeldOut
-from flows.study_places import Places, given_places
+from evaluation.study_config import StudyConfig, StudyConfigError
+from evaluation.study_grid import all_series
+from flows.ground import HeldOut
+from flows.study_labelled import labelled_sets
+from flows.study_places import Places, given_places, held_out_set
 from flows.study_run import config_of, study_on
 from flows.study_train import train_config
 from flows.study_which import rank_parts
 from storage.errors import NoSuchLake
-from storage.example_rows import feature_row, source_name, tracklet_row
 from storage.lake import Lake
-from storage.tables import rows_to_table
 
+Fill = Callable[..., Path]
 CONFIG = StudyConfig(
-    name="unit", shares=(0.0, 1.0), seeds=(0, 1), budgets=("steps",), phi=("keypoints",), ceilings=(),
-    step_shares_without_film=(), train=(("preset", "tiny"), ("steps", 2), ("model.width", 24), ("model.groups", 4)),
+    name="unit", shares=(0.0, 1.0), seeds=(0,), budgets=("steps",), phi=("keypoints",), labelled=(2, None),
+    noise=(0.0, 3.0), side_shares=(1.0,), perfect_2d=(1.0,), step_shares_without_film=(1.0,),
+    train=(("model.groups", 4), ("model.width", 24), ("preset", "tiny"), ("steps", 2)),
 )  # fmt: skip
 
 
-def labels(tracklet: dict[str, Any], split: str) -> dict[str, Any]:
-    """Truth of a person who stands still, in the camera's axes."""
-    frames = tracklet["n_frames"]
-    rotations = torch.eye(3).repeat(frames, 24, 1, 1)
-    keypoints, _ = KeypointModel.load()(rotations, torch.zeros(frames, 10))
-    return {
-        "tracklet_id": tracklet["tracklet_id"], "source_id": tracklet["source_id"], "body": "open24", "split": split,
-        "truth_id": f"film_{tracklet['source_id'][:6]}:0", "valid": np.ones(frames, bool),
-        "keypoints_3d": keypoints.numpy().reshape(frames, 75), "keypoints_2d": tracklet["keypoints"],
-        "rotations": rotations.numpy().reshape(frames, 216), "betas": np.zeros(10, np.float32),
-        "translation": np.zeros((frames, 3), np.float32),
-    }  # fmt: skip
-
-
-def fill(lake: Path, first: int, splits: list[str]) -> Path:
-    rows = [tracklet_row(source_name(first + i), tags=[["walk"], ["run"]][i % 2]) for i in range(len(splits))]
-    at = Lake(lake)
-    at.append("tracklets", rows_to_table("tracklets", rows))
-    at.append("features", rows_to_table("features", [feature_row(row, dim=75) for row in rows]))
-    truth = [labels(row, split) for row, split in zip(rows, splits, strict=True)]
-    at.append("labels3d", rows_to_table("labels3d", truth))
-    return lake
-
-
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    held_out = fill(tmp_path / "held_out", 200, ["dev", "dev", "test", "test"])
+def places(tmp_path: Path, fill_lake: Fill) -> Places:
+    held_out = (
+        HeldOut("films", fill_lake(tmp_path / "held_out", 200, ["dev", "dev", "test"]), ("dev", "test")),
+        HeldOut("mocap", fill_lake(tmp_path / "mocap", 300, ["mocap", "mocap"]), ("mocap",)),
+    )
     return Places(
-        fill(tmp_path / "lake", 0, ["unlabelled"] * 4), fill(tmp_path / "labelled", 100, ["labelled"] * 2),
-        (HeldOut("films", held_out, ("dev", "test")),), tmp_path / "out",
+        fill_lake(tmp_path / "lake", 0, ["unlabelled"] * 4), fill_lake(tmp_path / "labelled", 100, ["labelled"] * 3),
+        held_out, tmp_path / "out",
     )  # fmt: skip
 
 
-def scored(places: Places) -> dict[str, float]:
-    rows = Lake(places.lake).read("scores").to_pylist()
-    assert max(Counter(row["score_id"] for row in rows).values()) == 1
-    return {row["score_id"]: row["value"] for row in rows}
+def test_every_axis_is_a_series_and_test_is_scored_only_when_asked(places: Places) -> None:
+    page = study_on(CONFIG, places, 1, "make test")
+    assert "unit/steps/labelled-2/noise-3" in page.read_text()
+    rows = _scored(places)
+    assert {(row["dataset"], row["split"]) for row in rows} == {("films", "dev")}
+    cells = {(row["study"], row["variant"], row["hours"] > 0) for row in rows if "/candidates" not in row["study"]}
+    main, fewer, noisy = (series.name for series in all_series(CONFIG)[:3])
+    assert {(variant, fed) for study, variant, fed in cells if study == main} >= {
+        ("semi", False), ("semi", True), ("ceiling", True), ("perfect_2d", True), ("reprojected", False),
+        ("no_film_best_step", False), ("ridge", False),
+    }  # fmt: skip
+    assert {variant for study, variant, _ in cells if study == fewer} >= {"semi", "ceiling", "reprojected"}
+    assert {variant for study, variant, _ in cells if study == noisy} >= {"semi", "ceiling"}
+    models = {path: path.stat().st_mtime_ns for path in (places.out / "models").glob("*/model.pt")}
+    # Two labelled sets: none, all film, ceiling and reprojected of each; perfect 2D and noise of the first.
+    assert len(models) == 2 * 4 + 2
+    trainings = Lake(places.lake).read("runs").to_pylist()
+
+    study_on(CONFIG, places, 1, "make test", score_test=True)
+    assert models == {path: path.stat().st_mtime_ns for path in (places.out / "models").glob("*/model.pt")}
+    assert _count(trainings) == _count(Lake(places.lake).read("runs").to_pylist())
+    both = Counter((row["dataset"], row["split"]) for row in _scored(places) if "/candidates" not in row["study"])
+    assert both.keys() == {("films", "dev"), ("films", "test"), ("mocap", "mocap")}
+    assert all(row["commit"] for row in _scored(places))
+    with pytest.raises(StudyConfigError, match=r"was begun with train .*give it another name"):
+        study_on(replace(CONFIG, train=(("preset", "tiny"), ("steps", 3))), places, 1, "make test")
 
 
-@pytest.mark.slow
-def test_a_killed_study_goes_on_to_the_same_rows(
-    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = study_on(CONFIG, places, 1, "make test")
-    truth = scored(places)
-    assert "unit/steps" in whole.read_text()
-
-    again = replace(places, lake=fill(tmp_path / "second" / "lake", 0, ["unlabelled"] * 4), out=tmp_path / "second")
-    real, done = cell_pool.run_cell, []
-
-    def dies(cell: Any, ground: Any) -> str:
-        if len(done) == 2:
-            raise KeyboardInterrupt
-        done.append(cell)
-        return real(cell, ground)
-
-    monkeypatch.setattr(cell_pool, "run_cell", dies)
-    with pytest.raises(KeyboardInterrupt):
-        study_on(CONFIG, again, 1, "make test")
-    assert 0 < len(scored(again)) < len(truth)
-    monkeypatch.setattr(cell_pool, "run_cell", real)
-    study_on(CONFIG, again, 1, "make test")
-    assert scored(again).keys() == truth.keys()
-    assert all(scored(again)[key] == pytest.approx(truth[key], rel=1e-4, abs=1e-6, nan_ok=True) for key in truth)
-
-
-@pytest.mark.slow
 def test_parts_are_ranked_on_dev_and_kept(places: Places) -> None:
-    small = replace(CONFIG, seeds=(0,))
+    small = replace(CONFIG, labelled=(None,))
     found = rank_parts(small, places, "tag", 1, "make test")
     assert {one.group for one in found} == {"walk", "run"}
     assert all(one.shapley is not None for one in found)
@@ -110,17 +81,55 @@ def test_parts_are_ranked_on_dev_and_kept(places: Places) -> None:
         rank_parts(small, places, "colour", 1, "make test")
 
 
-def test_a_row_with_perfect_2d_needs_its_lake(places: Places) -> None:
-    with pytest.raises(StudyConfigError, match="--perfect"):
-        study_on(replace(CONFIG, perfect_2d=(1.0,)), places, 1, "make test")
+def test_what_the_lakes_lack_is_named_before_anything_is_trained(places: Places, tmp_path: Path) -> None:
+    bare = Lake(tmp_path / "bare")
+    for name in ("tracklets", "features"):
+        bare.append(name, Lake(places.lake).read(name))
+    for changed, where, said in (
+        (CONFIG, replace(places, lake=tmp_path / "bare"), "ceilings and perfect_2d: .* has no true 3D"),
+        (replace(CONFIG, phi=("movenet",)), places, "phi movenet: .* harvested without it"),
+        (replace(CONFIG, labelled=(20,)), places, "20 sources are asked for, .* has 3"),
+        (CONFIG, replace(places, held_out=places.held_out[1:]), "no lake has the split dev"),
+        (CONFIG, replace(places, perfect=tmp_path / "bare2"), "--perfect .* harvested without keypoints"),
+    ):
+        with pytest.raises(StudyConfigError, match=said):
+            study_on(changed, where, 1, "make test")
+    assert Lake(places.lake).version("scores") == -1
+
+
+def test_labelled_sets_are_nested_and_drawn_for_each_seed(tmp_path: Path, fill_lake: Fill) -> None:
+    lake = Lake(fill_lake(tmp_path / "labelled", 100, ["labelled"] * 8))
+    sets = labelled_sets(lake, (2, 5, None), range(4))
+    for seed in range(4):
+        assert set(sets[2, seed]) < set(sets[5, seed]) < set(sets[None, seed])
+        assert [len(sets[size, seed]) for size in (2, 5, None)] == [2, 5, 8]
+    assert len({sets[2, seed] for seed in range(4)}) > 1
+
+
+def test_held_out_sets_by_name(places: Places, tmp_path: Path) -> None:
+    films, mocap = (str(one.lake) for one in places.held_out)
+    assert held_out_set(films) == HeldOut("films", Path(films), ("dev", "test"))
+    assert held_out_set(f"mocap={mocap}") == HeldOut("mocap", Path(mocap), ("mocap",))
+    assert held_out_set(f"3dpw={films}").protocol == "hmmr_2019"
+    for given, said in (
+        (f"selfies={films}", "no protocol is for selfies; known are .*films"),
+        (f"films:spin={films}", "spin is for 3dpw, not for films"),
+        (f"films={places.labelled}", "no 3D labels of a held-out split"),
+    ):
+        with pytest.raises(StudyConfigError, match=said):
+            held_out_set(given)
+    with pytest.raises(StudyConfigError, match="two lakes of one name"):
+        given_places(places.lake, places.labelled, [films, mocap], tmp_path)
+    with pytest.raises(NoSuchLake, match="nowhere"):
+        held_out_set(str(tmp_path / "nowhere"))
 
 
 def test_a_study_on_own_data_needs_all_three_lakes(tmp_path: Path) -> None:
-    assert given_places(None, None, None, tmp_path) is None
+    assert given_places(None, None, [], tmp_path) is None
     with pytest.raises(StudyConfigError, match="--labelled"):
-        given_places(tmp_path, None, tmp_path, tmp_path)
+        given_places(tmp_path, None, [str(tmp_path)], tmp_path)
     with pytest.raises(NoSuchLake, match="nowhere"):
-        given_places(tmp_path, tmp_path / "nowhere", tmp_path, tmp_path)
+        given_places(tmp_path, tmp_path / "nowhere", [str(tmp_path)], tmp_path)
     with pytest.raises(StudyConfigError, match="no-such-study"):
         config_of("no-such-study.yaml")
 
@@ -136,3 +145,13 @@ def test_changes_to_the_training_preset() -> None:
     ):
         with pytest.raises(StudyConfigError, match=said):
             train_config(changes)
+
+
+def _scored(places: Places) -> list[dict[str, object]]:
+    rows = Lake(places.lake).read("scores").to_pylist()
+    assert max(Counter(row["score_id"] for row in rows).values()) == 1
+    return list(rows)
+
+
+def _count(runs: list[dict[str, object]]) -> int:
+    return sum(run["kind"] == "train" for run in runs)

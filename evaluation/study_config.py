@@ -1,0 +1,170 @@
+"""A data-scale study as a value, and its YAML.
+
+# STUDY.yaml, `hmmr study run STUDY.yaml`; every key may be left out
+name: my-study
+shares: [0, 0.03125, 0.0625, 0.125, 0.25, 0.5, 1]     # of the frozen snapshot's hours, nested by source
+seeds: [0, 1, 2]                                       # of subsets and training
+budgets: [steps, epochs]
+phi: [blazepose_penultimate, keypoints]
+labelled: [20, 5, all]                                 # labelled sources; the first is the main series
+noise: [0, 1, 3]                                       # sigmas of 2D noise added to the pseudo-labels
+side_shares: [0, 0.25, 1]                              # hours of the series that these two add
+side_phi: [keypoints]                                  # and their features
+train: {preset: tiny, steps: 1000, model.blocks: 2}    # changes to the training preset, by dotted name
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from math import isfinite
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+
+Budget = Literal["steps", "epochs"]
+Change = str | int | float | bool | None
+
+LEAST_SHARES = 6
+"""Zero and at least five more sizes, or no law can be told (issue 7)."""
+
+
+class StudyConfigError(ValueError):
+    """A study that cannot be run; the message names the key."""
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """One study. The defaults are those of the preset `open-world`."""
+
+    name: str = "open-world"
+    shares: tuple[float, ...] = (0.0, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
+    """Of the snapshot's hours; a smaller part lies inside a larger one of the same seed."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    budgets: tuple[Budget, ...] = ("steps", "epochs")
+    """Equal optimiser steps, and equal epochs: more data under equal epochs is also more training."""
+    phi: tuple[str, ...] = ("blazepose_penultimate",)
+    labelled: tuple[int | None, ...] = (None,)
+    """Sizes of the labelled set in sources, nested, drawn anew for each seed; None is all of it. The first is the
+    main series', the others are series of their own under the first budget."""
+    noise: tuple[float, ...] = (0.0,)
+    """2D noise added to the pseudo-labels, in sigmas of the fitted noise model; each but 0 is a series of its own."""
+    side_shares: tuple[float, ...] = ()
+    """Shares of those series; empty: all shares."""
+    side_phi: tuple[str, ...] = ()
+    """φ of those series; empty: all of `phi`."""
+    ceilings: tuple[float, ...] = (1.0,)
+    """Shares at which the same films are trained on with their true 3D."""
+    perfect_2d: tuple[float, ...] = ()
+    """Shares at which the films' true 2D replaces the detected, in the main series."""
+    reprojected: bool = True
+    """Whether labelled 3D seen by random cameras is a row, where φ is the keypoints (flows/reprojected.py)."""
+    step_shares_without_film: tuple[float, ...] = (0.3, 1.0)
+    """Steps that the model without film may choose from on dev: at equal steps it overfits (scaling_pilot.md 6)."""
+    train: tuple[tuple[str, Change], ...] = (("preset", "open"),)
+    """The training preset, and changes to it by dotted name, sorted."""
+
+    def __post_init__(self) -> None:
+        """Refuse a grid that could not answer the question."""
+        _check_name(self.name)
+        if not self.shares or not self.seeds or len(set(self.seeds)) != len(self.seeds):
+            raise StudyConfigError(f"study {self.name}: there must be shares, and one or more different seeds")
+        if min(self.seeds) < 0 or max(self.seeds) > 2**31 - 1:
+            raise StudyConfigError(f"study {self.name}: seeds are 0 to 2147483647, got {list(self.seeds)}")
+        for key in ("shares", "side_shares", "ceilings", "perfect_2d"):
+            _check_shares(self.name, key, getattr(self, key))
+        unknown = set(self.budgets) - set(get_args(Budget))
+        if unknown or not self.budgets or len(set(self.budgets)) != len(self.budgets):
+            raise StudyConfigError(f"study {self.name}: budgets are steps and epochs, got {list(self.budgets)}")
+        if not self.phi or len(set(self.phi)) != len(self.phi):
+            raise StudyConfigError(f"study {self.name}: phi names one or more different features, got {list(self.phi)}")
+        if not set(self.side_phi) <= set(self.phi):
+            raise StudyConfigError(f"study {self.name}: side_phi must be among phi, got {list(self.side_phi)}")
+        self._check_axes()
+
+    def _check_axes(self) -> None:
+        sizes, shares = self.labelled, self.step_shares_without_film
+        if not sizes or len(set(sizes)) != len(sizes) or any(size is not None and size < 1 for size in sizes):
+            raise StudyConfigError(f"study {self.name}: labelled sizes are different numbers from 1, or all")
+        if not self.noise or self.noise[0] != 0 or list(self.noise) != sorted(set(self.noise)):
+            raise StudyConfigError(f"study {self.name}: noise begins with 0 and ascends, got {list(self.noise)}")
+        if not isfinite(self.noise[-1]):
+            raise StudyConfigError(f"study {self.name}: noise must be finite, got {list(self.noise)}")
+        if any(not 0 < share <= 10 for share in shares) or len(set(shares)) != len(shares):
+            raise StudyConfigError(f"study {self.name}: step_shares_without_film lie above 0 and up to 10")
+
+    @property
+    def weak_spots(self) -> list[str]:
+        """What this grid will not be able to say, in words."""
+        found = []
+        if len(self.shares) < LEAST_SHARES:
+            found.append(f"{len(self.shares)} sizes: no law can be identified with fewer than {LEAST_SHARES}")
+        if len(self.seeds) < 3:
+            found.append(f"{len(self.seeds)} seeds: no honest interval with fewer than 3")
+        if self.shares[0] != 0:
+            found.append("no size without film: the share of the gap closed is not defined")
+        return found
+
+
+def read_study(path: Path) -> StudyConfig:
+    """A study from YAML; StudyConfigError names the file and the key that is wrong."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise StudyConfigError(f"{path}: {error}") from error
+    if not isinstance(content, Mapping):
+        raise StudyConfigError(f"{path}: wanted keys such as shares and seeds, got {type(content).__name__}")
+    try:
+        return study_from(content)
+    except StudyConfigError as error:
+        raise StudyConfigError(f"{path}: {error}") from error
+
+
+def study_from(content: Mapping[str, Any]) -> StudyConfig:
+    """A study from plain values, as YAML gives them."""
+    known = {field.name for field in fields(StudyConfig)}
+    unknown = sorted(str(key) for key in set(content) - known)
+    if unknown:
+        raise StudyConfigError(f"no key {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    made = {key: _value(key, value) for key, value in content.items()}
+    return StudyConfig(**made)
+
+
+def _value(key: str, value: Any) -> Any:
+    if key == "name":
+        return str(value)
+    if key == "reprojected":
+        if not isinstance(value, bool):
+            raise StudyConfigError(f"reprojected: wanted true or false, got {value!r}")
+        return value
+    if key == "train":
+        if not isinstance(value, Mapping):
+            raise StudyConfigError("train: wanted changes by name, such as {preset: tiny, steps: 1000}")
+        return tuple(sorted((str(name), change) for name, change in value.items()))
+    if not isinstance(value, list):
+        raise StudyConfigError(f"{key}: wanted a list, got {value!r}")
+    return tuple(_item(key, item) for item in value)
+
+
+def _item(key: str, item: Any) -> Any:
+    if key in ("phi", "side_phi", "budgets"):
+        if not isinstance(item, str):
+            raise StudyConfigError(f"{key}: wanted names, got {item!r}")
+        return item
+    if key == "labelled" and item == "all":
+        return None
+    whole = key in ("seeds", "labelled")
+    kind = int if whole else (int, float)
+    if isinstance(item, bool) or not isinstance(item, kind):
+        raise StudyConfigError(f"{key}: cannot be read as {'int' if whole else 'float'}: {item!r}")
+    return item if whole else float(item)
+
+
+def _check_name(name: str) -> None:
+    """A study's name becomes a file's, and its series are set apart by slashes."""
+    if not name or len(name) > 80 or not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
+        raise StudyConfigError(f"name {name[:90]!r}: 1 to 80 letters, digits, - _ and .")
+
+
+def _check_shares(study: str, key: str, shares: tuple[float, ...]) -> None:
+    if list(shares) != sorted(set(shares)) or not all(0 <= share <= 1 for share in shares):
+        raise StudyConfigError(f"study {study}: {key} must ascend from 0 and end at 1 at most, got {list(shares)}")
