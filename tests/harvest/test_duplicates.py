@@ -1,9 +1,18 @@
 """Copies are known by content and by sight."""
 
-import numpy as np
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
+import pytest
+
+from body.mp4 import ffmpeg_program
 from harvest.duplicates import KnownVideos
-from harvest.fingerprint import bits_apart, fingerprint
+from harvest.fingerprint import SAMPLE_SECONDS, bits_apart, fingerprint
+from storage.example_rows import tracklet_row, video_row
+from storage.lake import Lake
+from storage.tables import rows_to_table
 
 
 def _picture(seed: int) -> np.ndarray:
@@ -43,9 +52,43 @@ def test_same_bytes_and_same_pictures_are_copies() -> None:
     assert known.original_of("a", "hash-a", _prints(range(20))) is None
 
 
+def _sampled(path: Path) -> list[int]:
+    import cv2
+
+    video, prints, count = cv2.VideoCapture(str(path)), [], 0
+    while (read := video.read())[0]:
+        if count % round(SAMPLE_SECONDS * video.get(cv2.CAP_PROP_FPS)) == 0:
+            prints.append(fingerprint(np.ascontiguousarray(read[1][:, :, ::-1])))
+        count += 1
+    return prints
+
+
+@pytest.mark.parametrize("how", [["-crf", "38"], ["-vf", "scale=192:-2,fps=20"], ["-vf", "eq=brightness=0.06"]])
+def test_a_real_re_encode_is_a_copy(clip: Callable[..., Path], tmp_path: Path, how: list[str]) -> None:
+    first = clip("first.mp4", "-vf", "rotate=t/3", seconds=3.0, size="320x240", rate="25")
+    other = clip("other.mp4", "-vf", "hue=h=90*t,hflip,vflip,rotate=-t", seconds=3.0, size="320x240", rate="25")
+    copy = tmp_path / "copy.mp4"
+    subprocess.run([ffmpeg_program(), "-v", "error", "-i", str(first), *how, str(copy)], check=True)
+    known = KnownVideos()
+    known.add("first", "hash-1", _sampled(first))
+    assert known.original_of("copy", "hash-2", _sampled(copy)) == "first"
+    assert known.original_of("other", "hash-3", _sampled(other)) is None
+
+
+def test_another_lakes_video_is_a_copy_whatever_its_name(tmp_path: Path) -> None:
+    test_set, pool = Lake(tmp_path / "test"), Lake(tmp_path / "pool")
+    video = video_row("a", content_sha256="hash-a", fingerprints=_prints(range(9)))
+    test_set.append("videos", rows_to_table("videos", [video]))
+    test_set.append("tracklets", rows_to_table("tracklets", [tracklet_row("a")]))
+    known = KnownVideos.of(pool, [test_set])
+    for source, content, prints in (("a", "hash-a", []), ("b", "hash-b", _prints(range(2, 9)))):
+        assert known.original_of(source, content, prints) == f"{test_set.root}:a"
+    assert KnownVideos.of(test_set).original_of("a", "hash-a", _prints(range(9))) is None
+
+
 def test_little_evidence_is_none() -> None:
     known = KnownVideos()
     known.add("a", "hash-a", _prints(range(20)))
-    assert known.original_of("b", "hash-b", _prints(range(4))) is None
+    assert known.original_of("b", "hash-b", _prints(range(3))) is None
     assert known.original_of("b", "hash-b", _prints(range(15, 30))) is None
     assert known.original_of("b", "hash-b", _prints(range(1)) * 50) is None

@@ -51,7 +51,7 @@ def test_rows_of_a_film(two_shots: Path, rectangles: type, box_phi: object) -> N
     assert np.diff(last["pts"]).tolist() == [1 / 25 / (last["time_base_num"] / last["time_base_den"])] * 44
     (video,) = labelled.rows["videos"]
     assert (video["n_frames"], video["width"], video["height"]) == (115, 320, 240)
-    assert len(video["fingerprints"]) == 5
+    assert len(video["fingerprints"]) == 10
     assert {"decode", "people", "pose", "phi", "open"} == set(json.loads(video["stage_seconds"]))
 
 
