@@ -3,7 +3,7 @@
 J 25 keypoints, D numbers of φ. Crop coordinates [-1, 1], metres, camera axes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -33,3 +33,11 @@ class Batch:
     def margin(self) -> int:
         """Frames that the targets reach past each end of the window of φ; weight 0 beyond the tracklet's ends."""
         return (self.keypoints_BUJ3.shape[1] - self.phi_BTD.shape[1]) // 2
+
+    def with_pseudo_weight(self, weight: float) -> "Batch":
+        """The same batch, where a visible keypoint of a window without 3D labels counts `weight` instead of 1."""
+        if weight == 1.0:
+            return self
+        keypoints_BUJ3 = self.keypoints_BUJ3.clone()
+        keypoints_BUJ3[self.labelled :, ..., 2] *= weight
+        return replace(self, keypoints_BUJ3=keypoints_BUJ3)

@@ -58,6 +58,10 @@ class LossConfig:
     hallucination: float = 1.0
     auxiliary: float = 1.0
     """Factor on the 2D, 3D and body terms of every head but the current one; the paper has 1."""
+    pseudo_start: float = 0.1
+    pseudo_full: float = 0.4
+    """Shares of the training between which the pseudo-labelled windows' weight in the 2D terms grows from 0 to 1; the
+    paper has 0 and 0. From the first step on, 2D alone can turn bodies to their mirror images (docs/LOG.md)."""
     auxiliary_every: int = 4
     """Those heads take part in every n-th step; the paper has 1. Six heads cost six times one."""
     detach_hallucination_target: bool = False

@@ -68,7 +68,8 @@ def head_terms(head: Head, guess: BodyGuess, points: Tensor, batch: Batch) -> di
     points, target_2d = shift.predicted(points), shift.target(batch.keypoints_BUJ3)
     camera = guess.camera_BT3
     if camera is None:
-        camera = optimal_camera(points[..., :2], target_2d[..., :2], target_2d[..., 2])
+        visible = (target_2d[..., 2] > 0).to(points.dtype)  # their weight in the loss is not the camera's business
+        camera = optimal_camera(points[..., :2], target_2d[..., :2], visible)
     terms = {"keypoints_2d": keypoint_loss(weak_perspective(points, camera), target_2d)}
     if n:
         terms["joints_3d"] = joint_loss(

@@ -12,7 +12,15 @@ def paper() -> TrainConfig:
         frame_dropout=0.0, standardise=False, pose_form="axis_angle",
     )  # fmt: skip
     loss = LossConfig(
-        joints_3d=60.0, betas=60.0, adversarial=1.0, beta_prior=1.0, auxiliary_every=1, prior_every=1, prior_hidden=1024
+        joints_3d=60.0,
+        betas=60.0,
+        adversarial=1.0,
+        beta_prior=1.0,
+        auxiliary_every=1,
+        prior_every=1,
+        prior_hidden=1024,
+        pseudo_start=0.0,
+        pseudo_full=0.0,
     )
     optimiser = OptimiserConfig(
         learning_rate=1e-5, discriminator_rate=1e-4, weight_decay=0.0, warmup=0, schedule="constant", clip=0.0,

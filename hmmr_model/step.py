@@ -11,7 +11,7 @@ from hmmr_model.configs import TrainConfig
 from hmmr_model.distributed import average_gradients
 from hmmr_model.objective import Keypoints, made_up_poses, supervised_terms
 from hmmr_model.prior import fooling_loss, telling_loss
-from hmmr_model.schedule import average_decay, rate_factor
+from hmmr_model.schedule import average_decay, pseudo_weight, rate_factor
 from hmmr_model.state import TrainingState
 
 EXPLODED = 1e6
@@ -59,6 +59,7 @@ class Stepper:
         kind = self.config.device.split(":")[0]
         with torch.autocast(kind, torch.bfloat16, enabled=self.config.precision == "bf16"):
             strips, guesses = self.forward(batch.phi_BTD, self.state.step % config.auxiliary_every == 0)
+        batch = batch.with_pseudo_weight(pseudo_weight(self.state.step, self.config.steps, config))
         terms = supervised_terms(config, strips, guesses, batch, self.keypoints)
         fake = made_up_poses(guesses, config.prior_every)
         if config.adversarial:

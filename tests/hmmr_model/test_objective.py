@@ -79,6 +79,31 @@ def test_a_delta_head_is_free_of_the_camera(batch: Batch, keypoint_model: Keypoi
     assert head_terms(NOW, _truth(batch, NOW), points, moved_batch)["keypoints_2d"].item() > 0.05
 
 
+def test_pseudo_labels_of_weight_0_say_nothing_and_of_less_weight_less(
+    batch: Batch, keypoint_model: KeypointModel
+) -> None:
+    """The 2D term is a mean over what counts: of weight w it is the w-weighted mean of both halves."""
+    rotations = batch.rotations_LUJ33.repeat(2, 1, 1, 1, 1)
+    camera = torch.tensor([0.85, 0.1, 0.0]).expand(4, 20, 3)
+    guess = BodyGuess(rotations, batch.betas_LUK.repeat(2, 1, 1), camera)
+    points = body_keypoints({NOW: guess}, keypoint_model)[NOW]
+
+    def term(weight: float, head: Head) -> float:
+        weighted = batch.with_pseudo_weight(weight)
+        return head_terms(head, guess if head == NOW else guess._replace(camera_BT3=None), points, weighted)[
+            "keypoints_2d"
+        ].item()
+
+    first = Batch(**{**vars(batch), "phi_BTD": batch.phi_BTD[:2], "keypoints_BUJ3": batch.keypoints_BUJ3[:2]})
+    alone = head_terms(NOW, guess._replace(camera_BT3=camera[:2]), points[:2], first)["keypoints_2d"].item()
+    assert term(0.0, NOW) == pytest.approx(alone, rel=1e-5)
+    both = 2 * term(1.0, NOW) - alone
+    assert term(0.25, NOW) == pytest.approx((alone + 0.25 * both) / 1.25, rel=1e-4)
+    # a Δ head's best camera does not depend on the weight, so its windows' errors mix in the same way
+    only, whole = term(0.0, Head(False, 5)), term(1.0, Head(False, 5))
+    assert term(0.01, Head(False, 5)) == pytest.approx((only + 0.01 * (2 * whole - only)) / 1.01, rel=1e-4)
+
+
 def test_keypoints_are_centred_at_the_pelvis(batch: Batch, keypoint_model: KeypointModel) -> None:
     guess = _truth(_labelled_only(batch), NOW)
     points = body_keypoints({NOW: guess}, keypoint_model)[NOW]
