@@ -4,14 +4,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 
-import pyarrow.compute as pc
-
 from evaluation.baselines import Features, Motions, mean_pose, ridge, zero_shot
 from evaluation.protocols import protocol_named
 from evaluation.score_rows import Scored
 from flows.cells import keep_scores
 from flows.ground import Ground, HeldOut
 from flows.provenance import code_commit
+from flows.scored import Key, scored_sets
 from storage.lake import Lake
 from storage.tables import Labels3D, read_labels3d, read_phi, read_zero_shot
 
@@ -25,33 +24,29 @@ def score_baselines(ground: Ground, phi_name: str, labelled: Mapping[int, Labell
     `labelled` names the labelled tracklets of each seed, all by default; one set for all seeds is fitted once.
     """
     sets = dict(labelled or {0: None})
-    alike = len(set(sets.values())) == 1
+    alike, have = len(set(sets.values())) == 1, scored_sets(ground.lake)
     for seed, ids in list(sets.items())[: 1 if alike else None]:
         suffix, number = ("", 0) if alike else (f"/seed-{seed}", seed)
         labels = _labels(ground, ids)
-        _score(ground, "mean_pose", phi_name, suffix, number, partial(_mean_pose, labels))
-        _score(ground, "ridge", phi_name, suffix, number, _Ridge(ground, phi_name, labels))
-    _score(ground, "zero_shot", phi_name, "", 0, lambda h, s: zero_shot(read_zero_shot(Lake(h.lake), _ids(h, s))))
+        _score(ground, have, "mean_pose", phi_name, suffix, number, partial(_mean_pose, labels))
+        _score(ground, have, "ridge", phi_name, suffix, number, _Ridge(ground, phi_name, labels))
+    _score(ground, have, "zero_shot", phi_name, "", 0, lambda h, s: zero_shot(read_zero_shot(Lake(h.lake), _ids(h, s))))
 
 
-def _score(ground: Ground, name: str, phi_name: str, suffix: str, seed: int, baseline: Baseline) -> None:
+def _score(
+    ground: Ground, have: set[Key], name: str, phi_name: str, suffix: str, seed: int, baseline: Baseline
+) -> None:
     """On every split that the lake has no score of this baseline for and that was harvested with the φ."""
+    run_id = f"{name}/{phi_name}{suffix}"
     for held_out in ground.held_out:
         for split in held_out.splits:
+            if (ground.study, run_id, name, held_out.dataset, split) in have or not held_out.has(phi_name):
+                continue
             scored = Scored(
-                run_id=f"{name}/{phi_name}{suffix}", variant=name, dataset=held_out.dataset, split=split,
-                commit=code_commit(), scored_at=datetime.now(UTC), study=ground.study, phi_name=phi_name, seed=seed,
+                run_id=run_id, variant=name, dataset=held_out.dataset, split=split, commit=code_commit(),
+                scored_at=datetime.now(UTC), study=ground.study, phi_name=phi_name, seed=seed,
             )  # fmt: skip
-            if held_out.has(phi_name) and not _is_scored(ground, scored):
-                keep_scores(Lake(ground.lake), baseline(held_out, split), held_out, scored)
-
-
-def _is_scored(ground: Ground, wanted: Scored) -> bool:
-    where = (
-        (pc.field("run_id") == wanted.run_id) & (pc.field("study") == wanted.study)
-        & (pc.field("dataset") == wanted.dataset) & (pc.field("split") == wanted.split)
-    )  # fmt: skip
-    return bool(Lake(ground.lake).read("scores", ["score_id"], where).num_rows)
+            keep_scores(Lake(ground.lake), baseline(held_out, split), held_out, scored)
 
 
 def _labels(ground: Ground, ids: LabelledIds) -> dict[str, Labels3D]:

@@ -18,23 +18,26 @@ from flows.fed import fed_by
 from flows.ground import Cell, Ground, HeldOut
 from flows.locks import locked
 from flows.provenance import code_commit
+from flows.scored import Key, scored_sets
 from hmmr_model.predict import predict_lake
 from hmmr_model.train import train
 from storage.lake import Lake
 from storage.tables import iter_tracklets, read_labels3d, rows_to_table
 
 
-def missing_splits(cell: Cell, ground: Ground) -> list[tuple[HeldOut, str]]:
-    """Test sets and splits that the lake has no score of this cell for, of those that have the cell's φ."""
-    where = (
-        (pc.field("run_id") == cell.run_id(ground)) & (pc.field("study") == ground.study)
-        & (pc.field("variant") == cell.variant)
-    )  # fmt: skip
-    rows = Lake(ground.lake).read("scores", ["dataset", "split"], where).to_pylist()
-    have = {(row["dataset"], row["split"]) for row in rows}
-    phi_name = cell.train.data.phi_name
-    wanted = [(h, split) for h in ground.held_out for split in h.splits if (h.dataset, split) not in have]
-    return [(held_out, split) for held_out, split in wanted if held_out.has(phi_name)]
+def missing_splits(cell: Cell, ground: Ground, have: set[Key] | None = None) -> list[tuple[HeldOut, str]]:
+    """Test sets and splits that the lake has no score of this cell for, of those that have the cell's φ.
+
+    `have` is what the lake is known to have; None looks.
+    """
+    run_id, phi_name = cell.run_id(ground), cell.train.data.phi_name
+    known = scored_sets(ground.lake, run_id) if have is None else have
+    wanted = [(held_out, split) for held_out in ground.held_out for split in held_out.splits]
+    return [
+        (held_out, split)
+        for held_out, split in wanted
+        if (ground.study, run_id, cell.variant, held_out.dataset, split) not in known and held_out.has(phi_name)
+    ]
 
 
 def run_cell(cell: Cell, ground: Ground) -> str:

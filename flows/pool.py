@@ -8,6 +8,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from flows.bars import counting_bar
 from flows.cells import missing_splits, run_cell
 from flows.ground import Cell, Ground
+from flows.scored import scored_sets
 
 Pair = tuple[Cell, Ground]
 
@@ -19,7 +20,8 @@ def run_cells(cells: Sequence[Cell], ground: Ground, workers: int, title: str) -
 
 def run_pairs(pairs: Sequence[Pair], workers: int, title: str) -> None:
     """As `run_cells`, of cells on several grounds. One worker is this process itself."""
-    todo = _by_training([(cell, ground) for cell, ground in pairs if missing_splits(cell, ground)])
+    have = {lake: scored_sets(lake) for lake in {ground.lake for _, ground in pairs}}
+    todo = _by_training([(cell, ground) for cell, ground in pairs if missing_splits(cell, ground, have[ground.lake])])
     if not todo:
         return
     with counting_bar(title) as progress:

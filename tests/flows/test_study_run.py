@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -147,11 +148,11 @@ def test_changes_to_the_training_preset() -> None:
             train_config(changes)
 
 
-def _scored(places: Places) -> list[dict[str, object]]:
+def _scored(places: Places) -> list[dict[str, Any]]:
     rows = Lake(places.lake).read("scores").to_pylist()
     assert max(Counter(row["score_id"] for row in rows).values()) == 1
     return list(rows)
 
 
-def _count(runs: list[dict[str, object]]) -> int:
+def _count(runs: list[dict[str, Any]]) -> int:
     return sum(run["kind"] == "train" for run in runs)
