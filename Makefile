@@ -30,8 +30,9 @@ check: setup  ## ruff, mypy, hadolint
 bench: setup  ## speed, as ratios measured in one run
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-trial: setup  ## long trials of the lake: 100 killed harvests, 100 random histories (about an hour)
-	@HMMR_KILL_TRIALS=100 HMMR_TRIALS=20 $(BIN)/python -m pytest tests/storage/test_sigkill.py tests/storage/test_machine.py
+trial: setup  ## long trials of the lake: 100 killed harvests (resumable, out/trials), 100 random histories
+	@$(BIN)/python scripts/kill_trials.py --trials 100 --out out/trials
+	@HMMR_TRIALS=20 $(BIN)/python -m pytest tests/storage/test_machine.py
 
 clean:  ## remove what the recipes made, but not lakes elsewhere
 	rm -rf $(VENV) out build *.egg-info

@@ -11,14 +11,15 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
 from storage.disk import Disk, is_full
-from storage.errors import CommitAborted, LakeFull, SchemaTooNew, SchemaTooOld
+from storage.errors import CommitAborted, LakeDamaged, LakeFull, SchemaMismatch, SchemaTooNew, SchemaTooOld
 from storage.parquet_file import write_parquet
 from storage.schema import SCHEMA_VERSION
 from storage.validate import schema_of
@@ -29,6 +30,12 @@ DONE, ABORTED = 1, 2
 
 CHECKPOINT_EVERY = "25"
 """Commits: opening a table reads the last checkpoint and each commit after it, about 1 ms a commit."""
+
+OLDEST = 1
+"""Version 0 was never released; a table that says nothing of a version is not ours."""
+
+_LOADS = 4
+"""Tries to load a log."""
 
 _ATTEMPTS = 40
 """Tries of one commit against concurrent writers: each try that fails means that another writer got through."""
@@ -42,17 +49,33 @@ class DeltaFolder:
         self.where = disk.layout.table(name)
 
     def open(self) -> DeltaTable | None:
-        """The newest version; None if nothing was ever written. SchemaTooOld or SchemaTooNew if it does not fit."""
-        try:
-            table = DeltaTable(self.where, storage_options=self.disk.delta_options)
-        except TableNotFoundError:
+        """The newest version; None if nothing was ever written.
+
+        SchemaTooOld, SchemaTooNew or SchemaMismatch if it does not fit, LakeDamaged if the log cannot be read.
+        """
+        table = self._load()
+        if table is None:
             return None
         found = schema_version(table)
+        if found < OLDEST:
+            raise SchemaMismatch(f"no version of this program wrote table {self.where}: name another lake, or move it")
         if found < SCHEMA_VERSION:
             raise SchemaTooOld(self.name, found, SCHEMA_VERSION, self.disk.layout.root)
         if found > SCHEMA_VERSION:
             raise SchemaTooNew(f"table {self.where} has schema {found}, this program knows {SCHEMA_VERSION}: update it")
+        _check_columns(self.name, self.where, table)
         return table
+
+    def _load(self) -> DeltaTable | None:
+        for attempt in range(_LOADS):
+            try:
+                return DeltaTable(self.where, storage_options=self.disk.delta_options)
+            except TableNotFoundError:
+                return None
+            except DeltaError as error:  # a log that is being cleaned up can fail to load once or twice
+                time.sleep(0.02 * attempt)
+                reason = str(error).splitlines()[0]
+        raise LakeDamaged(f"the log of table {self.where} cannot be read ({reason}); restore it from a copy")
 
     def open_or_create(self) -> DeltaTable:
         """The newest version, of an empty table if need be."""
@@ -193,6 +216,21 @@ def shard_of(file: str) -> str | None:
 def schema_version(table: DeltaTable) -> int:
     """The schema version that the table's metadata names; 0 if none."""
     return int(table.metadata().configuration.get(VERSION_KEY, "0"))
+
+
+@lru_cache
+def _columns_of(name: str) -> dict[str, str]:
+    return {field.name: str(field.type) for field in Schema.from_arrow(schema_of(name)).fields}
+
+
+def _check_columns(name: str, where: str, table: DeltaTable) -> None:
+    """A user's own further columns do no harm; one of ours that is not there, or is something else, does."""
+    found = {field.name: str(field.type) for field in table.schema().fields}
+    wrong = sorted(column for column, kind in _columns_of(name).items() if found.get(column) != kind)
+    if wrong:
+        raise SchemaMismatch(
+            f"table {where} lacks {', '.join(wrong[:5])} or has it in another type: not a lake of ours"
+        )
 
 
 def _seen(table: DeltaTable, transaction: str) -> bool:

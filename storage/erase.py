@@ -5,6 +5,7 @@ receipt. The item's own row in the ledger goes last, because it is what a second
 """
 
 from dataclasses import asdict, replace
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -51,7 +52,7 @@ def erase(lake: Lake, ledger: Ledger, target: Target, *, why: str = "") -> Recei
         lake.disk.delete_folder(folder)
     scrubbed = scrub_files(lake, names, spoken(ledger, found))
     files += sum(clean_log(lake, name) for name in TABLES)
-    snapshots = drop_sources(lake, found.sources, mark)
+    snapshots = drop_sources(lake, found.sources, mark, partial(ledger.tombstones.among, "source"))
     receipt = Receipt(
         targets=tuple(hashes),
         why=why,

@@ -3,13 +3,14 @@
 
 LakeError
 ├── NoSuchLake          the folder holds no lake, or not that table
-├── SchemaMismatch      rows do not fit the table's schema
+├── LakeDamaged         a file of the lake cannot be read
+├── SchemaMismatch      rows do not fit the table's schema, or a table was written by another program
 ├── SchemaTooOld        the lake was written by an older version; carries the command that upgrades it
 ├── SchemaTooNew        the lake was written by a newer version of this package
 ├── CommitAborted       this transaction was rolled back by another process; do the items again
 ├── LakeFull            the disk ran full; nothing was committed
-├── SnapshotMissing     no snapshot of that digest
-└── LedgerError         an item is not in a state that allows the step
+├── SnapshotMissing     no snapshot of that digest, or its file is damaged
+└── LedgerError         an item is not in a state that allows the step, or the database is no ledger
 """
 
 
@@ -21,8 +22,12 @@ class NoSuchLake(LakeError):
     """There is no lake at this place."""
 
 
+class LakeDamaged(LakeError):
+    """A file of the lake is not what its name says; the message names it."""
+
+
 class SchemaMismatch(LakeError, ValueError):
-    """Rows do not fit the table's schema; the message names table, column and row."""
+    """Rows or a whole table do not fit the schema; the message names table, column and row."""
 
 
 class SchemaTooOld(LakeError):

@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 
 from storage.delta import DONE, DeltaFolder, shard_of
 from storage.disk import Disk
-from storage.errors import NoSuchLake
+from storage.errors import LakeDamaged, NoSuchLake
 from storage.layout import Layout
 from storage.schema import TABLES
 from storage.validate import schema_of, validated
@@ -37,7 +37,10 @@ class Lake:
         if not self.layout.remote and not create and not Path(self.layout.root).is_dir():
             raise NoSuchLake(f"no lake at {self.layout.root}; `hmmr harvest run SOURCE --lake DIR` makes one")
         if create:
-            self.disk.make_folder(self.layout.root)
+            try:
+                self.disk.make_folder(self.layout.root)
+            except OSError as error:
+                raise NoSuchLake(f"there can be no lake at {self.layout.root}: {error}") from error
         self._ids: tuple[int, pa.Array] | None = None
         self._whole: set[str] = set()
 
@@ -71,7 +74,19 @@ class Lake:
                 return self._read(name, columns, where)
             except FileNotFoundError as error:  # an erase or a sweep took a file of the version that was being read
                 gone = error
+            except (pa.ArrowInvalid, OSError):
+                self._name_damaged(name)
+                raise
         raise NoSuchLake(f"a file of {name} is missing in {self.root}: `hmmr lake reconcile` says more") from gone
+
+    def _name_damaged(self, name: str) -> None:
+        """LakeDamaged with the name of the first file that cannot be read; nothing if all can."""
+        source = self.dataset(name)
+        for file in [] if source is None else source.files:
+            try:
+                ds.dataset(file, schema=schema_of(name), filesystem=self.disk.filesystem).to_table()
+            except (pa.ArrowInvalid, OSError) as error:
+                raise LakeDamaged(f"{file} cannot be read ({error}); restore it from a copy") from error
 
     def _read(self, name: str, columns: Sequence[str] | None, where: pc.Expression | None) -> pa.Table:
         schema = schema_of(name)

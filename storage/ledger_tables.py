@@ -3,9 +3,23 @@
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Engine, Float, Index, Integer, MetaData, String, Table, Text, create_engine, event
+from sqlalchemy import (
+    Column,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    select,
+)
+from sqlalchemy.exc import DBAPIError
 
-from storage.errors import LakeFull
+from storage.errors import LakeFull, LedgerError
 
 METADATA = MetaData()
 
@@ -88,7 +102,10 @@ SECRETS = Table("secrets", METADATA, Column("name", String(32), primary_key=True
 
 
 def connect(url: str) -> Engine:
-    """Engine for a SQLAlchemy URL, with the tables made. SQLite gets WAL, a patient lock and secure deletes."""
+    """Engine for a SQLAlchemy URL, with the tables made. SQLite gets WAL, a patient lock and secure deletes.
+
+    LedgerError if that is no database, or one whose tables of these names are another program's.
+    """
     if url.startswith("sqlite:///"):
         Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
@@ -96,7 +113,14 @@ def connect(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
     event.listen(engine, "handle_error", _translate)
-    METADATA.create_all(engine)
+    try:
+        METADATA.create_all(engine)
+        with engine.begin() as connection:
+            for table in METADATA.sorted_tables:
+                connection.execute(select(table).limit(0))
+    except DBAPIError as error:
+        where = engine.url.render_as_string(hide_password=True)
+        raise LedgerError(f"{where} is no ledger: {error.orig}; move it away or name another") from error
     return engine
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from storage.commit import ORDER
 from storage.delta import shard_of
+from storage.errors import LakeError
 from storage.items import DONE, ERASED
 from storage.lake import NEEDS_TRACKLET, Lake
 from storage.ledger import Ledger
@@ -155,6 +156,10 @@ def _check_files(lake: Lake, found: Findings, repair: bool) -> None:
 def _check_snapshots(lake: Lake, found: Findings) -> None:
     there = set(lake.read("tracklets", ["tracklet_id"]).column(0).to_pylist())
     for digest in digests(lake):
-        missing = len(set(load(lake, digest).tracklet_ids) - there)
+        try:
+            missing = len(set(load(lake, digest).tracklet_ids) - there)
+        except LakeError as error:
+            found.problems.append(str(error))
+            continue
         if missing:
             found.problems.append(f"snapshot {digest[:12]}: {missing} of its tracklets are not in the lake")

@@ -9,7 +9,7 @@ Legend: N tracklets, S sources.
 import hashlib
 import json
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -128,6 +128,12 @@ def freeze(lake: Lake, *, where: pc.Expression | None = None) -> Snapshot:
     """Select as `select` does, and keep the list in the lake under its digest. The same selection is one file."""
     snapshot = select(lake, where=where)
     save(lake, snapshot)
+    # An erasure deletes rows first and then cleans the lists: what it may not have seen, because the list was written
+    # too late, has no rows by now.
+    gone = set(snapshot.sources) - set(pc.unique(lake.read("tracklets", ["source_id"])["source_id"]).to_pylist())
+    if gone:
+        drop_sources(lake, sorted(gone), "erased while the list was written")
+        return load(lake, snapshot.digest)
     return snapshot
 
 
@@ -148,13 +154,35 @@ def load(lake: Lake, digest: str) -> Snapshot:
         raise SnapshotMissing(
             f"{lake.root} has {len(matches)} snapshots {digest}; `hmmr lake snapshot list` shows them"
         )
-    value = json.loads(lake.disk.read(lake.layout.snapshot(matches[0])))
-    if "successor" in value:
-        return load(lake, value["successor"])
-    snapshot = _decode(value)
-    if snapshot.digest != matches[0]:
-        raise SnapshotMissing(f"snapshot {matches[0]} of {lake.root} was changed: its ids hash to {snapshot.digest}")
+    newest = _newest(lake, matches[0])
+    snapshot = _decode(lake, newest)
+    if snapshot.digest != newest:
+        raise SnapshotMissing(f"snapshot {newest} of {lake.root} was changed: its ids hash to {snapshot.digest}")
     return snapshot
+
+
+def _newest(lake: Lake, digest: str) -> str:
+    """What erasures made of a snapshot: its digest now."""
+    seen = [digest]
+    while "successor" in (value := _value(lake, seen[-1])):
+        if value["successor"] in seen:
+            raise _damaged(lake, digest, "it is its own successor")
+        seen.append(value["successor"])
+    return seen[-1]
+
+
+def _value(lake: Lake, digest: str) -> dict[str, Any]:
+    try:
+        value = json.loads(lake.disk.read(lake.layout.snapshot(digest)))
+    except (ValueError, FileNotFoundError) as error:
+        raise _damaged(lake, digest, error) from error
+    if not isinstance(value, dict):
+        raise _damaged(lake, digest, "no JSON object")
+    return value
+
+
+def _damaged(lake: Lake, digest: str, why: object) -> SnapshotMissing:
+    return SnapshotMissing(f"snapshot {digest} of {lake.root} is damaged ({why}): delete its file and freeze it again")
 
 
 def digests(lake: Lake) -> list[str]:
@@ -163,33 +191,40 @@ def digests(lake: Lake) -> list[str]:
     return [name.removesuffix(".json") for name in names if name.endswith(".json") and not name.startswith(".")]
 
 
-def drop_sources(lake: Lake, sources: Sequence[str], mark: str) -> list[tuple[str, str]]:
+def drop_sources(
+    lake: Lake, sources: Sequence[str], mark: str, erased: Callable[[Collection[str]], Sequence[str]] = lambda _: ()
+) -> list[tuple[str, str]]:
     """Take erased sources out of every list. Returns (old digest, new digest) of those that changed.
 
     The old digest stays loadable: its file now only names its successor. `mark` names the erasure in it, so that
-    one that was cut short and is run again knows what it had changed before.
+    one that was cut short and is run again knows what it had changed before. `erased`: another erasure may change
+    the same list at the same moment, and what it took out may be in again after ours; so which of the sources that
+    are left are erased is asked after the writing.
     """
     gone, changed = set(sources), []
+    left: set[str] = set()
     for old in digests(lake):
-        value = json.loads(lake.disk.read(lake.layout.snapshot(old)))
+        value = _value(lake, old)
         if value.get("mark") == mark:
             changed.append((old, value["successor"]))
         if not gone & set(value.get("sources", ())):
             continue
-        before = _decode(value)
+        before = _decode(lake, old)
         after = before.only_sources(set(before.sources) - gone)
         save(lake, after)
-        note = {"format": "hmmr-snapshot-1", "digest": old, "successor": after.digest, "mark": mark}
+        note = {"format": "hmmr-snapshot-2", "digest": old, "successor": after.digest, "mark": mark}
         lake.disk.write(lake.layout.snapshot(old), json.dumps(note, sort_keys=True).encode())
         changed.append((old, after.digest))
-    return changed
+        left |= set(after.sources)
+    others = erased(left)
+    return changed + (drop_sources(lake, others, mark, erased) if others else [])
 
 
 def with_ancestors(lake: Lake, changed: Collection[str]) -> set[str]:
     """These digests, and all that earlier erasures turned into one of them: what a run may have been trained on."""
     before: dict[str, str] = {}
     for digest in digests(lake):
-        value = json.loads(lake.disk.read(lake.layout.snapshot(digest)))
+        value = _value(lake, digest)
         if "successor" in value:
             before[digest] = value["successor"]
     found = set(changed)
@@ -236,10 +271,17 @@ def _encode(snapshot: Snapshot) -> bytes:
     return json.dumps(value, sort_keys=True).encode()
 
 
-def _decode(value: dict[str, Any]) -> Snapshot:
-    if "members" in value:  # format 1 had a list a tracklet
-        columns = zip(*value["members"], strict=True) if value["members"] else ((), (), ())
-        value["tracklets"], value["source_of"], value["seconds"] = columns
-    names = pa.array(value["sources"], pa.string()).take(pa.array(value["source_of"], pa.int32()))
-    tables = tuple(sorted(value["tables"].items()))
-    return Snapshot.of_columns(value["tracklets"], names, value["seconds"], tables)
+def _decode(lake: Lake, digest: str) -> Snapshot:
+    value = _value(lake, digest)
+    try:
+        if "members" in value:  # format 1 had a list a tracklet
+            columns = zip(*value["members"], strict=True) if value["members"] else ((), (), ())
+            value["tracklets"], value["source_of"], value["seconds"] = columns
+        names = pa.array(value["sources"], pa.string()).take(pa.array(value["source_of"], pa.int32()))
+        tables = tuple(sorted(value["tables"].items()))
+        snapshot = Snapshot.of_columns(value["tracklets"], names, value["seconds"], tables)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, pa.ArrowException) as error:
+        raise _damaged(lake, digest, error) from error
+    if not len(snapshot.source_N) == len(snapshot.seconds_N) == len(snapshot) or not np.isfinite(snapshot.hours):
+        raise _damaged(lake, digest, "its columns do not fit each other")
+    return snapshot

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -48,6 +48,12 @@ class Tombstones:
         hashes = [self.hash(kind, value) for kind, value in named.items() if value]
         query = select(TOMBSTONES.c.hash).where(TOMBSTONES.c.hash.in_(hashes)).limit(1)
         return connection.execute(query).first() is not None
+
+    def among(self, kind: str, values: Collection[str]) -> list[str]:
+        """Those of many values that were erased, sorted: one look at the list for all."""
+        with self.engine.begin() as connection:
+            graves = set(connection.execute(select(TOMBSTONES.c.hash).where(TOMBSTONES.c.kind == kind)).scalars())
+        return sorted(value for value in values if self.hash(kind, value) in graves)
 
     def has(self, kind: str, value: str) -> bool:
         """Whether exactly this was erased; for content hashes, uploaders that are known only after download, ..."""

@@ -4,16 +4,13 @@ from deltalake import DeltaTable
 from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import TableNotFoundError
 
-from storage.delta import VERSION_KEY, schema_version
-from storage.errors import SchemaTooOld
+from storage.delta import OLDEST, VERSION_KEY, schema_version
+from storage.errors import SchemaMismatch
 from storage.lake import Lake
 from storage.schema import SCHEMA_VERSION, TABLES
 
 ADDED_COLUMNS: dict[int, dict[str, tuple[str, ...]]] = {2: {"videos": ("recipe",)}}
 """What each version added: nullable columns, which older files read as null. Tables appear by themselves."""
-
-OLDEST = 1
-"""Version 0 was never released; a table that says nothing of a version is not ours."""
 
 
 def upgrade(lake: Lake) -> dict[str, tuple[int, int]]:
@@ -28,7 +25,7 @@ def upgrade(lake: Lake) -> dict[str, tuple[int, int]]:
         if before >= SCHEMA_VERSION:
             continue
         if before < OLDEST:
-            raise SchemaTooOld(name, before, OLDEST, f"{lake.root} (which no version of this program wrote)")
+            raise SchemaMismatch(f"no version of this program wrote table {name} of {lake.root}: name another lake")
         _upgrade_table(table, name, before)
         changed[name] = (before, SCHEMA_VERSION)
     return changed

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from storage.errors import LakeError
 from storage.lake import Lake
@@ -66,7 +68,8 @@ class WindowStore:
         """Decode a snapshot into `folder` (default: below the lake's cache), or take what an earlier call left there.
 
         Memory: the largest row group of the tables, and the phi of tracklets whose row has not come up yet. Tracklets
-        without phi are left out. LakeError for a lake on S3 without `folder`, and for an empty result.
+        without phi are left out. LakeError for a lake on S3 without `folder`, for an empty result, and where an
+        erasure came between.
         """
         if folder is None and lake.layout.remote:
             raise LakeError("windows of a lake on S3 need a local folder: name one, and delete it with the lake")
@@ -74,6 +77,7 @@ class WindowStore:
         target = (folder or Path(lake.layout.windows)) / name
         if not (target / "head.json").exists():
             _write(lake, snapshot, phi_name, target)
+            _check_that_nothing_was_erased(lake, target)
         return cls(target)
 
     def count(self, length: int) -> int:
@@ -116,8 +120,19 @@ def _write(lake: Lake, snapshot: Snapshot, phi_name: str, target: Path) -> None:
         (work / "head.json").write_text(json.dumps(head))
         if not (target / "head.json").exists():
             work.rename(target)
+    except FileNotFoundError as error:
+        raise LakeError(f"{target} was removed while it was made; begin again") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _check_that_nothing_was_erased(lake: Lake, folder: Path) -> None:
+    # An erasure deletes rows first and this cache afterwards: what it may have come too early for has no rows by now.
+    ids = pa.array(json.loads((folder / "head.json").read_text())["tracklet_ids"], pa.string())
+    there = lake.read("tracklets", ["tracklet_id"])["tracklet_id"].combine_chunks()
+    if not pc.all(pc.is_in(ids, value_set=there)).as_py():
+        shutil.rmtree(folder, ignore_errors=True)
+        raise LakeError("some of these tracklets were erased while their windows were made; freeze a snapshot again")
 
 
 def _write_arrays(lake: Lake, snapshot: Snapshot, phi_name: str, work: Path) -> dict[str, object]:

@@ -169,6 +169,7 @@ class Home:
     def searchable(self) -> Path:
         """A local folder with every byte of lake and ledger, for storage/search.py; a copy where it is not local."""
         lake = Lake(self.root)
+        shutil.rmtree(self.folder / "copy", ignore_errors=True)
         if lake.layout.remote:
             for path in lake.disk.files(lake.root):
                 target = self.folder / "copy" / path.removeprefix(lake.root + "/")

@@ -9,6 +9,7 @@ import pytest
 from deltalake import DeltaTable
 
 from storage.commit import commit_shard
+from storage.delta import CHECKPOINT_EVERY
 from storage.erase import erase
 from storage.erase_names import Target
 from storage.errors import LakeError
@@ -30,6 +31,8 @@ LOCAL = pytest.mark.parametrize("home", ["local"], indirect=True)
 """For what does not depend on where the lake lies."""
 FILES = pytest.mark.parametrize("home", ["local", "s3"], indirect=True)
 """For what the ledger has no part in."""
+LEDGERS = pytest.mark.parametrize("home", ["local", "postgres"], indirect=True)
+"""For what is the ledger's part."""
 
 
 def url_of(source: str) -> str:
@@ -83,6 +86,7 @@ def test_nothing_is_left_and_the_rest_is_unchanged(home: Any, lake: Lake) -> Non
     names, values = names_of(lake, GONE)
     before = others(lake)
     lake.disk.write(f"{lake.root}/cache/{GONE}/pose-abc.npz", b"x")
+    lake.disk.write(f"{lake.layout.stage_cache(GONE)}/phi-abc", b"x")
     lake.disk.write(f"{lake.root}/cache/log.txt", f"did {GONE} from {url_of(GONE)}\n".encode())
     lake.disk.write(f"{lake.root}/pages/{GONE}.svg", b"x")
     lake.disk.write(f"{lake.root}/pages/all.html", page_of(SOURCES).encode())
@@ -133,6 +137,7 @@ def test_a_name_is_found_however_it_is_spelled(lake: Lake, spelled: str) -> None
     assert "nzer" not in lake.disk.read(f"{lake.root}/cache/log.txt").decode()
 
 
+@LEDGERS
 def test_it_does_not_come_back(lake: Lake) -> None:
     ledger = Ledger.open(lake.root)
     erase(lake, ledger, Target(sources=(GONE,)))
@@ -144,6 +149,7 @@ def test_it_does_not_come_back(lake: Lake) -> None:
     assert ledger.claim("w") == []
 
 
+@LEDGERS
 def test_an_uploader_or_a_host_goes_as_a_whole(lake: Lake) -> None:
     ledger = Ledger.open(lake.root)
     erase(lake, ledger, Target(uploader=f"uploader-{GONE[:6]}"))
@@ -163,6 +169,17 @@ def test_old_files_of_a_compaction_are_searched_too(home: Any, lake: Lake) -> No
     ledger = Ledger.open(lake.root)
     erase(lake, ledger, Target(sources=(GONE,)))
     ledger.close()
+    assert search(home.searchable(), names, values) == []
+
+
+@LOCAL
+def test_checkpoints_of_our_own_log_hold_nothing_either(home: Any, lake: Lake) -> None:
+    names, values = names_of(lake, GONE)
+    for _ in range(int(CHECKPOINT_EVERY)):
+        lake.append("videos", rows_to_table("videos", [video_row(source_name(80))]))
+    compact(lake, "videos")
+    assert list(Path(lake.layout.table("videos")).glob("_delta_log/*.checkpoint.parquet"))
+    erase(lake, Ledger.open(lake.root), Target(sources=(GONE,)))
     assert search(home.searchable(), names, values) == []
 
 
@@ -247,3 +264,42 @@ def test_an_erasure_that_was_cut_goes_on(home: Any, lake: Lake, monkeypatch: pyt
     assert search(home.searchable(), names, values) == []
     assert [pair[0] for pair in receipt.snapshots] == [old]
     assert Ledger.open(lake.root).books().erased == 1
+
+
+@LOCAL
+def test_two_erasures_of_one_list_at_once_leave_neither(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    import storage.snapshot as module
+
+    first, second = SOURCES[:2]
+    digest = freeze(lake).digest
+    save, seen = module.save, []
+
+    def meanwhile(to: Lake, snapshot: Any) -> None:
+        if not seen:  # the other erasure has read the list before this one writes it
+            seen.append(1)
+            erase(lake, Ledger.open(lake.root), Target(sources=(second,)))
+        save(to, snapshot)
+
+    monkeypatch.setattr(module, "save", meanwhile)
+    erase(lake, Ledger.open(lake.root), Target(sources=(first,)))
+    assert set(load(lake, digest).sources) == set(SOURCES[2:])
+    texts = "".join(path.read_text() for path in Path(lake.layout.snapshots).iterdir())
+    assert first not in texts
+    assert second not in texts
+
+
+@LOCAL
+def test_a_list_that_is_written_during_an_erasure_loses_the_source(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    import storage.snapshot as module
+
+    save, seen = module.save, []
+
+    def late(to: Lake, snapshot: Any) -> None:
+        if not seen:
+            seen.append(1)
+            erase(lake, Ledger.open(lake.root), Target(sources=(GONE,)))
+        save(to, snapshot)
+
+    monkeypatch.setattr(module, "save", late)
+    assert GONE not in freeze(lake).sources
+    assert GONE not in "".join(path.read_text() for path in Path(lake.layout.snapshots).iterdir())

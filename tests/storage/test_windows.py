@@ -93,3 +93,24 @@ def test_what_is_missing_is_named(lake: Lake, tmp_path: Path) -> None:
         next(WindowStore.build(lake, freeze(lake), "keypoints").batches(31, 4, seed=0))
     with pytest.raises(LakeError, match="holds no windows"):
         WindowStore(tmp_path)
+
+
+def test_windows_that_are_made_during_an_erasure_do_not_stay(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    import storage.windows as module
+
+    snapshot, scan = freeze(lake), module.scan
+
+    def erased_meanwhile(*args: Any) -> Any:
+        yield from scan(*args)
+        erase(lake, Ledger.open(lake.root), Target(sources=(source_name(0),)))
+        Path(lake.layout.windows).mkdir(parents=True, exist_ok=True)
+
+    monkeypatch.setattr(module, "scan", erased_meanwhile)
+    with pytest.raises(LakeError, match="removed while it was made"):
+        WindowStore.build(lake, snapshot, "keypoints")
+    monkeypatch.setattr(module, "scan", scan)
+    head = {"format": 1, "dim": 8, "frames": [], "tracklet_ids": snapshot.tracklet_ids}
+    monkeypatch.setattr(module, "_write_arrays", lambda *_: head)
+    with pytest.raises(LakeError, match="were erased while"):
+        WindowStore.build(lake, snapshot, "keypoints")
+    assert list(Path(lake.layout.windows).iterdir()) == []

@@ -1,0 +1,137 @@
+"""A lake from somebody else: what is wrong is named, with the way out, and nothing of Arrow or SQL comes through."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from storage.delta import VERSION_KEY
+from storage.errors import LakeDamaged, LedgerError, NoSuchLake, SchemaMismatch, SnapshotMissing
+from storage.example_rows import shard, source_name
+from storage.lake import Lake
+from storage.ledger import Ledger
+from storage.reconcile import reconcile
+from storage.schema import SCHEMA_VERSION
+from storage.snapshot import freeze, load
+from storage.upgrade import upgrade
+
+ROWS = shard([source_name(0)])
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = Lake(tmp_path / "lake")
+    lake.append("tracklets", ROWS["tracklets"])
+    return lake
+
+
+def written_by_another(folder: Path, name: str, rows: pa.Table, version: str | None) -> Lake:
+    settings = {} if version is None else {VERSION_KEY: version}
+    where = folder / "lake" / name
+    DeltaTable.create(where, rows.schema, configuration=settings, raise_if_key_not_exists=False)
+    write_deltalake(where, rows, mode="append")
+    return Lake(folder / "lake")
+
+
+@pytest.mark.parametrize("use", [lambda lake: lake.read("tracklets"), upgrade, lambda lake: freeze(lake)])
+def test_a_table_that_no_version_wrote_is_refused(tmp_path: Path, use: Callable[[Lake], object]) -> None:
+    lake = written_by_another(tmp_path, "tracklets", pa.table({"x": [1]}), None)
+    with pytest.raises(SchemaMismatch, match=r"no version of this program wrote .*tracklets"):
+        use(lake)
+
+
+def test_a_table_with_other_columns_is_neither_read_nor_written(tmp_path: Path) -> None:
+    lake = written_by_another(tmp_path, "videos", ROWS["videos"].drop_columns(["host"]), str(SCHEMA_VERSION))
+    before = lake.disk.files(lake.root)
+    for use in (lambda: lake.read("videos", ["url"]), lambda: lake.append("videos", ROWS["videos"])):
+        with pytest.raises(SchemaMismatch, match="lacks host"):
+            use()
+    assert lake.disk.files(lake.root) == before
+
+
+def test_a_user_s_own_column_does_no_harm(tmp_path: Path) -> None:
+    rows = ROWS["videos"].append_column("note", pa.array(["mine"]))
+    lake = written_by_another(tmp_path, "videos", rows, str(SCHEMA_VERSION))
+    lake.append("videos", ROWS["videos"])
+    assert lake.read("videos").num_rows == 2
+
+
+def test_a_damaged_file_is_named(lake: Lake) -> None:
+    (file,) = Path(lake.layout.table("tracklets")).glob("*.parquet")
+    whole = file.read_bytes()
+    for content in (b"PAR1" + b"x" * 500 + b"PAR1", whole[:100], whole[:2000] + b"\xff" * 500 + whole[2500:]):
+        file.write_bytes(content)
+        with pytest.raises(LakeDamaged, match=file.name):
+            lake.read("tracklets")
+
+
+def test_a_damaged_log_is_named_and_nothing_is_written(lake: Lake) -> None:
+    Path(lake.layout.table("tracklets"), "_delta_log", f"{1:020d}.json").write_text('{"add":')
+    before = lake.disk.files(lake.root)
+    with pytest.raises(LakeDamaged, match=r"log of table .*tracklets"):
+        lake.append("tracklets", ROWS["tracklets"])
+    assert lake.disk.files(lake.root) == before
+
+
+def test_a_log_cannot_name_a_file_outside_the_lake(lake: Lake, tmp_path: Path) -> None:
+    (file,) = Path(lake.layout.table("tracklets")).glob("*.parquet")
+    file.rename(tmp_path / "secret.parquet")
+    log = Path(lake.layout.table("tracklets"), "_delta_log", f"{1:020d}.json")
+    log.write_text(log.read_text().replace(file.name, "../../secret.parquet"))
+    with pytest.raises(NoSuchLake, match="missing"):
+        Lake(lake.root).read("tracklets")
+
+
+def test_a_ledger_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").write_bytes(b"hello" * 1000)
+    with pytest.raises(LedgerError, match=r"ledger\.sqlite is no ledger"):
+        Ledger.open(tmp_path)
+    (tmp_path / "other").mkdir()
+    with sqlite3.connect(tmp_path / "other" / "ledger.sqlite") as db:
+        db.execute("CREATE TABLE items (item_id TEXT, foo INT)")
+    with pytest.raises(LedgerError, match="no such column"):
+        Ledger.open(tmp_path / "other")
+
+
+def test_a_file_is_no_lake(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(NoSuchLake, match="there can be no lake at"):
+        Lake(tmp_path / "file")
+
+
+DAMAGES: dict[str, Any] = {
+    "a place out of range": {"source_of": [9, 9]},
+    "a negative place": {"source_of": [-1, 0]},
+    "a column too short": {"seconds": [1.0]},
+    "numbers for ids": {"tracklets": [1, 2]},
+    "no number": {"seconds": [float("nan"), 1.0]},
+    "no source": {"sources": [None]},
+    "no list": {"tracklets": "ab"},
+    "tables": {"tables": 3},
+}
+
+
+@pytest.mark.parametrize("damage", ["text", "list", "empty", "loop", *DAMAGES])
+def test_a_damaged_snapshot_is_named(lake: Lake, damage: str) -> None:
+    digest = freeze(lake).digest
+    path = Path(lake.layout.snapshot(digest))
+    whole = json.loads(path.read_text())
+    texts = {"text": '{"x"', "list": "[1]", "empty": "{}", "loop": json.dumps({"successor": digest})}
+    path.write_text(texts.get(damage) or json.dumps({**whole, **DAMAGES.get(damage, {})}))
+    with pytest.raises(SnapshotMissing, match=f"{digest}.*damaged"):
+        load(lake, digest)
+    assert any("damaged" in text for text in reconcile(lake, Ledger.open(lake.root)).problems)
+
+
+def test_a_snapshot_of_format_1_is_still_read(lake: Lake) -> None:
+    snapshot = freeze(lake)
+    members = [[m.tracklet_id, snapshot.sources.index(m.source_id), m.seconds] for m in snapshot.members]
+    old = {"format": "hmmr-snapshot-1", "digest": snapshot.digest, "tables": dict(snapshot.tables),
+           "sources": snapshot.sources, "members": members}  # fmt: skip
+    Path(lake.layout.snapshot(snapshot.digest)).write_text(json.dumps(old))
+    assert load(lake, snapshot.digest) == snapshot
