@@ -3,11 +3,14 @@
 import errno
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 
 import pyarrow.fs as pafs
 
 from storage.atomic import write_atomically
+from storage.errors import LakeFull
 from storage.layout import Layout
 
 
@@ -45,9 +48,10 @@ class Disk:
         return path.removeprefix("s3://")
 
     def write(self, path: str, content: bytes) -> None:
-        """Write a whole file, atomically: rename locally, one PUT on S3."""
+        """Write a whole file, atomically: rename locally, one PUT on S3. LakeFull leaves the old file as it was."""
         if not self.layout.remote:
-            write_atomically(path, content)
+            with says_full(path):
+                write_atomically(path, content)
             return
         with self.filesystem.open_output_stream(self.inner(path)) as stream:
             stream.write(content)
@@ -100,6 +104,17 @@ class Disk:
             self.filesystem.delete_dir(self.inner(folder))
         except (FileNotFoundError, NotADirectoryError):
             return
+
+
+@contextmanager
+def says_full(where: object) -> Iterator[None]:
+    """Inside, 'no space left' becomes a LakeFull that names `where`."""
+    try:
+        yield
+    except OSError as error:
+        if is_full(error) and not isinstance(error, LakeFull):
+            raise LakeFull(f"no space left for {where}; free some space and run again") from error
+        raise
 
 
 def is_full(error: BaseException) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from storage.atomic import write_json_atomically
+from storage.disk import says_full
 from storage.lake import Lake
 from storage.snapshot import with_ancestors
 
@@ -48,5 +49,6 @@ def write_receipt(lake: Lake, receipt: Receipt) -> str:
     path = Path(lake.layout.receipts) / f"erased-{stamp}-{secrets.token_hex(4)}.json"
     value = {key: content for key, content in asdict(receipt).items() if key != "path"}
     value |= {"format": "hmmr-receipt-1", "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))}
-    write_json_atomically(path, value)
+    with says_full(path):
+        write_json_atomically(path, value)
     return str(path)

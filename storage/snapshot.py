@@ -51,10 +51,14 @@ class Snapshot:
 
     def _fill(self, ids: Any, sources: Any, seconds: Any, tables: Versions) -> None:
         id_N, source_N = _strings(ids), _strings(sources)
-        order_N = pc.array_sort_indices(id_N)
-        self.ids: pa.Array = id_N.take(order_N)
+        seconds_N: npt.NDArray[np.float64] = np.asarray(seconds, np.float64)
+        if not pc.all(pc.less_equal(id_N[:-1], id_N[1:])).as_py():
+            order_N = pc.array_sort_indices(id_N)
+            id_N, source_N, seconds_N = id_N.take(order_N), source_N.take(order_N), seconds_N[order_N.to_numpy()]
+        self.ids: pa.Array = id_N
         """(N) sorted ids."""
-        names = source_N.take(order_N).dictionary_encode()
+        self.seconds_N = seconds_N
+        names = source_N.dictionary_encode()
         order_S = pc.array_sort_indices(names.dictionary)
         rank_S = np.empty(len(order_S), np.int32)
         rank_S[order_S.to_numpy()] = np.arange(len(order_S), dtype=np.int32)
@@ -62,7 +66,6 @@ class Snapshot:
         """(S) sorted source ids."""
         self.source_N: npt.NDArray[np.int32] = rank_S[names.indices.to_numpy()]
         """Place of each tracklet's source in `sources`."""
-        self.seconds_N: npt.NDArray[np.float64] = np.asarray(seconds, np.float64)[order_N.to_numpy()]
         self.tables = tables
 
     def __eq__(self, other: object) -> bool:
@@ -86,7 +89,8 @@ class Snapshot:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the sorted tracklet ids, one a line: equal if and only if the selection is equal."""
-        return hashlib.sha256("\n".join(self.tracklet_ids).encode()).hexdigest()
+        lines = pc.binary_join_element_wise(self.ids, pa.scalar(""), pa.scalar("\n"))
+        return hashlib.sha256(_bytes_of(lines)[:-1]).hexdigest()
 
     @property
     def tracklet_ids(self) -> tuple[str, ...]:
@@ -113,6 +117,15 @@ def _strings(values: Any) -> pa.Array:
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
     return values if isinstance(values, pa.Array) else pa.array(values, pa.string())
+
+
+def _bytes_of(strings: pa.Array) -> memoryview:
+    """The characters of all strings one after the other, without making a Python string of each."""
+    _, offsets, characters = strings.buffers()
+    if not len(strings) or characters is None:
+        return memoryview(b"")
+    ends = np.frombuffer(offsets, np.int32)[strings.offset : strings.offset + len(strings) + 1]
+    return memoryview(characters)[ends[0] : ends[-1]]
 
 
 def select(lake: Lake, *, where: pc.Expression | None = None) -> Snapshot:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.disk import says_full
 from storage.errors import LakeError
 from storage.lake import Lake
 from storage.snapshot import Snapshot
@@ -54,12 +55,17 @@ class WindowStore:
         if head.get("format") != FORMAT:
             raise LakeError(f"{folder}: format {head.get('format')}, this program has {FORMAT}; delete it")
         self.folder, self.dim = folder, int(head["dim"])
-        self.tracklet_ids: tuple[str, ...] = tuple(head["tracklet_ids"])
-        self.offsets = np.concatenate([[0], np.cumsum(np.asarray(head["frames"], np.int64))])
+        frames_N = np.asarray(head["frames"], np.int64)
+        # Windows are numbered in the order of the ids: the same seed draws the same ones from every copy of the lake,
+        # in whatever order its files lie.
+        order_N = np.asarray(sorted(range(len(frames_N)), key=head["tracklet_ids"].__getitem__), np.int64)
+        self.tracklet_ids: tuple[str, ...] = tuple(head["tracklet_ids"][place] for place in order_N)
+        self._frames_N = frames_N[order_N]
+        self._first_N = (np.cumsum(frames_N) - frames_N)[order_N]
         widths = {"phi": (self.dim,), "keypoints": (25, 3), "boxes": (4,), "observed": ()}
         self._ends: dict[int, npt.NDArray[np.int64]] = {}
         self._arrays = {
-            name: np.memmap(folder / name, kind, "r", shape=(int(self.offsets[-1]), *widths[name]))
+            name: np.memmap(folder / name, kind, "r", shape=(int(frames_N.sum()), *widths[name]))
             for name, kind in _FILES.items()
         }
 
@@ -76,7 +82,8 @@ class WindowStore:
         name = hashlib.sha256(f"{snapshot.digest}/{phi_name}".encode()).hexdigest()[:24]
         target = (folder or Path(lake.layout.windows)) / name
         if not (target / "head.json").exists():
-            _write(lake, snapshot, phi_name, target)
+            with says_full(target):
+                _write(lake, snapshot, phi_name, target)
             _check_that_nothing_was_erased(lake, target)
         return cls(target)
 
@@ -86,7 +93,7 @@ class WindowStore:
 
     def _window_ends(self, length: int) -> npt.NDArray[np.int64]:
         if length not in self._ends:  # a batch must not cost a pass over a million tracklets
-            self._ends[length] = np.cumsum(np.maximum(np.diff(self.offsets) - length + 1, 0))
+            self._ends[length] = np.cumsum(np.maximum(self._frames_N - length + 1, 0))
         return self._ends[length]
 
     def batch(self, windows_B: npt.NDArray[np.int64], length: int) -> WindowBatch:
@@ -94,7 +101,7 @@ class WindowStore:
         ends = self._window_ends(length)
         tracklet_B = np.searchsorted(ends, windows_B, side="right")
         start_B = windows_B - np.where(tracklet_B > 0, ends[tracklet_B - 1], 0)
-        rows_BT = (self.offsets[tracklet_B] + start_B)[:, None] + np.arange(length)
+        rows_BT = (self._first_N[tracklet_B] + start_B)[:, None] + np.arange(length)
         phi, keypoints, boxes, observed = (self._arrays[name][rows_BT] for name in _FILES)
         return WindowBatch(tracklet_B, start_B, phi, keypoints, boxes, observed)
 

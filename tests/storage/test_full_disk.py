@@ -8,15 +8,20 @@ from pathlib import Path
 import pytest
 
 SCRIPT = """
+import os
 import sys
 from pathlib import Path
 from storage.commit import commit_shard
+from storage.erase import erase
+from storage.erase_names import Target
 from storage.errors import LakeFull
 from storage.example_rows import shard, source_name
 from storage.items import Finished, Item
 from storage.lake import Lake
 from storage.ledger import Ledger
 from storage.reconcile import reconcile
+from storage.snapshot import freeze, select
+from storage.windows import WindowStore
 
 room = Path(sys.argv[1])
 lake = Lake(room / "lake")
@@ -36,7 +41,7 @@ harvest(range(2))
 before = rows()
 left = ROOM_LEFT
 ballast = room / "ballast"
-stat = __import__("os").statvfs(room)
+stat = os.statvfs(room)
 ballast.write_bytes(b"x" * max(0, stat.f_bavail * stat.f_bsize - left))
 try:
     harvest(range(2, 12))
@@ -45,6 +50,17 @@ except LakeFull as error:
 else:
     raise SystemExit("the disk did not run full")
 assert rows() == before, "the lake changed"
+others = {"a list": lambda: freeze(lake), "windows": lambda: WindowStore.build(lake, select(lake), "keypoints"),
+          "an erasure": lambda: erase(lake, ledger, Target(sources=(source_name(0),)))}
+if left < 100_000:  # not even these fit
+    for name, do in others.items():
+        ballast.write_bytes(b"x" * (ballast.stat().st_size + os.statvfs(room).f_bavail * stat.f_bsize))
+        try:
+            do()
+        except LakeFull:
+            continue
+        raise SystemExit(f"{name} found space on a full disk")
+    assert rows() == before, "the lake changed"
 ballast.unlink()
 found = reconcile(lake, ledger, force=True)
 assert found.problems == [], found
