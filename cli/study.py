@@ -180,7 +180,7 @@ def _places(
     given = given_places(lake, labelled, held_out or [], asked.out, perfect, prior_poses)
     if given is not None:
         return given
-    if asked.name == "open-world":
+    if asked.name in ("open-world", "open-world-2d"):
         from flows.study_films import open_world_places
 
         return open_world_places(asked.out, asked.workers)
