@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.label_versions import same_labels
 from storage.lake import Lake
 from storage.snapshot import Snapshot
 
@@ -61,7 +62,7 @@ def datasheet(lake: Lake, snapshot: Snapshot) -> str:
     columns = ["tracklet_id", "source_id", "n_frames", "seconds", "mean_score", "median_diagonal_px", "licence",
                "backend", "preset", "label_key"]  # fmt: skip
     among = pc.field("tracklet_id").isin(snapshot.ids)
-    mine = pc.field("source_id").isin(pa.array(snapshot.sources, pa.string()))
+    mine = same_labels(lake, snapshot.ids)
     rows = lake.read("tracklets", columns, among)
     videos = lake.read("videos", ["source_id", "host"], mine)
     hosts = dict(zip(videos["source_id"].to_pylist(), videos["host"].to_pylist(), strict=True))

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from storage.datasheet import datasheet
 from storage.errors import LakeError
+from storage.label_versions import same_labels
 from storage.lake import NEEDS_TRACKLET, Lake
 from storage.parquet_file import encodings
 from storage.schema import SCHEMA_VERSION
@@ -58,10 +59,7 @@ def _write_table(lake: Lake, name: str, snapshot: Snapshot, work: Path) -> int:
     dataset = lake.dataset(name)
     if dataset is None:
         return 0
-    if name in _BY_TRACKLET:
-        where = pc.field("tracklet_id").isin(snapshot.ids)
-    else:
-        where = pc.field("source_id").isin(pa.array(snapshot.sources, pa.string()))
+    where = pc.field("tracklet_id").isin(snapshot.ids) if name in _BY_TRACKLET else same_labels(lake, snapshot.ids)
     rows = 0
     for number, part in enumerate(_parts(dataset.scanner(filter=where, batch_size=512).to_batches(), dataset.schema)):
         path = work / "data" / name / f"part-{number:05d}.parquet"

@@ -46,3 +46,13 @@ def newest_among(rows: pa.Table) -> NewestKeys:
     chosen_S = np.zeros(len(last_S), np.int32)
     chosen_S[place_N[newest_N]] = key_N.indices.to_numpy()[newest_N]
     return NewestKeys(source_N.dictionary, key_N.dictionary.take(pa.array(chosen_S)))
+
+
+def same_labels(lake: Lake, tracklet_ids: pa.Array) -> pc.Expression:
+    """Rows of videos, shots and rejects that belong to the same sources and label versions as these tracklets."""
+    among = pc.field("tracklet_id").isin(tracklet_ids)
+    rows = lake.read("tracklets", ["source_id", "label_key"], among)
+    # A label_key is the hash of one video's content too, so that a pair of both needs no check of its own.
+    return pc.field("source_id").isin(rows["source_id"].unique()) & pc.field("label_key").isin(
+        rows["label_key"].unique()
+    )
