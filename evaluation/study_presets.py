@@ -19,8 +19,8 @@ PRESETS: dict[str, StudyConfig] = {
         phi=("movenet_pyramid", "keypoints"), train=(("preset", "tiny"), ("steps", 1000)),
     ),
 }  # fmt: skip
-"""`open-quick`: the quickstart's films, ten minutes on two cores. `open-world`: the study of docs/results, with features
-that hold 3D knowledge; `open-world-2d`: the same films with features that hold none."""
+"""`open-quick`: the quickstart's films, ten minutes on two cores. `open-world`: the study of docs/results, with
+features that hold 3D knowledge; `open-world-2d`: the same films with features that hold none."""
 
 
 def preset(name: str) -> StudyConfig:
