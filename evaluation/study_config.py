@@ -49,7 +49,7 @@ class StudyConfig:
     noise: tuple[float, ...] = (0.0,)
     """2D noise added to the pseudo-labels, in sigmas of the fitted noise model; each but 0 is a series of its own."""
     side_shares: tuple[float, ...] = ()
-    """Shares of those series; empty: all shares."""
+    """Shares of those series, which then have no ceiling of their own; empty: all shares, and ceilings."""
     side_phi: tuple[str, ...] = ()
     """φ of those series; empty: all of `phi`."""
     ceilings: tuple[float, ...] = (1.0,)

@@ -89,7 +89,9 @@ def epoch_share(share: float, labelled_hours: float, pool_hours: float) -> float
 
 def _variants(config: StudyConfig, series: Series, phi_name: str) -> list[tuple[str, tuple[float, ...]]]:
     aside = series.labelled != config.labelled[0] or series.noise > 0
-    found = [("semi", (config.side_shares or config.shares) if aside else config.shares), ("ceiling", config.ceilings)]
+    found = [("semi", (config.side_shares or config.shares) if aside else config.shares)]
+    if not aside or not config.side_shares:
+        found.append(("ceiling", config.ceilings))
     if series.main:
         found.append(("perfect_2d", config.perfect_2d))
     if config.reprojected and phi_name == KEYPOINTS and series.budget == config.budgets[0] and not series.noise:

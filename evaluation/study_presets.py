@@ -12,7 +12,7 @@ PRESETS: dict[str, StudyConfig] = {
     ),
     "open-world": StudyConfig(
         name="open-world", shares=FIVE_SIZES, labelled=(20, 5, None), side_shares=(0.0, 1.0), perfect_2d=(1.0,),
-        train=(("preset", "tiny"), ("steps", 1000)),
+        train=(("preset", "tiny"), ("steps", 1500)),
     ),
     "open-world-2d": StudyConfig(
         name="open-world-2d", shares=(0.0, FIVE_SIZES[3], 1.0), budgets=("steps",), labelled=(20,),
