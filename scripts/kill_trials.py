@@ -13,6 +13,7 @@ itself never opens a lake, because threads of pyarrow and deltalake do not survi
 import argparse
 import contextlib
 import hashlib
+import importlib
 import json
 import multiprocessing
 import os
@@ -32,9 +33,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import harvest.commit
-import harvest.item
-import harvest.workers
 from body.mp4 import ffmpeg_program
 from harvest.config import HarvestConfig
 from harvest.identity import file_sha256
@@ -79,6 +77,8 @@ def main() -> int:
         "--out", type=Path, default=Path("out/trials"), help="films, results; used again when it exists"
     )
     asked = parser.parse_args()
+    for late in ("harvest.item", "harvest.commit"):  # else every fork would import it anew
+        importlib.import_module(late)
     out = asked.out.absolute()
     films = _in_fork(partial(make_sources, out / "films"), out / "films.json")["folder"]
     seconds, whole = _undisturbed(Path(films), out)
@@ -180,8 +180,11 @@ def _harvest(films: Path, lake: Path, point: str = "") -> dict[str, Any]:
             os.kill(os.getpid(), signal.SIGKILL)
 
     fork = multiprocessing.get_context("fork")
-    harvest.workers.mp.get_context = lambda _=None: fork  # the workers too need no start-up
-    harvest.commit.commit_shard = partial(commit_shard, between=hook)
+    hooked: dict[str, Any] = {"multiprocessing.get_context": lambda _=None: fork}  # workers too need no start-up
+    hooked["harvest.commit.commit_shard"] = partial(commit_shard, between=hook)
+    for place, value in hooked.items():
+        module, _, name = place.rpartition(".")
+        setattr(importlib.import_module(module), name, value)
     config = HarvestConfig(backend="truth", truth_films=films, phis=("keypoints",), workers=2, shard_videos=4)
     return dict(run_harvest([films], Lake(lake), config).as_dict())
 

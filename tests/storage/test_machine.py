@@ -270,7 +270,7 @@ def test_histories() -> None:
 def test_histories_on_s3(s3_bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HMMR_RECEIPTS", str(tmp_path))
     HistoryOnS3.bucket = s3_bucket
-    run_state_machine_as_test(HistoryOnS3, settings=_settings(1, 5))
+    run_state_machine_as_test(HistoryOnS3, settings=_settings(2, 6))
 
 
 @pytest.mark.slow
