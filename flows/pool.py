@@ -1,7 +1,9 @@
 """Cells side by side: one process each of one thread, which beats one process of two (scaling_pilot.md section 2)."""
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 
@@ -69,5 +71,17 @@ def _beside(todo: Sequence[Sequence[Pair]], workers: int, progress: Callable[[in
 
 
 def _die_quietly() -> None:
-    """Ctrl-C reaches the workers too: they end without a word, and their training goes on from its last state."""
+    """Ctrl-C reaches the workers too: they end without a word, and their training goes on from its last state.
+
+    They also end with a parent that was killed: left alone they would train on, and the same command run again would
+    write the same files beside them.
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
