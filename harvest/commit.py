@@ -8,15 +8,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harvest.label import TABLES_OF_A_VIDEO, LabelledVideo
+from harvest.rows import read_features
 from storage.commit import commit_shard
 from storage.errors import CommitAborted
 from storage.items import Finished
 from storage.lake import Lake
 from storage.ledger import Ledger
+from storage.stage_cache import Kept
 from storage.tables import rows_to_table
 
 STAMPED = ("tracklets", "videos")
 """Tables whose rows say when they were written."""
+
+MAX_BYTES = 256 * 2**20
+"""Features of one commit: they come off the disk into memory for it."""
 
 
 class Shard:
@@ -41,15 +46,17 @@ class Shard:
 
     @property
     def due(self) -> bool:
-        """Full, or waiting for long enough."""
+        """Full, or waiting for long enough, or more than should be in memory at once."""
         old = bool(self._waiting) and time.monotonic() - self._since > self._max_seconds
-        return old or len(self._waiting) >= self._max_videos
+        large = sum(kept.size for video in self._waiting.values() for kept in _kept(video)) > MAX_BYTES
+        return old or large or len(self._waiting) >= self._max_videos
 
     def commit(self) -> tuple[str, ...]:
         """Write all that waits. Returns the items that went in; those that are somebody else's by now are left out."""
         if not self._waiting:
             return ()
-        videos, self._waiting = self._waiting, {}
+        videos = {item_id: video for item_id, video in self._waiting.items() if _is_whole(video)}
+        self._waiting = {}
         there = self._label_keys(list(videos))
         fresh = [video for item_id, video in videos.items() if (item_id, video.label_key) not in there]
         try:
@@ -63,11 +70,21 @@ class Shard:
         return set(zip(*(known.column(name).to_pylist() for name in ("source_id", "label_key")), strict=True))
 
 
+def _kept(video: LabelledVideo) -> list[Kept]:
+    return [value for row in video.rows["features"] for value in row.values() if isinstance(value, Kept)]
+
+
+def _is_whole(video: LabelledVideo) -> bool:
+    """False if its source was erased since, with the features that lay in its cache."""
+    return all(kept.path.exists() for kept in _kept(video))
+
+
 def _tables(videos: Sequence[LabelledVideo]) -> dict[str, pa.Table]:
     stamp = {"committed_at": datetime.now(UTC)}
     return {
         name: rows_to_table(
-            name, [row | stamp if name in STAMPED else row for video in videos for row in video.rows[name]]
+            name,
+            [row | stamp if name in STAMPED else read_features(row) for video in videos for row in video.rows[name]],
         )
         for name in TABLES_OF_A_VIDEO
     }

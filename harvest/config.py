@@ -51,4 +51,6 @@ class HarvestConfig:
     """Videos to a commit."""
     shard_seconds: float = 30.0
     """A commit is made at least this often."""
+    stage_cache_gb: float = 20.0
+    """What the networks said stays below the lake's cache up to this size: a changed threshold asks them nothing."""
     retry_failed: bool = False

@@ -22,7 +22,9 @@ class ItemWorker:
     def __init__(self, config: HarvestConfig, downloads: Path) -> None:
         self._config, self._downloads = config, downloads
         backend = make_backend(config)
-        self._labeller = Labeller(backend, make_phis(config.phis, config.device), config.label, config.policy)
+        self._labeller = Labeller(
+            backend, make_phis(config.phis, config.device), config.label, config.policy, cache=downloads
+        )
 
     def do(self, source: Source, report: Report) -> LabelledVideo:
         """Labels of one item. Raises HarvestError; a half-downloaded part stays for the next try, a whole file goes."""

@@ -1,6 +1,7 @@
 """A video file becomes rows for the lake: one pass, bounded memory, a pure function of the file and the settings."""
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -16,11 +17,13 @@ from harvest.identity import file_sha256
 from harvest.phi.protocol import Phi
 from harvest.policy import Policy, Verdict, seconds_limit
 from harvest.recipe import recipe
+from harvest.remembered import StageFiles, VideoMemory
 from harvest.rows import (
     ShotFacts,
     VideoFacts,
     feature_rows,
     nobody_row,
+    read_features,
     reject_row,
     shot_row,
     tracklet_row,
@@ -30,6 +33,10 @@ from harvest.shot_labels import ShotLabeller
 from harvest.shots import split_shots
 from harvest.sources import Source
 from harvest.stopwatch import Stopwatch, TimedBackend, TimedPhi
+from storage.layout import STAGES
+
+OnFrame = Callable[[int, int], None]
+"""Told (working frames done, in all)."""
 
 LONGEST_STEP_S = Fraction(1, 2)
 TABLES_OF_A_VIDEO = ("tracklets", "features", "rejects", "shots", "videos")
@@ -60,12 +67,22 @@ class LabelledVideo:
 class Labeller:
     """A backend and its φ, loaded once, for many videos."""
 
-    def __init__(self, backend: PoseBackend, phis: Sequence[Phi], config: LabelConfig, policy: Policy) -> None:
+    def __init__(
+        self,
+        backend: PoseBackend,
+        phis: Sequence[Phi],
+        config: LabelConfig,
+        policy: Policy,
+        *,
+        cache: Path | None = None,
+    ) -> None:
+        """`cache` is a folder with a folder a source, where the networks' answers stay for the next labelling. With it,
+        features come as references to files there (rows.py's `read_features`), so that memory stays flat."""
         self._watch = Stopwatch()
         self._backend = TimedBackend(backend, self._watch)
         self._file_reader = backend
         self._phis = [TimedPhi(phi, self._watch) for phi in phis]
-        self._config, self._policy = config, policy
+        self._config, self._policy, self._cache = config, policy, cache
         self.recipe = recipe(config, backend, phis)
 
     def label(
@@ -75,7 +92,7 @@ class Labeller:
         verdict: Verdict,
         *,
         origin: Mapping[str, Any] | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: OnFrame | None = None,
     ) -> LabelledVideo:
         """Labels of one file. Raises HarvestError for a file that cannot be labelled; a file in which nobody can be
         used has a `rejection` and its rows. `progress` gets (working frames done, in all)."""
@@ -92,13 +109,26 @@ class Labeller:
             source, video.width, video.height, video.working_rate, video.timing.time_base, verdict.licence,
             labelled.label_key, self._backend.name, self._backend.joints, self._config.preset,
         )  # fmt: skip
-        prints = self._shots(video, facts, labelled, progress)
+        prints = self._remembering(video, facts, content, labelled, progress)
         labelled.rejection = _rejection(source, labelled)
         row = _video_row(path, content, video, facts, verdict, prints, origin or {})
         row["recipe"] = self.recipe.to_json()
         row["stage_seconds"] = json.dumps(self._watch.rounded(), sort_keys=True)
         labelled.rows["videos"].append(row)
         return labelled
+
+    def _remembering(
+        self, video: Video, facts: VideoFacts, content: str, labelled: LabelledVideo, progress: OnFrame | None
+    ) -> list[int]:
+        """`_shots`, with the networks' answers kept in the cache, or in a folder that is gone afterwards."""
+        with tempfile.TemporaryDirectory(prefix="hmmr-label-") as scratch:
+            folder = self._cache / facts.source.item_id / STAGES if self._cache else Path(scratch)
+            files = StageFiles(folder, content, self.recipe)
+            with VideoMemory(files, self._backend, self._phis, original=self._file_reader) as memory:
+                prints = self._shots(video, facts, memory, labelled, progress)
+            if self._cache is None:
+                labelled.rows["features"] = [read_features(row) for row in labelled.rows["features"]]
+        return prints
 
     def _open_backend(self, path: Path, source: Source) -> None:
         """A backend that reads the file itself (truth) is told which one comes."""
@@ -112,8 +142,9 @@ class Labeller:
         self,
         video: Video,
         facts: VideoFacts,
+        memory: VideoMemory,
         labelled: LabelledVideo,
-        progress: Callable[[int, int], None] | None,
+        progress: OnFrame | None,
     ) -> list[int]:
         """Fill the rows shot by shot; returns the fingerprints of sampled frames."""
         prints: list[int] = []
@@ -122,13 +153,14 @@ class Labeller:
         shot_index, last_pts = -1, 0
         frames = split_shots(self._decoded(video), self._config.shots)
         for count, each in enumerate(frames):
+            memory.numbers.note(each.frame.pixels_HW3, each.frame.index)
             jumped = (each.frame.pts - last_pts) * video.timing.time_base > _longest_step(video)
             last_pts = each.frame.pts
             if shot is not None and (each.starts or jumped):
-                self._close(shot, shot_index, facts, labelled)
+                self._close(shot, shot_index, facts, memory, labelled)
                 shot = None
             if shot is None:
-                shot = ShotLabeller(self._backend, self._phis, self._config, float(video.working_rate))
+                shot = ShotLabeller(memory.backend, memory.phis, self._config, float(video.working_rate))
                 shot_index += 1
             shot.push(each.frame)
             if count % max(1, round(SAMPLE_SECONDS * video.working_rate)) == 0 and len(prints) < MAX_SAMPLES:
@@ -136,13 +168,15 @@ class Labeller:
             if progress:
                 progress(count + 1, total)
         if shot is not None:
-            self._close(shot, shot_index, facts, labelled)
+            self._close(shot, shot_index, facts, memory, labelled)
         return prints
 
     def _decoded(self, video: Video) -> "_TimedFrames":
         return _TimedFrames(video.frames(), self._watch)
 
-    def _close(self, shot: ShotLabeller, shot_index: int, video: VideoFacts, labelled: LabelledVideo) -> None:
+    def _close(
+        self, shot: ShotLabeller, shot_index: int, video: VideoFacts, memory: VideoMemory, labelled: LabelledVideo
+    ) -> None:
         people = shot.finish()
         facts = ShotFacts(shot_index, shot.frame_index, shot.pts)
         rows = labelled.rows
@@ -152,7 +186,7 @@ class Labeller:
         for i, person in enumerate(people):
             for run in person.runs:
                 rows["tracklets"].append(tracklet_row(video, facts, i, person, run))
-                rows["features"] += feature_rows(video, facts, i, person, run, self._phis)
+                rows["features"] += feature_rows(video, facts, i, person, run, memory.phis)
             rows["rejects"] += [reject_row(video, facts, i, person, why) for why in person.rejected]
 
 

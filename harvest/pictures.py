@@ -1,4 +1,4 @@
-"""The decoded pictures of a file, through a pipe from an ffmpeg process: never more of them in memory than are asked for.
+"""The decoded pictures of a file, through a pipe from an ffmpeg process: no more in memory than are asked for.
 
 decord cannot do that. Its reader pushes packets for as long as its decoder has no picture ready, and everything pushed
 is decoded: five pictures asked of ten minutes at 320 x 240 left 490 MB decoded (docs/LOG.md), and there is no limit to
@@ -43,7 +43,7 @@ class Pictures:
         try:
             while size is not None:
                 picture = np.empty((*size, 3), np.uint8)
-                if not _fill(self._pipe, memoryview(picture).cast("B")):
+                if not _fill(self._pipe, picture.data.cast("B")):
                     return
                 yield picture
                 size = self._read_size()

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from body.joints import KEYPOINTS_25
 from harvest.boxes import diagonals, keypoint_boxes
 from harvest.filters import Rejection, Run
-from harvest.phi.protocol import Phi
 from harvest.presets import Preset
+from harvest.remembered import RememberedPhi
 from harvest.shot_labels import Person
 from harvest.sources import Source
+from storage.stage_cache import Kept
 
 EXAMPLE_FRAMES = 3
 """So many frames of a rejected stretch are kept, for drawing."""
@@ -96,24 +97,29 @@ def _quality(video: VideoFacts, keypoints_TJ3: NDArray[np.float32]) -> dict[str,
 
 
 def feature_rows(
-    video: VideoFacts, shot: ShotFacts, person_index: int, person: Person, run: Run, phis: Sequence[Phi]
+    video: VideoFacts, shot: ShotFacts, person_index: int, person: Person, run: Run, phis: Sequence[RememberedPhi]
 ) -> list[dict[str, Any]]:
-    """One row of `features` for each φ of one run."""
+    """One row of `features` for each φ of one run; the features themselves are still on the disk (`read_features`)."""
     first, stop = person.track.start + run.start, person.track.start + run.stop
     rows = []
     for p, phi in enumerate(phis):
-        features = np.stack([person.labels.features[p][n] for n in range(first, stop)])
-        zero_shot = person.labels.zero_shot[p]
+        features, zero_shot = phi.kept([person.labels.feature_rows[p][n] for n in range(first, stop)])
         rows.append({
             "tracklet_id": tracklet_id(video, shot, person_index, shot.frame_index[first]),
             "source_id": video.source.item_id,
-            "phi_name": phi.name,
-            "phi_dim": phi.dim,
-            "phi": features.astype("<f2").tobytes(),
-            "zero_shot_3d": np.stack([zero_shot[n].reshape(75) for n in range(first, stop)]) if zero_shot else None,
+            "phi_name": phi.inner.name,
+            "phi_dim": phi.inner.dim,
+            "phi": features,
+            "zero_shot_3d": zero_shot,
             "label_key": video.label_key,
         })  # fmt: skip
     return rows
+
+
+def read_features(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `features` with what it still had on the disk. OSError or ValueError if the file is gone."""
+    kept = {name: value.read() for name, value in row.items() if isinstance(value, Kept)}
+    return {**row, **kept, **({"phi": kept["phi"].tobytes()} if "phi" in kept else {})}
 
 
 def reject_row(video: VideoFacts, shot: ShotFacts, person_index: int, person: Person, why: Rejection) -> dict[str, Any]:

