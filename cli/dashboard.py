@@ -10,6 +10,7 @@ app = typer.Typer(add_completion=False, help="Serve or export the page of a lake
 LAKE = typer.Option("--lake", help="Lake to look into; else $HMMR_LAKE, else ./lake.")
 EXPORT = typer.Option("--export", help="Write one self-contained HTML file there and end.")
 TITLE = typer.Option(help="Heading of the page.")
+ABOUT = typer.Option(help="all, or harvest: the books, rejects, sources and costs alone, a page of some 100 kB.")
 PORT = typer.Option(help="Port on this machine; 0 takes a free one.")
 OPEN = typer.Option("--open", help="Also open it in the browser.")
 
@@ -19,6 +20,7 @@ def dashboard(
     lake: Annotated[Path | None, LAKE] = None,
     export_to: Annotated[Path | None, EXPORT] = None,
     title: Annotated[str, TITLE] = "What the added video was worth",
+    about: Annotated[str, ABOUT] = "all",
     port: Annotated[int, PORT] = 8501,
     open_browser: Annotated[bool, OPEN] = False,
 ) -> None:
@@ -26,22 +28,24 @@ def dashboard(
 
     Served on loopback only; each reload reads the lake anew. Ctrl-C ends it.
     """
-    from dashboard.page import export
+    from dashboard.page import SUBJECTS, export
     from dashboard.serve import serve
     from storage.errors import LakeError
     from storage.lake import Lake
     from storage.layout import lake_root
 
+    if about not in SUBJECTS:
+        raise typer.BadParameter(f"{about} is none of {', '.join(SUBJECTS)}", param_hint="--about")
     try:
         found = Lake(lake_root(lake), create=False)
     except LakeError as error:
         typer.echo(f"hmmr dashboard: {error}", err=True)
         raise typer.Exit(2) from error
     if export_to is not None:
-        typer.echo(str(export(found, export_to, title=title)))
+        typer.echo(str(export(found, export_to, title=title, about=about)))
         return
     try:
-        serve(found, title=title, port=port, ready=lambda address: _ready(address, open_browser))
+        serve(found, title=title, about=about, port=port, ready=lambda address: _ready(address, open_browser))
     except OSError as error:
         typer.echo(f"hmmr dashboard: port {port}: {error.strerror}; give another with --port", err=True)
         raise typer.Exit(2) from error

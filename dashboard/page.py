@@ -1,7 +1,7 @@
 """One self-contained HTML file about a lake: nothing is fetched, whatever opens it, wherever it lies."""
 
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -30,30 +30,41 @@ from dashboard.view import LakeView, read_view
 from storage.atomic import write_atomically
 from storage.lake import Lake
 
-_PANELS: tuple[Callable[[LakeView], Panel], ...] = (
+Make = Callable[[LakeView], Panel]
+
+_PANELS: tuple[Make, ...] = (
     curve_panel, verdict_panel, which_panel, scores_panel, baselines_panel, funnel_panel, rejects_panel, sources_panel,
     learning_panel, worst_panel, exposure_panel, versions_panel, survival_panel, cost_panel, runs_panel,
 )  # fmt: skip
+
+_HARVEST: tuple[Make, ...] = (funnel_panel, rejects_panel, sources_panel, cost_panel, versions_panel)
+
+SUBJECTS: Mapping[str, tuple[Make, ...]] = {"all": _PANELS, "harvest": _HARVEST}
+"""What a page may be about. Without a chart it carries no plotly.js, which is 4.5 MB."""
 
 _STRIP_PLACE = 5
 
 
 def export(lake: Lake, out: Path, *, title: str = "What the added video was worth", intro: str = "",
-           pictures: Sequence[Picture] = ()) -> Path:  # fmt: skip
+           pictures: Sequence[Picture] = (), about: str = "all") -> Path:  # fmt: skip
     """Write the page about `lake` to `out`, atomically, and return that path.
 
     Reads only the lake. `intro` is a paragraph of the caller's own below the title, `pictures` are PNGs that the
-    caller drew. An empty or partly filled lake gives a page that says what is missing.
+    caller drew, `about` is one of SUBJECTS (KeyError for others). An empty or partly
+    filled lake gives a page that says what is missing.
     """
-    write_atomically(out, render(read_view(lake), title=title, intro=intro, pictures=pictures).encode())
+    write_atomically(out, render(read_view(lake), title=title, intro=intro, pictures=pictures, about=about).encode())
     return Path(out)
 
 
-def render(view: LakeView, *, title: str, intro: str = "", pictures: Sequence[Picture] = ()) -> str:
+def render(view: LakeView, *, title: str, intro: str = "", pictures: Sequence[Picture] = (), about: str = "all") -> str:
     """The page as text."""
-    panels = [make(view) for make in _PANELS]
-    panels.insert(_STRIP_PLACE, strip_panel(pictures))
-    scripts = [get_plotlyjs().replace("</script", "<\\/script"), _resource("page.js"), _resource("players.js")]
+    panels = [make(view) for make in SUBJECTS[about]]
+    if about == "all" or pictures:
+        panels.insert(_STRIP_PLACE, strip_panel(pictures))
+    drawn = any('class="plot"' in panel.body for panel in panels)
+    plotly = [get_plotlyjs().replace("</script", "<\\/script")] if drawn else []
+    scripts = [*plotly, _resource("page.js"), _resource("players.js")]
     head = join(
         element("meta", charset="utf-8"),
         element("meta", http_equiv="Content-Security-Policy", content=_policy(scripts)),

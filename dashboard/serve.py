@@ -11,9 +11,11 @@ from storage.lake import Lake
 _HOSTS = ("127.0.0.1", "localhost")
 
 
-def serve(lake: Lake, *, title: str, port: int = 8501, ready: Callable[[str], None] = print) -> None:
+def serve(
+    lake: Lake, *, title: str, about: str = "all", port: int = 8501, ready: Callable[[str], None] = print
+) -> None:
     """Serve until Ctrl-C. `ready` is told the address. OSError where the port is taken."""
-    with make_server(lake, title=title, port=port) as server:
+    with make_server(lake, title=title, about=about, port=port) as server:
         ready(f"http://127.0.0.1:{server.server_port}/")
         try:
             server.serve_forever()
@@ -21,7 +23,7 @@ def serve(lake: Lake, *, title: str, port: int = 8501, ready: Callable[[str], No
             return
 
 
-def make_server(lake: Lake, *, title: str, port: int) -> ThreadingHTTPServer:
+def make_server(lake: Lake, *, title: str, port: int, about: str = "all") -> ThreadingHTTPServer:
     """A server bound to loopback; it answers GET / and nothing else."""
 
     class Page(BaseHTTPRequestHandler):
@@ -35,7 +37,7 @@ def make_server(lake: Lake, *, title: str, port: int) -> ThreadingHTTPServer:
             elif self.path.split("?")[0] != "/":
                 self.send_error(HTTPStatus.NOT_FOUND)
             else:
-                self._page(render(read_view(lake), title=title).encode())
+                self._page(render(read_view(lake), title=title, about=about).encode())
 
         def _page(self, content: bytes) -> None:
             self.send_response(HTTPStatus.OK)

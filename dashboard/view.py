@@ -40,6 +40,8 @@ class LakeView:
     scores: Sequence[Row] = ()
     probes: Sequence[Row] = ()
     books: Books | None = None
+    item_reasons: Mapping[str, int] = field(default_factory=dict)
+    """How many items were rejected or have failed, by reason."""
     versions: Mapping[str, int] = field(default_factory=dict)
     snapshots: Sequence[Snapshot] = ()
 
@@ -50,6 +52,7 @@ def read_view(lake: Lake) -> LakeView:
         lake.read(name, _COLUMNS[name]).to_pylist() for name in ("tracklets", "videos", "rejects")
     )
     runs = _newest(lake.read("runs").to_pylist(), "run_id", "started_at")
+    books, reasons = read_books(lake.layout)
     scores = _newest(lake.read("scores").to_pylist(), "score_id", "scored_at")
     return LakeView(
         tracklets=_newest_labels(tracklets),
@@ -59,37 +62,43 @@ def read_view(lake: Lake) -> LakeView:
         runs=runs,
         scores=of_one_snapshot(scores, runs),
         probes=lake.read("probes").to_pylist(),
-        books=read_books(lake.layout),
+        books=books,
+        item_reasons=reasons,
         versions=lake.versions(),
         snapshots=_snapshots(lake),
     )
 
 
-def read_books(layout: Layout) -> Books | None:
-    """The ledger's books; None where this lake has no ledger yet. Looking must not make one."""
+def read_books(layout: Layout) -> tuple[Books | None, dict[str, int]]:
+    """The ledger's books and reasons; None where this lake has no ledger yet. Looking must not make one."""
     try:
         url = layout.ledger_url
     except ValueError:
-        return None
+        return None, {}
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
-        return None
+        return None, {}
     ledger = Ledger.open(layout.root)
     try:
-        return ledger.books()
+        return ledger.books(), ledger.reasons()
     finally:
         ledger.close()
 
 
 def of_one_snapshot(scores: Sequence[Row], runs: Sequence[Row]) -> list[Row]:
-    """Of each study and variant the scores of the snapshot that was scored last: a curve over two pools would mean
-    nothing. A variant may have a pool of its own (perfect 2D). Baselines, which have no run, stay.
+    """Of each study the scores of the snapshot that was scored last: a curve over two pools would mean nothing.
+
+    Perfect 2D may have a lake of its own, of which the same is true. Baselines, which have no run, stay.
     """
     pool = {row["run_id"]: row["snapshot"] for row in runs if row["snapshot"]}
-    last: dict[tuple[str, str], str] = {}
+    last: dict[tuple[str, bool], str] = {}
     for row in sorted(scores, key=lambda row: row["scored_at"]):
         if row["run_id"] in pool:
-            last[row["study"], row["variant"]] = pool[row["run_id"]]
-    return [row for row in scores if pool.get(row["run_id"]) in (None, last.get((row["study"], row["variant"])))]
+            last[_lake_of(row)] = pool[row["run_id"]]
+    return [row for row in scores if pool.get(row["run_id"]) in (None, last.get(_lake_of(row)))]
+
+
+def _lake_of(row: Row) -> tuple[str, bool]:
+    return row["study"], row["variant"] == "perfect_2d"
 
 
 def _newest_labels(rows: Sequence[Row]) -> list[Row]:

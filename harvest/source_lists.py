@@ -96,7 +96,7 @@ def _from_mapping(each: Mapping[str, Any]) -> Entry:
     return Entry(
         _address(each),
         licence=licence,
-        tags=tuple(_word(tag, "a tag") for tag in each.get("tags") or ()),
+        tags=_tags(each.get("tags")),
         sections_s=tuple(_section(pair) for pair in each.get("sections") or ()),
         max_seconds=_positive(each, "max_seconds", float),
         max_bytes=_positive(each, "max_bytes", int),
@@ -111,6 +111,10 @@ def _address(each: Mapping[str, Any]) -> str:
         raise ValueError("needs exactly one of url, file, search")
     value = _word(each[given[0]], given[0])
     return f"search://{value}" if given[0] == "search" else value
+
+
+def _tags(given: Any) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(_word(tag, "a tag") for tag in given or ())
 
 
 def _word(value: Any, what: str) -> str:

@@ -106,8 +106,9 @@ def _expand_entry(entry: Entry, base: Path, depth: int) -> list[Source]:
         return [_search_source(entry)]
     if "://" in entry.address:
         return [_url_source(entry)]
-    path = base / Path(entry.address).expanduser()
+    path = base / entry.address
     try:
+        path = base / Path(entry.address).expanduser()
         if path.is_dir():
             entry = replace(entry, pot=entry.pot or str(path))
             return [_file_source(file, entry) for file in _videos_below(path)]
@@ -116,6 +117,8 @@ def _expand_entry(entry: Entry, base: Path, depth: int) -> list[Source]:
         return [_file_source(path, entry)]
     except OSError as error:
         return [_broken(path, entry, _why_unreadable(path, error))]
+    except (RuntimeError, ValueError) as error:  # ~nobody, a name with a zero byte
+        return [_broken(path, entry, str(error))]
 
 
 def _expand_list(path: Path, entry: Entry, depth: int) -> list[Source]:
@@ -168,6 +171,8 @@ def _file_source(path: Path, entry: Entry) -> Source:
         return _source(file_sha256(path), str(path), False, entry)
     except RuntimeError:  # how Python before 3.13 says it
         return _broken(path, entry, "is a ring of symbolic links")
+    except ValueError as error:
+        return _broken(path, entry, str(error))
     except OSError as error:
         return _broken(path, entry, _why_unreadable(path, error))
 

@@ -2,19 +2,18 @@
 
 from collections import Counter
 
-from dashboard.charts import Chart, Choice, chart_html, new_figure
-from dashboard.markup import Html, element, join, plotly_text
-from dashboard.palette import colour
+from dashboard.bars import bars
+from dashboard.markup import Html, element, join
 from dashboard.panel import Panel
-from dashboard.tables import facts, table
-from dashboard.units import clipped, hours_text
+from dashboard.tables import facts
+from dashboard.units import hours_text
 from dashboard.view import LakeView
 
 _STATES = ("done", "rejected", "failed", "pending", "erased")
 
 
 def funnel_panel(view: LakeView) -> Panel:
-    """The ledger's books, what the done items gave, and the reasons of rejection by stage."""
+    """The ledger's books with the reasons of what did not end well, what the done items gave, rejects by stage."""
     frames = sum(row["n_frames"] for row in view.tracklets)
     hours = sum(row["seconds"] for row in view.tracklets) / 3600
     given = facts(
@@ -31,14 +30,13 @@ def _books(view: LakeView) -> Html:
     counts = {state: int(getattr(books, state)) for state in _STATES}
     total = sum(counts.values())
     balance = "The books balance" if total == books.asked else f"The books are off by {books.asked - total}"
-    figure = new_figure("items", "", height=300)
-    names = ["asked", *_STATES]
-    values = [books.asked, *counts.values()]
-    figure.add_bar(y=names[::-1], x=values[::-1], orientation="h", text=values[::-1], textposition="auto",
-                   marker={"color": [colour(6 - place) for place in range(6)]}, hoverinfo="skip")  # fmt: skip
     listed = ", ".join(f"{value} {state}" for state, value in counts.items())
-    chart = Chart("funnel", f"Bar chart of items: {books.asked} asked, {listed}", [Choice("items", figure)])
-    return join(element("p", f"{books.asked} asked = {listed}. {balance}."), chart_html(chart))
+    ended = sorted(view.item_reasons.items(), key=lambda pair: (-pair[1], pair[0]))
+    return join(
+        element("p", f"{books.asked} asked = {listed}. {balance}."),
+        bars("Items by state", ["state", "items"], [("asked", books.asked), *counts.items()], of=1),
+        bars("Why items were rejected or failed", ["reason", "items"], ended, of=1) if ended else None,
+    )
 
 
 def _reasons(view: LakeView) -> Html:
@@ -46,13 +44,5 @@ def _reasons(view: LakeView) -> Html:
     frames: Counter[tuple[str, str]] = Counter()
     for row in view.rejects:
         frames[(row["stage"], row["reason"])] += row["n_frames"]
-    rows = [(stage, reason, count, frames[(stage, reason)]) for (stage, reason), count in counts.most_common()]
-    drawn = None
-    if rows:
-        figure = new_figure("rejected runs of frames", "", height=max(220, 60 + 34 * len(rows)))
-        names, counted = [plotly_text(clipped(row[1])) for row in rows], [row[2] for row in rows]
-        figure.add_bar(y=names[::-1], x=counted[::-1], orientation="h", marker={"color": colour(1)},
-                       hovertemplate="%{y}: %{x}<extra></extra>")  # fmt: skip
-        label = "Bar chart of reasons of rejection; the table below it holds the same numbers"
-        drawn = chart_html(Chart("reasons", label, [Choice("reasons", figure)]))
-    return join(drawn, table("Reasons of rejection", ["stage", "reason", "runs", "frames"], rows))
+    rows = [(stage, reason, frames[(stage, reason)], count) for (stage, reason), count in counts.most_common()]
+    return bars("Stretches of frames that were rejected", ["stage", "reason", "frames", "runs"], rows, of=3)

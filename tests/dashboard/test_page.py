@@ -75,3 +75,26 @@ def test_a_partial_lake_gives_a_page(full_lake: Lake, tmp_path: Path, table: str
     partial = Lake(tmp_path / "partial")
     partial.append(table, full_lake.read(table))
     assert "</html>" in export(partial, tmp_path / "page.html").read_text()
+
+
+def test_a_page_about_the_harvest_is_small_and_has_the_reasons(full_lake: Lake, tmp_path: Path) -> None:
+    ledger = Ledger.open(full_lake.root)
+    ledger.ask([Item(name, "films.example") for name in ("p", "q", "r")])
+    ledger.claim("me", limit=2)
+    ledger.reject("p", "me", "too_long")
+    ledger.fail("q", "me", "rate_limited")
+    ledger.close()
+    page = export(full_lake, tmp_path / "page.html", about="harvest").read_text()
+    assert len(page) < 400_000
+    assert "plotly" not in page.split("<main")[0].lower()
+    text = without_scripts(page)
+    for words in (
+        "rate_limited",
+        "too_long",
+        "too_short",
+        "measured 12, threshold 20",
+        "Hours by source",
+        "width: 100.0%",
+    ):
+        assert words in text, words
+    assert 'id="curve"' not in text

@@ -81,15 +81,14 @@ def test_a_text_that_is_no_curve_gives_none() -> None:
 
 def test_a_curve_is_of_one_pool(full_lake: Lake) -> None:
     rows = full_lake.read("scores").to_pylist()
-    older = [
-        row | {"scored_at": row["scored_at"] - timedelta(days=1), "run_id": "old", "hours": 9.0} for row in rows[:1]
-    ]
     runs = [*full_lake.read("runs").to_pylist(), {"run_id": "old", "snapshot": "another"}]
+    scored = next(row for row in rows if row["run_id"] in {run["run_id"] for run in runs})  # a baseline has no run
+    older = [scored | {"scored_at": scored["scored_at"] - timedelta(days=1), "run_id": "old", "hours": 9.0}]
     kept = of_one_snapshot([*rows, *older], runs)
     assert kept == rows
-    newer = [older[0] | {"scored_at": rows[0]["scored_at"] + timedelta(days=1)}]
-    only = [row for row in of_one_snapshot([*rows, *newer], runs) if row["study"] == rows[0]["study"]]
-    assert {row["run_id"] for row in only} == {"old", "ridge", "zero_shot", "mean_pose"}
+    newer = [older[0] | {"scored_at": scored["scored_at"] + timedelta(days=1)}]
+    only = [row for row in of_one_snapshot([*rows, *newer], runs) if row["variant"] == scored["variant"]]
+    assert {row["run_id"] for row in only} == {"old"}
 
 
 def test_the_papers_rows_are_those_of_the_evaluator() -> None:
