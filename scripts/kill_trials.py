@@ -150,19 +150,8 @@ def make_sources(folder: Path) -> dict[str, str]:
         video = folder / "made" / "unlabelled" / f"{made[number % MADE].film_id}.mp4"
         copy = folder / "films" / f"film_{number:02d}.mp4"
         copy.parent.mkdir(exist_ok=True)
-        command = [
-            ffmpeg_program(),
-            "-y",
-            "-v",
-            "error",
-            "-i",
-            video,
-            "-c",
-            "copy",
-            "-metadata",
-            f"comment={number}",
-            copy,
-        ]
+        tagged = ["-c", "copy", "-metadata", f"comment={number}", str(copy)]
+        command = [ffmpeg_program(), "-y", "-v", "error", "-i", str(video), *tagged]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
         _copy_truth(truth_path(video), truth_path(copy), file_sha256(copy))
     return {"folder": str(folder / "films")}
