@@ -18,7 +18,7 @@ MIN_SAMPLES = 4
 SHARE = 0.5
 """So much of the shorter video must be found in the longer; as in evaluation/contamination.py. Of 12 films of 2.6 s all
 were found again after CRF 35, a smaller size at another rate, a logo or another brightness, most after a crop of 5 % or
-0.4 s cut off; 780 pairs of different films shared nothing (docs/LOG.md)."""
+0.4 s cut off; 630 pairs of different films shared nothing (docs/results/harvest.md)."""
 
 
 class KnownVideos:

@@ -87,7 +87,9 @@ def test_a_curve_is_of_one_pool(full_lake: Lake) -> None:
     kept = of_one_snapshot([*rows, *older], runs)
     assert kept == rows
     newer = [older[0] | {"scored_at": scored["scored_at"] + timedelta(days=1)}]
-    only = [row for row in of_one_snapshot([*rows, *newer], runs) if row["variant"] == scored["variant"]]
+    curve = ("study", "variant")
+    kept = of_one_snapshot([*rows, *newer], runs)
+    only = [row for row in kept if all(row[key] == scored[key] for key in curve)]
     assert {row["run_id"] for row in only} == {"old"}
 
 
