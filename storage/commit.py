@@ -43,6 +43,8 @@ def commit_shard(
         raise KeyError(f"a commit of labels does not write {', '.join(sorted(unknown))}")
     commit_id = uuid.uuid4().hex
     held = ledger.open_commit(commit_id, worker, finished)
+    for source in ledger.tombstones.among("source", set(finished) - set(held)):
+        lake.disk.delete_folder(lake.layout.source_cache(source))  # written while the erasure was under way
     step("opened")
     try:
         for name in ORDER:

@@ -86,6 +86,12 @@ class Disk:
         infos = self.filesystem.get_file_info(selector)
         return sorted(prefix + info.path for info in infos if info.type == pafs.FileType.File)
 
+    def folders(self, folder: str) -> list[str]:
+        """Names of the folders in a folder, sorted; none where there is no folder."""
+        selector = pafs.FileSelector(self.inner(folder), allow_not_found=True)
+        infos = self.filesystem.get_file_info(selector)
+        return sorted(info.base_name for info in infos if info.type == pafs.FileType.Directory)
+
     def make_folder(self, folder: str) -> None:
         """Make a folder; on S3 folders need no making."""
         if not self.layout.remote:

@@ -14,7 +14,7 @@ from storage.items import DONE, ERASED
 from storage.lake import NEEDS_TRACKLET, Lake
 from storage.ledger import Ledger
 from storage.ledger_tables import EVENTS, ITEMS
-from storage.recover import forget_shard, settle_open_commits
+from storage.recover import drop_erased_caches, forget_shard, settle_open_commits
 from storage.rewrite import delete_rows, sweep
 from storage.schema import TABLES
 from storage.snapshot import digests, load
@@ -40,6 +40,8 @@ def reconcile(lake: Lake, ledger: Ledger, *, repair: bool = True, force: bool = 
         settled = settle_open_commits(lake, ledger, force=force)
         found.repaired += [f"commit {commit} was whole: its items are done" for commit in settled.completed]
         found.repaired += [f"commit {commit} was cut short: rolled back" for commit in settled.rolled_back]
+        if dropped := drop_erased_caches(lake, ledger):
+            found.repaired.append(f"caches of {dropped} erased sources removed, which a worker wrote afterwards")
     _check_events(ledger, found)
     _check_items(lake, ledger, found, repair)
     _check_doubles(lake, found)

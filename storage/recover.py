@@ -28,12 +28,21 @@ def worker_name() -> str:
 def resume(lake: Lake, ledger: Ledger) -> Settled:
     """Call this before claiming: leases of dead processes of this machine end now, and open commits are settled.
 
-    Workers on other machines are left to their leases.
+    Workers on other machines are left to their leases. What a worker cached of a source while that was erased goes.
     """
     for worker in ledger.workers():
         if _is_dead(worker):
             ledger.expire(worker)
+    drop_erased_caches(lake, ledger)
     return settle_open_commits(lake, ledger)
+
+
+def drop_erased_caches(lake: Lake, ledger: Ledger) -> int:
+    """Delete caches of erased sources: a worker that was at it may have written on after the erasure. How many."""
+    erased = ledger.tombstones.among("source", lake.disk.folders(lake.layout.cache))
+    for source in erased:
+        lake.disk.delete_folder(lake.layout.source_cache(source))
+    return len(erased)
 
 
 def _is_dead(worker: str) -> bool:

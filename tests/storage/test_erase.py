@@ -17,6 +17,7 @@ from storage.example_rows import WHEN, shard, source_name, video_row
 from storage.items import Finished, Item
 from storage.lake import Lake
 from storage.ledger import Ledger
+from storage.reconcile import reconcile
 from storage.rewrite import compact
 from storage.schema import TABLES
 from storage.search import search
@@ -303,3 +304,19 @@ def test_a_list_that_is_written_during_an_erasure_loses_the_source(lake: Lake, m
     monkeypatch.setattr(module, "save", late)
     assert GONE not in freeze(lake).sources
     assert GONE not in "".join(path.read_text() for path in Path(lake.layout.snapshots).iterdir())
+
+
+@LEDGERS
+def test_what_a_worker_caches_after_the_erasure_goes_too(lake: Lake) -> None:
+    ledger = Ledger.open(lake.root)
+    new, other = source_name(50), source_name(51)
+    ledger.ask([Item(new, "films.test"), Item(other, "films.test")])
+    ledger.claim("slow", limit=2)
+    erase(lake, ledger, Target(sources=(new,)))
+    for source in (new, other, "windows"):
+        lake.disk.write(f"{lake.layout.cache}/{source}/stages/pose", b"x")
+    assert commit_shard(lake, ledger, "slow", shard([new]), {new: Finished("k1", 2)}) == ()
+    assert lake.disk.folders(lake.layout.cache) == sorted([other, "windows"])
+    lake.disk.write(f"{lake.layout.source_cache(new)}/stages/pose", b"x")
+    assert reconcile(lake, ledger).repaired == ["caches of 1 erased sources removed, which a worker wrote afterwards"]
+    assert lake.disk.folders(lake.layout.cache) == sorted([other, "windows"])
