@@ -1,12 +1,13 @@
 """A chart of the page: one or several figures to choose from, whose series can be switched off by group."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
 from dashboard.legend import legend
 from dashboard.markup import Html, element, join
+from dashboard.tables import folded
 
 _FONT = "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
@@ -31,6 +32,8 @@ class Chart:
     choices: Sequence[Choice]
     groups: Sequence[str] = ()
     group_title: str = "Compare"
+    ticked: Collection[str] | None = None
+    """Groups that are drawn at first; None: all. The others wait behind a fold."""
 
 
 def new_figure(x_title: str, y_title: str, *, height: int = 420) -> go.Figure:
@@ -76,8 +79,13 @@ def _choice_list(chart: Chart) -> Html | None:
 def _group_boxes(chart: Chart) -> Html | None:
     if len(chart.groups) < 2:
         return None
-    boxes = [
-        element("label", element("input", type="checkbox", class_="group", value=name, checked=True), " ", name)
-        for name in chart.groups
-    ]
-    return element("fieldset", element("legend", chart.group_title), *boxes)
+    open_ones = [name for name in chart.groups if chart.ticked is None or name in chart.ticked]
+    rest = [name for name in chart.groups if name not in open_ones]
+    more = folded(f"{len(rest)} more", *[_box(name, ticked=False) for name in rest]) if rest else None
+    boxes = [_box(name, ticked=True) for name in open_ones]
+    return element("fieldset", element("legend", chart.group_title), *boxes, more)
+
+
+def _box(name: str, *, ticked: bool) -> Html:
+    box = element("input", type="checkbox", class_="group", value=name, checked=ticked, autocomplete="off")
+    return element("label", box, " ", name)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dashboard.page import export
 from evaluation.study_config import StudyConfig, read_study
-from evaluation.study_grid import GridCell, candidates, cells
+from evaluation.study_grid import GridCell, all_series, candidates, cells
 from evaluation.study_lake import keep_reports
 from evaluation.study_presets import PRESETS
 from flows.baselines import score_baselines
@@ -84,13 +84,15 @@ def study_on(config: StudyConfig, places: Places, workers: int, command: str, *,
 
 
 def _series_ends(study: Begun, ground: Ground, labelled: int | None, listed: Sequence[Cell]) -> None:
-    """Baselines, statistics and worst sequences of one series."""
+    """Baselines and statistics of one series, and of the main one the worst sequences of each φ."""
     for phi_name in dict.fromkeys(cell.train.data.phi_name for cell in listed):
         score_baselines(ground, phi_name, {seed: study.sets[labelled, seed] for seed in study.config.seeds})
     keep_reports(Lake(ground.lake), ground.study, command=ground.command, commit=code_commit())
-    fed = [cell for cell in listed if cell.variant == "semi"]
-    most = max(cell.share for cell in fed)
-    show_worst(next(cell for cell in fed if cell.share == most), ground, ground.dev)
+    if ground.study != all_series(study.config)[0].name:
+        return
+    for phi_name in study.config.phi:
+        fed = [cell for cell in listed if cell.variant == "semi" and cell.train.data.phi_name == phi_name]
+        show_worst(max(fed, key=lambda cell: cell.share), ground, ground.dev)
 
 
 def base_config(config: StudyConfig, places: Places) -> TrainConfig:

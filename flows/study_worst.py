@@ -41,7 +41,10 @@ def show_worst(cell: Cell, ground: Ground, held_out: HeldOut) -> None:
         if one in said
     ]
     found.sort(key=lambda one: -one.error)
-    which = {"study": ground.study, "run_id": run_id, "dataset": held_out.dataset, "split": "dev", "metric": METRIC}
+    which = {
+        "study": ground.study, "phi_name": cell.train.data.phi_name, "run_id": run_id, "dataset": held_out.dataset,
+        "split": "dev", "metric": METRIC,
+    }  # fmt: skip
     keep_worst(Lake(ground.lake), found[:COUNT], which, command=ground.command, commit=code_commit(), began=began)
 
 

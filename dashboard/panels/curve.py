@@ -8,6 +8,7 @@ from dashboard.curve_figure import curve_figure
 from dashboard.fit_bands import fitted_studies
 from dashboard.markup import Html, element, join
 from dashboard.panel import Panel
+from dashboard.series import rank, shown_first
 from dashboard.tables import folded, paragraphs, table
 from dashboard.units import hours_text, metric_name, share_text
 from dashboard.view import LakeView
@@ -24,27 +25,32 @@ def curve_panel(view: LakeView) -> Panel:
         body = element("p", "No trained model has been scored in this lake yet, so there is no curve.", class_="empty")
         return Panel("curve", "Error against added video", body)
     drawn.sort(key=lambda pair: pair[0].metric != _FIRST_METRIC)
-    return Panel("curve", "Error against added video", _body(view, drawn))
+    first = shown_first(view.scores)
+    ordered = [(setting, sorted(lines, key=lambda line: rank(line.study, first))) for setting, lines in drawn]
+    return Panel("curve", "Error against added video", _body(view, ordered, first))
 
 
-def _body(view: LakeView, drawn: Sequence[tuple[Setting, list[Curve]]]) -> Html:
+def _body(view: LakeView, drawn: Sequence[tuple[Setting, list[Curve]]], first: Sequence[str]) -> Html:
+    """Chart, words and tables; series other than `first` are drawn when their box is ticked."""
     fits = fitted_studies(view.runs)
     known = {row["run_id"] for row in view.runs}
-    names = sorted({line.name for _, lines in drawn for line in lines if line.phi_name})
+    every = {line.name: line.study for _, lines in drawn for line in lines if line.phi_name}
+    names = sorted(every, key=lambda name: (rank(every[name], first), name))
     choices = [
         Choice(setting_name(setting), curve_figure(lines, setting.metric, [f for f in fits if f.setting == setting]))
         for setting, lines in drawn
     ]
     label = "Chart of 3D error against hours of added video; the table below it holds the same numbers"
-    chart = Chart("curve", label, choices, groups=names, group_title="Studies and features")
+    chart = Chart("curve", label, choices, groups=names, group_title="Studies and features",
+                  ticked=[name for name in names if every[name] in first] or None)  # fmt: skip
     seeds = max(len(line.seeds) for _, lines in drawn for line in lines if line.variant in CURVE_VARIANTS)
     first_setting, first_lines = drawn[0]
-    told = [direction(line) for line in first_lines if line.variant in CURVE_VARIANTS]
+    told = [direction(line) for line in first_lines if line.variant in CURVE_VARIANTS and line.study in first]
     return join(
         chart_html(chart),
         paragraphs(f"On {setting_name(first_setting)}:", *told),
         element("p", seeds_say(seeds), class_="seeds"),
-        _gap_table(drawn),
+        _gap_table([(setting, [line for line in lines if line.study in first]) for setting, lines in drawn]),
         folded("The numbers behind the chart", *[_numbers(setting, lines, known) for setting, lines in drawn]),
     )
 
@@ -62,6 +68,8 @@ def _gap_table(drawn: Sequence[tuple[Setting, list[Curve]]]) -> Html:
         for line in lines
         if line.variant in CURVE_VARIANTS and (ceiling := ceiling_of(line, lines)) is not None
     ]  # fmt: skip
+    if not rows:
+        return join()
     caption = "Share of the gap between no pseudo-labels and the supervised ceiling that was closed"
     return table(caption, ["where", "study", "no pseudo-labels", "all", "ceiling", "closed"], rows)
 

@@ -1,11 +1,13 @@
 """Every score of a whole test set, with the protocol that it was made by."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from statistics import fmean, stdev
 
 from dashboard.markup import Html, element, join
 from dashboard.panel import Panel
 from dashboard.published import PUBLISHED
+from dashboard.series import rank, shown_first
 from dashboard.tables import Row, folded, number, table
 from dashboard.units import hours_text, metric_name, metric_rank, variant_name
 from dashboard.view import LakeView
@@ -16,20 +18,35 @@ _Key = tuple[str, str, str, str, str, str, str, float]
 
 
 def scores_panel(view: LakeView) -> Panel:
-    """One row a dataset, protocol, aggregate, variant, feature and size; one column a metric, mean ± sd of seeds."""
+    """A table a test set and protocol: one row a series, variant, feature, size and average; mean ± sd of the seeds."""
     cells: dict[_Key, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in view.scores:
         if row["sequence"] in _AGGREGATES:
             where = (row["dataset"], row["split"], row["protocol"], row["sequence"])
             key = (*where, row["study"] or "", row["variant"], row["phi_name"] or "", float(row["hours"]))
             cells[key][row["metric"]].append(row["value"])
-    metrics = sorted({metric for found in cells.values() for metric in found}, key=metric_rank)
-    rows = [_row(key, found, metrics) for key, found in sorted(cells.items())]
-    heads = ["test set", "protocol", "average", "study", "variant", "φ", "added video", "runs"]
-    heads += [metric_name(metric) for metric in metrics]
     note = element("p", "Numbers of different protocols or averages are not comparable with one another.")
-    scored = table("Scores of whole test sets", heads, rows)
-    return Panel("scores", "Scores", join(note if rows else None, scored, _published()))
+    if not cells:
+        return Panel("scores", "Scores", join(table("Scores of whole test sets", [], []), _published()))
+    first = shown_first(view.scores)
+    places = sorted({key[:3] for key in cells}, key=lambda place: (place[1] == "dev", place))
+    tables = [_tables(place, {k: v for k, v in cells.items() if k[:3] == place}, first) for place in places]
+    return Panel("scores", "Scores", join(note, *tables, _published()))
+
+
+def _tables(place: tuple[str, str, str], cells: dict[_Key, dict[str, list[float]]], first: Sequence[str]) -> Html:
+    """One test set by one protocol: the main series in sight, the others behind a fold."""
+    dataset, split, protocol = place
+    metrics = sorted({metric for found in cells.values() for metric in found}, key=metric_rank)
+    heads = ["study", "variant", "φ", "added video", "average", "runs", *[metric_name(metric) for metric in metrics]]
+    order = sorted(cells, key=lambda key: (rank(key[4], first), key[6], key[5], key[7], key[3]))
+    main = [key for key in order if key[4] in first]
+    rest = [key for key in order if key not in main]
+    caption = f"{dataset} {split}, protocol {protocol}"
+    shown, others = ([_row(key, cells[key], metrics) for key in keys] for keys in (main, rest))
+    told = f"{caption}: {len(rest)} rows of other series"
+    fold = folded(told, table(told, heads, others, limit=1000)) if main and rest else None
+    return join(table(caption, heads, shown or others), fold)
 
 
 def _published() -> Html:
@@ -40,11 +57,10 @@ def _published() -> Html:
 
 
 def _row(key: _Key, found: dict[str, list[float]], metrics: list[str]) -> Row:
-    dataset, split, protocol, aggregate, study, variant, phi_name, hours = key
+    _, _, _, aggregate, study, variant, phi_name, hours = key
     runs = max(len(values) for values in found.values())
     values = [_spread(found.get(metric, [])) for metric in metrics]
-    return (f"{dataset} {split}", protocol, _AGGREGATES[aggregate], study, variant_name(variant), phi_name,
-            hours_text(hours), runs, *values)  # fmt: skip
+    return (study, variant_name(variant), phi_name, hours_text(hours), _AGGREGATES[aggregate], runs, *values)
 
 
 def _spread(values: list[float]) -> str | float | None:

@@ -7,6 +7,7 @@ from dashboard.fit_bands import Fitted, fitted_studies
 from dashboard.markup import Html, element, join
 from dashboard.panel import Panel
 from dashboard.panels.curve import setting_name
+from dashboard.series import rank, shown_first
 from dashboard.tables import Row, folded, number, table
 from dashboard.units import hours_text, metric_rank
 from dashboard.view import LakeView
@@ -16,17 +17,15 @@ _MOST_OPEN = 3
 
 
 def verdict_panel(view: LakeView) -> Panel:
-    """One box a fitted study and setting; the first few are open, test sets before dev."""
-    fits = sorted(
-        fitted_studies(view.runs),
-        key=lambda f: (
-            f.setting.split != "test",
-            metric_rank(f.setting.metric),
-            f.setting.dataset,
-            f.study,
-            f.phi_name,
-        ),
-    )
+    """One box a fitted study and setting; the first few are open, main series and test sets before others."""
+    first = shown_first(view.scores)
+
+    def order(f: Fitted) -> tuple[Any, ...]:
+        metric = metric_rank("pa_mpjpe_mm" if f.setting.metric == "pa_mpjpe_mm" else f"~{f.setting.metric}")
+        where = (f.setting.split == "dev", f.setting.dataset)
+        return (f.study not in first, metric, *where, rank(f.study, first), f.phi_name)
+
+    fits = sorted(fitted_studies(view.runs), key=order)
     title = "Does more video help, monotonically?"
     if not fits:
         said = (
@@ -35,7 +34,14 @@ def verdict_panel(view: LakeView) -> Panel:
         return Panel("verdict", title, element("p", said, class_="empty"))
     boxes = [_box(fitted) for fitted in fits]
     rest = folded(f"{len(boxes) - _MOST_OPEN} more", *boxes[_MOST_OPEN:]) if len(boxes) > _MOST_OPEN else None
-    return Panel("verdict", title, join(_overview(fits), *boxes[:_MOST_OPEN], rest))
+    return Panel("verdict", title, join(_overviews(fits, first), *boxes[:_MOST_OPEN], rest))
+
+
+def _overviews(fits: Sequence[Fitted], first: Sequence[str]) -> Html:
+    """The main series in sight, the others behind a fold."""
+    main = [f for f in fits if f.study in first] or list(fits)
+    rest = [f for f in fits if f not in main]
+    return join(_overview(main), folded(f"{len(rest)} further series and settings", _overview(rest)) if rest else None)
 
 
 def _overview(fits: Sequence[Fitted]) -> Html:

@@ -22,7 +22,8 @@ def worst_panel(view: LakeView) -> Panel:
     for row in sorted((row for row in view.runs if row["kind"] == "study"), key=lambda row: row["started_at"]):
         content = json.loads(row["config"] or "{}")
         if content.get("worst") and content.get("sequences"):
-            newest[content["worst"]["study"]] = content
+            which = content["worst"]
+            newest[f"{which['study']} {which.get('phi_name', '')}"] = content
     if not newest:
         said = "No study has left sequences to look at; hmmr study run does."
         return Panel("worst", _TITLE, element("p", said, class_="empty"))
@@ -36,7 +37,8 @@ def worst_panel(view: LakeView) -> Panel:
 
 def _study(content: Mapping[str, Any]) -> Html:
     which = content["worst"]
-    head = f"{which['study']}: {which['dataset']} {which['split']}"
+    name = " · ".join(part for part in (which["study"], which.get("phi_name")) if part)
+    head = f"{name}: {which['dataset']} {which['split']}"
     players = [_player(one, which["metric"]) for one in content["sequences"]]
     return join(element("h3", head), element("div", *players, class_="strip"))
 

@@ -169,6 +169,29 @@ def full_lake(tmp_path: Path) -> Lake:
     return lake
 
 
+WIDE = ("wide/steps/labelled-20", "wide/epochs/labelled-20", "wide/steps/labelled-5", "wide/steps/labelled-all",
+        "wide/steps/labelled-20/noise-1", "wide/steps/labelled-20/noise-3")  # fmt: skip
+
+
+@pytest.fixture
+def wide_lake(tmp_path: Path) -> Lake:
+    """One study as flows/study_run.py leaves it: six series of two features, the main one begun first, after an older
+    study; every training with its settings."""
+    lake, rows, runs = Lake(tmp_path / "wide"), [], []
+    for place, name in enumerate(["older/steps", *WIDE]):
+        for phi in ("blazepose_penultimate", "keypoints"):
+            for row in study_scores(name, offset=place):
+                run_id = f"{phi}-{row['run_id']}"
+                told = {**row, "run_id": run_id, "score_id": f"{phi}/{row['score_id']}", "phi_name": phi}
+                rows.append(told | {"scored_at": NOW + timedelta(minutes=place - 60)})
+                if row["variant"] not in BASELINES and row["split"] == "dev" and row["metric"] == "pa_mpjpe_mm":
+                    told = {"data": {"phi_name": phi}} | {key: row[key] for key in ("variant", "hours", "seed")}
+                    runs.append(run(run_id, len(runs)) | {"config": json.dumps(told)})
+    lake.append("scores", rows_to_table("scores", rows))
+    lake.append("runs", rows_to_table("runs", runs))
+    return lake
+
+
 @pytest.fixture(scope="session")
 def browser() -> Callable[[], AbstractContextManager[Any]]:
     """`with browser() as tab:` in a real Chromium; skips with the reason where there is none."""

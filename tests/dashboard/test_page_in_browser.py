@@ -89,6 +89,31 @@ def test_a_phone_scrolls_in_one_direction_only(tab: Any, full_lake: Lake, tmp_pa
 
 
 @pytest.mark.slow
+def test_of_many_series_the_main_one_is_drawn_and_others_can_be_picked(
+    tab: Any, wide_lake: Lake, tmp_path: Path
+) -> None:
+    tab.open(export(wide_lake, tmp_path / "page.html").as_uri(), width=390, height=800)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    boxes = "[...document.querySelectorAll('#curve input.group')]"
+    ticked = tab.evaluate(f"{boxes}.filter((box) => box.checked).map((box) => box.value)")
+    assert ticked == [
+        f"{series} · {phi}"
+        for series in ("wide/steps/labelled-20", "older/steps")
+        for phi in ("blazepose_penultimate", "keypoints")
+    ]
+    assert tab.evaluate(f"{boxes}.length") == 14
+    shown = "document.getElementById('plot-curve').data.filter((trace) => trace.visible !== false).length"
+    before = tab.evaluate(shown)
+    tab.evaluate("document.querySelector('#curve fieldset details').open = true")
+    tab.evaluate("document.querySelector('#curve fieldset details input').click()")
+    # Points, mean, ceiling and three baselines of one more series.
+    assert tab.evaluate(shown) == before + 6
+    learned = "document.getElementById('plot-learning').data.filter((trace) => trace.visible !== false)"
+    assert set(tab.evaluate(f"{learned}.map((trace) => trace.meta)")) == {"blazepose_penultimate · semi"}
+    assert tab.errors == []
+
+
+@pytest.mark.slow
 def test_the_keyboard_reaches_content_controls_and_tables(tab: Any, full_lake: Lake, tmp_path: Path) -> None:
     tab.open(export(full_lake, tmp_path / "page.html").as_uri())
     reached = []
