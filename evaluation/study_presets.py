@@ -11,7 +11,7 @@ PRESETS: dict[str, StudyConfig] = {
         shares=(0.0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0), train=(("preset", "tiny"), ("steps", 600)),
     ),
     "open-world": StudyConfig(
-        name="open-world", shares=FIVE_SIZES, labelled=(20, 5, None), side_shares=(0.0, 1.0), perfect_2d=(1.0,),
+        name="open-world", shares=FIVE_SIZES, labelled=(20, 5), side_shares=(0.0, 1.0), perfect_2d=(1.0,),
         train=(("preset", "tiny"), ("steps", 1500)),
     ),
     "open-world-2d": StudyConfig(
