@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harvest.config import HarvestConfig, LabelConfig
+    from harvest.download import DownloadConfig
+    from harvest.pace import PaceConfig
     from harvest.policy import Policy
     from harvest.report import HarvestReport
     from harvest.sources import Source
@@ -39,6 +41,9 @@ LIMIT = typer.Option(
 APART = typer.Option(
     help="A lake (a test set, a labelled set) of which nothing may come in, however it was re-encoded; once or more."
 )
+CONTACT = typer.Option(help="Page or address to be reached at: it goes into the user agent of every request.")
+INTERVAL = typer.Option(min=0.0, help="Least seconds between two items of one host, over all workers and machines.")
+PER_DAY = typer.Option(min=1, help="Most items a day of one host.")
 DEVICE = typer.Option(help="Where the networks run: cpu, cuda, cuda:1, mps.")
 TRUTH = typer.Option("--truth-films", help="Folder of the films, for --backend truth.", file_okay=False, exists=True)
 PRESET = typer.Option(help="Track filters: default, or hmmr_2019 (the paper's, to the letter).")
@@ -69,6 +74,9 @@ def run(
     device: Annotated[str, DEVICE] = "cpu",
     limit: Annotated[int | None, LIMIT] = None,
     apart_from: Annotated[list[str] | None, APART] = None,
+    contact: Annotated[str, CONTACT] = "",
+    interval_s: Annotated[float, INTERVAL] = 1.0,
+    per_day: Annotated[int, PER_DAY] = 2000,
 ) -> None:
     """Harvest videos into a lake: download, find and follow people, keep their 2D tracklets and image features.
 
@@ -82,7 +90,7 @@ def run(
     config = _config(
         _policy(licence, allow_private, opt_out), _label(preset, detect_every, max_fps), phi,
         backend=backend, truth_films=truth_films, workers=workers, device=device, limit=limit,
-        apart_from=tuple(apart_from or ()),
+        apart_from=tuple(apart_from or ()), download=_download(contact), pace=_pace(interval_s, per_day),
     )  # fmt: skip
     _tell(_harvest(sources, lake, config), as_json)
 
@@ -132,6 +140,9 @@ def retry(
     device: Annotated[str, DEVICE] = "cpu",
     limit: Annotated[int | None, LIMIT] = None,
     apart_from: Annotated[list[str] | None, APART] = None,
+    contact: Annotated[str, CONTACT] = "",
+    interval_s: Annotated[float, INTERVAL] = 1.0,
+    per_day: Annotated[int, PER_DAY] = 2000,
 ) -> None:
     """Try failed items again, all or those of one class, without naming their sources again.
 
@@ -151,9 +162,23 @@ def retry(
     config = _config(
         _policy(licence, allow_private, opt_out), _label(preset, detect_every, max_fps), phi,
         backend=backend, truth_films=truth_films, workers=workers, device=device, limit=limit,
-        apart_from=tuple(apart_from or ()),
+        apart_from=tuple(apart_from or ()), download=_download(contact), pace=_pace(interval_s, per_day),
     )  # fmt: skip
     _tell(_harvest(sources, root, config), as_json)
+
+
+def _download(contact: str) -> "DownloadConfig":
+    from harvest.download import DownloadConfig
+
+    if not contact.isprintable() or len(contact) > 200:
+        raise typer.BadParameter("one short line, please", param_hint="--contact")
+    return DownloadConfig(contact=contact)
+
+
+def _pace(interval_s: float, per_day: int) -> "PaceConfig":
+    from harvest.pace import PaceConfig
+
+    return PaceConfig(interval_s=interval_s, per_day=per_day)
 
 
 def _config(policy: "Policy", label: "LabelConfig", phi: list[str] | None, **others: Any) -> "HarvestConfig":

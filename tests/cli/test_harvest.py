@@ -41,7 +41,12 @@ def test_status_and_retry(tmp_path: Path, offline: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("option", "says"),
-    [(["--licence", "closed"], "vouched"), (["--preset", "mine"], "hmmr_2019"), (["--backend", "eyes"], "eyes")],
+    [
+        (["--contact", "me\r\nX-Evil: 1"], "one short line"),
+        (["--licence", "closed"], "vouched"),
+        (["--preset", "mine"], "hmmr_2019"),
+        (["--backend", "eyes"], "eyes"),
+    ],
 )
 def test_wrong_options_are_explained(tmp_path: Path, offline: list[str], option: list[str], says: str) -> None:
     result = CliRunner().invoke(app, ["run", str(tmp_path), *offline, *option])
