@@ -34,7 +34,7 @@ def paper() -> TrainConfig:
 
 def open_preset() -> TrainConfig:
     """All heads at a width that trains in a few minutes on one thread (scaling_pilot.md section 5)."""
-    return TrainConfig(preset="open", steps=1200)
+    return TrainConfig(preset="open", steps=1000, loss=LossConfig(auxiliary_every=2))
 
 
 def tiny() -> TrainConfig:

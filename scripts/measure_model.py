@@ -2,7 +2,7 @@
 
     .venv/bin/hmmr study run --preset open-world          (its films and lakes are read here; stop it after the harvest)
     .venv/bin/python scripts/measure_model.py out/open-world --out out/model --split dev
-    .venv/bin/python scripts/measure_model.py out/open-world --out out/model --split test --split mocap
+    .venv/bin/python scripts/measure_model.py out/open-world --out out/model --split test --split mocap --split pose2sim
 
 Trains what is missing below --out and can be killed and run again. Choose on dev; score test once.
 """
@@ -36,6 +36,10 @@ LABELLED = 0.25
 """Share of the labelled films, as in the main curve of the study."""
 LOSSES = ("keypoints_2d", "joints_3d", "rotations", "betas", "adversarial", "beta_prior", "constant_shape",
           "hallucination", "auxiliary")  # fmt: skip
+ABLATION_STEPS = 500
+SETS = {"dev": ("held_out", "dev"), "test": ("held_out", "test"), "mocap": ("mocap", "mocap"),
+        "pose2sim": ("pose2sim", "test")}  # fmt: skip
+"""Lake below the study's folder, and split. `hmmr data prepare pose2sim ... --out FOLDER/pose2sim` makes the last."""
 METRICS = ("pa_mpjpe_mm", "mpjpe_mm", "accel_error_mm_frame2")
 
 
@@ -52,15 +56,18 @@ class Run:
 
 
 def runs() -> Iterator[Run]:
-    """The temporal model, the single-frame one, and the temporal one with each loss taken away once."""
+    """The temporal model, the single-frame one, and, in fewer steps and one seed, each loss taken away once."""
     whole = open_preset()
     for seed in SEEDS:
         config = replace(whole, seed=seed)
         yield Run("temporal", config)
         single = replace(config.model, blocks=0, frame_dropout=0.0, deltas=(), hallucinate=False)
         yield Run("single_frame", replace(config, model=single))
+    short = replace(whole, steps=ABLATION_STEPS)
+    yield Run("short", short)
     for loss in LOSSES:
-        yield Run(f"without_{loss}", train_config([("preset", "open"), (f"loss.{loss}", 0.0)]))
+        without = train_config([("preset", "open"), (f"loss.{loss}", 0.0)])
+        yield Run(f"short_without_{loss}", replace(without, steps=ABLATION_STEPS))
 
 
 def train_run(run: Run, data: Path, out: Path) -> Path:
@@ -79,14 +86,15 @@ def score_run(run: Run, data: Path, out: Path, split: str) -> dict[str, float]:
     kept = run.folder(out) / f"{split}.json"
     if not kept.exists():
         checkpoint = train_run(run, data, out)
-        lake = Lake(data / ("mocap" if split == "mocap" else "held_out"))
-        labels = read_labels3d(lake, split=split)
+        name, which = SETS[split]
+        lake = Lake(data / name, create=False)
+        labels = read_labels3d(lake, split=which)
         motions = {name: said.keypoints_3d for name, said in predict_lake(checkpoint, lake, list(labels)).items()}
         rates = {each.tracklet_id: each.fps for each in iter_tracklets(lake, list(labels))}
         averages = aggregate(score_sequences(motions, labels, OPEN_V1, fps=rates))
         found = {metric: averages[metric].macro for metric in METRICS}
         if run.config.model.deltas:
-            found |= head_errors(checkpoint, lake, split)
+            found |= head_errors(checkpoint, lake, which)
         write_json_atomically(kept, found)
     values: dict[str, float] = json.loads(kept.read_text())
     return values
@@ -123,7 +131,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder of the open-world study, with its lakes")
     parser.add_argument("--out", type=Path, required=True, help="where models and scores are kept")
-    parser.add_argument("--split", action="append", choices=("dev", "test", "mocap"), default=None)
+    parser.add_argument("--split", action="append", choices=tuple(SETS), default=None)
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
     with ProcessPoolExecutor(given.workers, get_context("spawn")) as pool:
