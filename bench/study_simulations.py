@@ -27,6 +27,7 @@ DESIGNS = {
     "few sequences": Design(sequences=10),
     "five seeds": Design(seeds=5, run_sd=1.5),
     "no shared response": Design(response_sd=0.0, run_sd=1.5),
+    "noisy runs": Design(run_sd=3.0),
 }
 TRUE_PARAMETERS = {
     "saturating": {"E_inf": 80.0, "A": 45.0, "alpha": 0.6, "h0": 1.0},

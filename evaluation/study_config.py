@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from math import isfinite
 from pathlib import Path
+from reprlib import repr as shortened
 from typing import Any, Literal, get_args
 
 import yaml
@@ -131,31 +132,36 @@ def study_from(content: Mapping[str, Any]) -> StudyConfig:
 
 def _value(key: str, value: Any) -> Any:
     if key == "name":
+        if not isinstance(value, str | int | float):
+            raise StudyConfigError(f"name: wanted a word, got {shortened(value)}")
         return str(value)
     if key == "reprojected":
         if not isinstance(value, bool):
-            raise StudyConfigError(f"reprojected: wanted true or false, got {value!r}")
+            raise StudyConfigError(f"reprojected: wanted true or false, got {shortened(value)}")
         return value
     if key == "train":
         if not isinstance(value, Mapping):
             raise StudyConfigError("train: wanted changes by name, such as {preset: tiny, steps: 1000}")
+        for name, change in value.items():
+            if change is not None and not isinstance(change, str | int | float):
+                raise StudyConfigError(f"train.{name}: wanted one value, got {shortened(change)}")
         return tuple(sorted((str(name), change) for name, change in value.items()))
     if not isinstance(value, list):
-        raise StudyConfigError(f"{key}: wanted a list, got {value!r}")
+        raise StudyConfigError(f"{key}: wanted a list, got {shortened(value)}")
     return tuple(_item(key, item) for item in value)
 
 
 def _item(key: str, item: Any) -> Any:
     if key in ("phi", "side_phi", "budgets"):
         if not isinstance(item, str):
-            raise StudyConfigError(f"{key}: wanted names, got {item!r}")
+            raise StudyConfigError(f"{key}: wanted names, got {shortened(item)}")
         return item
     if key == "labelled" and item == "all":
         return None
     whole = key in ("seeds", "labelled")
     kind = int if whole else (int, float)
     if isinstance(item, bool) or not isinstance(item, kind):
-        raise StudyConfigError(f"{key}: cannot be read as {'int' if whole else 'float'}: {item!r}")
+        raise StudyConfigError(f"{key}: cannot be read as {'int' if whole else 'float'}: {shortened(item)}")
     return item if whole else float(item)
 
 

@@ -8,7 +8,7 @@ FIVE_SIZES = (0.0, *(round(32 ** (step / 4 - 1), 4) for step in range(5)))
 PRESETS: dict[str, StudyConfig] = {
     "open-quick": StudyConfig(
         name="open-quick", budgets=("steps",), step_shares_without_film=(0.3, 1.0),
-        shares=(0.0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0), train=(("preset", "tiny"), ("steps", 600)),
+        shares=(0.0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0), train=(("preset", "tiny"), ("steps", 400)),
     ),
     "open-world": StudyConfig(
         name="open-world", shares=FIVE_SIZES, labelled=(20, 5), side_shares=(0.0, 1.0), perfect_2d=(1.0,),

@@ -18,7 +18,11 @@ DELTA_SHARE = 0.01
 """Of the zero-hour error: a change smaller than this is none (issue 7)."""
 
 LEVEL = 0.01
-"""Of the trend test (issue 7), and of all rises together, so that noise is as unlikely to refute as to confirm."""
+"""Of the trend test (issue 7)."""
+
+RISE_LEVEL = 0.05
+"""Of all rises together: the customary one. At 1 % a real rise of 11 % passed undecided in 7 of 100 studies of three
+seeds that scatter by 3 mm (docs/results/study_simulations.md)."""
 
 Answer = Literal["holds", "fails", "undecided"]
 
@@ -38,7 +42,7 @@ def verdict(hours_H: Float, draws: Draws, trend: Trend, *, scatter_known: bool) 
     if not scatter_known:
         return Verdict("undecided", "one run of each size cannot show how much runs scatter")
     delta = DELTA_SHARE * float(draws.mean_H[0])
-    rises = rising_pairs(draws, delta, LEVEL)
+    rises = rising_pairs(draws, delta, RISE_LEVEL)
     if rises:
         start, end = max(rises, key=lambda pair: draws.mean_H[pair[1]] - draws.mean_H[pair[0]])
         return Verdict("fails", _rise_reason(step(hours_H, draws, start, end), delta))
