@@ -80,19 +80,17 @@ def main() -> int:
     for late in ("harvest.item", "harvest.commit"):  # else every fork would import it anew
         importlib.import_module(late)
     out = asked.out.absolute()
-    films = _in_fork(partial(make_sources, out / "films"), out / "films.json")["folder"]
-    seconds, whole = _undisturbed(Path(films), out)
     results = _results(out / "trials.jsonl")
-    for trial in range(asked.trials):
-        if (asked.seed, trial) in results:
-            continue
-        done = one_trial(trial, asked.seed, Path(films), out / "lake", seconds, whole)
+    if to_do := [trial for trial in range(asked.trials) if (asked.seed, trial) not in results]:
+        films = Path(_in_fork(partial(make_sources, out / "films"), out / "films.json")["folder"])
+        seconds, whole = _undisturbed(films, out)
+    for trial in to_do:
+        done = one_trial(trial, asked.seed, films, out / "lake", seconds, whole)
         with (out / "trials.jsonl").open("a") as file:
             file.write(json.dumps(asdict(done)) + "\n")
         results[asked.seed, trial] = asdict(done)
-        print(
-            f"{trial + 1}/{asked.trials} {done.cpu_seconds:.1f} CPU s {done.kills} {done.problem or 'ok'}", flush=True
-        )
+        said = f"{done.cpu_seconds:.1f} CPU s, killed at {' and '.join(done.kills)}: {done.problem or 'as undisturbed'}"
+        print(f"{trial + 1}/{asked.trials} {said}", flush=True)
     bad = [row for row in results.values() if row["problem"]]
     landed = sum(row["landed"] for row in results.values())
     print(f"{len(results)} trials, {landed} kills landed, {len(bad)} lakes were not as if undisturbed")
@@ -164,14 +162,13 @@ def _copy_truth(source: Path, target: Path, digest: str) -> None:
 
 
 def _undisturbed(films: Path, out: Path) -> tuple[float, str]:
-    """Seconds and content of a run that nobody kills. It is made anew at each start, because machines differ."""
+    """Seconds and content of a run that nobody kills: made anew at each start, because code and machines change."""
     shutil.rmtree(out / "whole", ignore_errors=True)
     (out / "whole.json").unlink(missing_ok=True)
-    begin = time.monotonic()
     found = _in_fork(partial(_to_the_end, films, out / "whole"), out / "whole.json")
     if found["problems"] or found["done"] != FILMS or found["counts"]["tracklets"] < FILMS:
         raise SystemExit(f"the undisturbed run is wrong: {found}")
-    return time.monotonic() - begin, found["digest"]
+    return found["seconds"], found["digest"]
 
 
 def _harvest(films: Path, lake: Path, point: str = "") -> dict[str, Any]:
@@ -194,7 +191,9 @@ def _harvest(films: Path, lake: Path, point: str = "") -> dict[str, Any]:
 
 
 def _to_the_end(films: Path, folder: Path) -> dict[str, Any]:
+    begin = time.monotonic()
     report = _harvest(films, folder)
+    seconds = time.monotonic() - begin
     lake = Lake(folder)
     ledger = Ledger.open(lake.root)
     found = reconcile(lake, ledger)
@@ -207,7 +206,8 @@ def _to_the_end(films: Path, folder: Path) -> dict[str, Any]:
         rows = rows.drop_columns([column for column in WHEN_COLUMNS if column in rows.column_names])
         counts[name] = rows.num_rows
         digest.update("\n".join([name, *sorted(map(repr, rows.to_pylist()))]).encode())
-    return {"digest": digest.hexdigest(), "counts": counts, "problems": problems, "done": report["done"]}
+    return {"digest": digest.hexdigest(), "counts": counts, "problems": problems, "done": report["done"],
+            "seconds": seconds}  # fmt: skip
 
 
 def _in_fork(work: Callable[[], dict[str, Any]], result: Path) -> dict[str, Any]:
