@@ -71,8 +71,8 @@ def run_rtmlib(path: str, detector: str, pose: str) -> Callable[[], list[Any]]:
     return run
 
 
-def run_ours(path: str) -> Callable[[], list[Any]]:
-    """All of `hmmr harvest`'s labelling: decode, shots, people, pose, tracks, filters, boxes, φ."""
+def run_ours(path: str, *phis: str) -> Callable[[], list[Any]]:
+    """All of `hmmr harvest`'s labelling: decode, shots, people, pose, tracks, filters, boxes, φ (else the default)."""
     from harvest.config import HarvestConfig
     from harvest.label import Labeller
     from harvest.networks import make_backend, make_phis
@@ -80,7 +80,7 @@ def run_ours(path: str) -> Callable[[], list[Any]]:
     from harvest.sources import expand
 
     config = HarvestConfig()
-    labeller = Labeller(make_backend(config), make_phis(config.phis), config.label, Policy())
+    labeller = Labeller(make_backend(config), make_phis(phis or config.phis), config.label, Policy())
     (source,) = expand([path])
 
     def run() -> list[Any]:
@@ -134,11 +134,17 @@ def apart_px(ours: list[Any], theirs: list[Any]) -> float | None:
     return gaps[len(gaps) // 2] if gaps else None
 
 
+def _each(measured: dict[str, Any]) -> float:
+    """Milliseconds a frame."""
+    return float(1000 * measured["cpu_s"] / measured["frames"])
+
+
 def compare(video: str, given: argparse.Namespace) -> None:
     """Print each one's milliseconds a frame and the ratios."""
     times = ["--repeats", str(given.repeats)]
     ours = in_another(sys.executable, video, "--as", "ours", *times)
-    print(f"hmmr harvest {1000 * ours['cpu_s'] / ours['frames']:7.1f} ms CPU a frame ({ours['frames']} frames)")
+    bare = in_another(sys.executable, video, "--as", "bare", *times)
+    print(f"hmmr harvest {_each(ours):7.1f} ms CPU a frame, {_each(bare):.1f} without φ ({ours['frames']} frames)")
     peers = {"mediapipe": given.mediapipe, "rtmlib": given.rtmlib if given.models else None}
     for name, python in peers.items():
         if not python:
@@ -146,9 +152,9 @@ def compare(video: str, given: argparse.Namespace) -> None:
             continue
         models = ["--models", *given.models] if name == "rtmlib" else []
         peer = in_another(python, video, "--as", name, *times, *models)
-        each = 1000 * peer["cpu_s"] / peer["frames"]
-        ratio = (peer["cpu_s"] / peer["frames"]) / (ours["cpu_s"] / ours["frames"])
-        print(f"{name:12} {each:7.1f} ms CPU a frame; harvest runs at {ratio:.2f} times its speed (aim above 1)")
+        ratios = [_each(peer) / _each(each) for each in (ours, bare)]
+        print(f"{name:12} {_each(peer):7.1f} ms CPU a frame; harvest runs at {ratios[0]:.2f} times its speed, "
+              f"{ratios[1]:.2f} without φ (aim above 1)")  # fmt: skip
         apart = apart_px(ours["found"], peer["found"])
         if apart is not None:
             there = sum(each is not None for each in peer["found"])
@@ -163,15 +169,21 @@ def main() -> None:
     parser.add_argument("--rtmlib", help="an interpreter that has rtmlib")
     parser.add_argument("--models", nargs=2, help="YOLOX and RTMPose as ONNX files")
     parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--as", dest="role", choices=["ours", "mediapipe", "rtmlib"], help=argparse.SUPPRESS)
+    parser.add_argument("--as", dest="role", choices=["ours", "bare", "mediapipe", "rtmlib"], help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.role:
-        runs = {"ours": run_ours, "mediapipe": run_mediapipe}
-        run = run_rtmlib(given.video, *given.models) if given.role == "rtmlib" else runs[given.role](given.video)
-        print(json.dumps(measure(run, given.repeats)))
+        print(json.dumps(measure(_role(given), given.repeats)))
         return
     with tempfile.TemporaryDirectory() as folder:
         compare(given.video or _film(Path(folder)), given)
+
+
+def _role(given: argparse.Namespace) -> Callable[[], list[Any]]:
+    if given.role == "rtmlib":
+        return run_rtmlib(given.video, *given.models)
+    if given.role == "mediapipe":
+        return run_mediapipe(given.video)
+    return run_ours(given.video, *(["keypoints"] if given.role == "bare" else []))
 
 
 def _film(folder: Path) -> str:
