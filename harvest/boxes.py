@@ -17,13 +17,20 @@ GAUSSIAN_RADIUS = 12
 SUPPORT_FRAMES = MEDIAN_FRAMES // 2 + GAUSSIAN_RADIUS
 """A box depends on the keypoints of so many frames before and after it, and on no others."""
 MIN_DIAGONAL_PX = 0.5
+_BLOCK = 1024
 
 Float = NDArray[np.float64]
 
 
 def keypoint_boxes(keypoints_TJ3: NDArray[np.floating], min_score: float) -> tuple[Float, NDArray[np.bool_]]:
     """(T, 4) x0 y0 x1 y1 of the joints with score >= min_score (and > 0), and (T) whether there is such a box:
-    at least two joints, not all in one place."""
+    at least two joints, not all in one place. In blocks, for the memory of long tracks."""
+    if len(keypoints_TJ3) > _BLOCK:
+        parts = [
+            keypoint_boxes(keypoints_TJ3[start : start + _BLOCK], min_score)
+            for start in range(0, len(keypoints_TJ3), _BLOCK)
+        ]
+        return np.concatenate([boxes for boxes, _ in parts]), np.concatenate([there for _, there in parts])
     seen_TJ1 = ((keypoints_TJ3[:, :, 2] >= min_score) & (keypoints_TJ3[:, :, 2] > 0))[:, :, None]
     xy = keypoints_TJ3[:, :, :2].astype(np.float64)
     low = np.where(seen_TJ1, xy, np.inf).min(axis=1)

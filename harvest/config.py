@@ -10,6 +10,7 @@ from harvest.people import PeopleConfig
 from harvest.policy import Policy
 from harvest.presets import DEFAULT, Preset
 from harvest.shots import ShotConfig
+from harvest.sides import SidesConfig
 from harvest.track import TrackConfig
 
 
@@ -21,6 +22,8 @@ class LabelConfig:
     shots: ShotConfig = field(default_factory=ShotConfig)
     people: PeopleConfig = field(default_factory=PeopleConfig)
     track: TrackConfig = field(default_factory=TrackConfig)
+    sides: SidesConfig | None = field(default_factory=SidesConfig)
+    """Left and right exchanged by the pose network are put right; None: left as they are."""
     preset: Preset = DEFAULT
     phi_every: int = 16
     """Frames between two batches of φ; no influence on the result."""

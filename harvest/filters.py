@@ -13,6 +13,7 @@ from scipy.signal import medfilt
 
 from body.joints import KEYPOINTS_25, LIMBS_12, indices
 from harvest.boxes import diagonals, keypoint_boxes
+from harvest.plausible import too_fast
 from harvest.presets import Preset
 
 HEAD_AND_SHOULDERS = frozenset(
@@ -44,15 +45,15 @@ class Rejection:
 
 
 def clean(
-    keypoints_TJ3: NDArray[np.float32], observed_T: NDArray[np.bool_], preset: Preset
+    keypoints_TJ3: NDArray[np.float32], observed_T: NDArray[np.bool_], preset: Preset, rate: float = 25.0
 ) -> tuple[list[Run], list[Rejection]]:
-    """Every frame of the track lands in exactly one run or one rejection."""
+    """Every frame of the track lands in exactly one run or one rejection. `rate`: frames a second."""
     visible_TJ = keypoints_TJ3[:, :, 2] >= preset.visible_score
     counts_T, spans = _spans(visible_TJ, observed_T, preset)
     runs: list[Run] = []
     rejected: list[Rejection] = []
     for start, stop in spans:
-        why = _why_not(start, stop, keypoints_TJ3, visible_TJ, preset)
+        why = _why_not(start, stop, keypoints_TJ3, visible_TJ, preset, rate)
         if why:
             rejected.append(why)
             continue
@@ -110,7 +111,12 @@ def _every_run(counts_T: NDArray[np.int64], preset: Preset) -> Iterator[tuple[in
 
 
 def _why_not(
-    start: int, stop: int, keypoints_TJ3: NDArray[np.float32], visible_TJ: NDArray[np.bool_], preset: Preset
+    start: int,
+    stop: int,
+    keypoints_TJ3: NDArray[np.float32],
+    visible_TJ: NDArray[np.bool_],
+    preset: Preset,
+    rate: float,
 ) -> Rejection | None:
     if stop - start < preset.min_frames:
         return Rejection(start, stop, "too_short", stop - start, preset.min_frames)
@@ -121,18 +127,22 @@ def _why_not(
         moved = motion(keypoints_TJ3[start:stop], visible_TJ[start:stop])
         if moved < preset.min_motion:
             return Rejection(start, stop, "still", moved, preset.min_motion)
+    if preset.max_fast < 1:
+        fast = too_fast(keypoints_TJ3[start:stop], visible_TJ[start:stop], rate)
+        if fast > preset.max_fast:
+            return Rejection(start, stop, "too_fast", fast, preset.max_fast)
     return None
 
 
 def motion(keypoints_TJ3: NDArray[np.float32], visible_TJ: NDArray[np.bool_]) -> float:
     """How much a person moves: the median over limb joints of the deviation of its place (both axes together), over
     the median diagonal of the visible joints. inf if that cannot be said: no limb seen twice."""
-    xy = np.where(visible_TJ[:, :, None], keypoints_TJ3[:, :, :2].astype(np.float64), np.nan)[:, _LIMBS]
+    xy = np.where(visible_TJ[:, _LIMBS, None], keypoints_TJ3[:, _LIMBS, :2], np.nan)
     often = visible_TJ[:, _LIMBS].sum(axis=0) >= 2
     boxes, there = keypoint_boxes(np.where(visible_TJ[:, :, None], keypoints_TJ3, 0), 0.0)
     if not often.any() or not there.any():
         return float("inf")
-    deviation_J = np.sqrt(np.nanvar(xy[:, often], axis=0).sum(axis=1))
+    deviation_J = np.sqrt(np.nanvar(xy[:, often], axis=0, dtype=np.float64).sum(axis=1))
     return float(np.median(deviation_J) / np.median(diagonals(boxes[there])))
 
 

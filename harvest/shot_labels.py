@@ -19,7 +19,11 @@ from harvest.decode import Frame
 from harvest.filters import Rejection, Run, candidates, clean
 from harvest.people import Observer
 from harvest.remembered import RememberedPhi
+from harvest.sides import repair_sides
 from harvest.track import Track
+
+SETTLED_FRAMES = 16
+"""Frames before a stretch that say which side is which in it."""
 
 
 @dataclass
@@ -45,7 +49,7 @@ class ShotLabeller:
     """Push the frames of one shot in order, then `finish`."""
 
     def __init__(self, backend: PoseBackend, phis: Sequence[RememberedPhi], config: LabelConfig, rate: float) -> None:
-        self._config, self._phis = config, phis
+        self._config, self._phis, self._rate = config, phis, rate
         self._observer = Observer(backend, config.people, config.track, rate)
         needed = SUPPORT_FRAMES + self._observer.linker.max_gap + config.preset.median_frames // 2 + 1
         self._delay = max(needed, config.preset.min_frames)
@@ -72,7 +76,7 @@ class ShotLabeller:
         self._observe()
         self._features_until(len(self.pts))
         preset, tracks = self._config.preset, self._observer.linker.tracks
-        cleaned = [clean(track.keypoints, track.observed, preset) for track in tracks]
+        cleaned = [clean(track.keypoints, track.observed, preset, self._rate) for track in tracks]
         found = [
             each
             for i, track in enumerate(tracks)
@@ -103,11 +107,22 @@ class ShotLabeller:
         wanted: list[tuple[int, int, NDArray[np.float32]]] = []
         for i, track in enumerate(self._observer.linker.tracks):
             if track.end > self._done:
+                self._repair_sides(track, stop)
                 wanted += [(i, n, box) for n, box in self._boxes_between(track, self._done, stop)]
         self._compute(wanted)
         for n in range(self._done, stop):
             del self._pixels[n]
         self._done = stop
+
+    def _repair_sides(self, track: Track, stop: int) -> None:
+        """Put left and right of the frames up to `stop` right, in place: boxes and counts of joints stay as they are,
+        and the linker looks at the last frame only. The frames after `stop` that are known help to decide."""
+        if self._config.sides is None:
+            return
+        low, high = max(self._done, track.start) - track.start, min(stop, track.end) - track.start
+        begin = max(0, low - SETTLED_FRAMES)
+        repaired, _ = repair_sides(track.keypoints[begin:], self._config.sides, settled=low - begin)
+        track.keypoints[low:high] = repaired[low - begin : high - begin]
 
     def _boxes_between(self, track: Track, first: int, stop: int) -> list[tuple[int, NDArray[np.float32]]]:
         """(n, box) of the candidate frames first <= n < stop of a track."""

@@ -11,7 +11,7 @@ from body.joints import KEYPOINTS_25
 from harvest.filters import HEAD_AND_SHOULDERS, candidates, clean, motion
 from harvest.presets import DEFAULT, HMMR_2019, Preset
 
-ANY_MOTION = replace(DEFAULT, min_motion=0.0)
+ANY_MOTION = replace(DEFAULT, min_motion=0.0, max_fast=1.0)
 
 
 def _track(counts: list[int], *, score: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
@@ -87,6 +87,18 @@ def test_still_people_are_rejected_and_walkers_are_not() -> None:
     assert 0 < rejected[0].measured < DEFAULT.min_motion == rejected[0].threshold
     walking = still + np.linspace(0, 60, 60)[:, None, None] * np.array([1, 0, 0])
     assert clean(walking.astype(np.float32), observed, DEFAULT)[0]
+
+
+def test_joints_that_jump_across_the_person_are_rejected() -> None:
+    keypoints, observed = _track([25] * 60)
+    walking = keypoints[:1].repeat(60, axis=0) + np.linspace(0, 60, 60)[:, None, None] * np.array([1, 0, 0])
+    walking = walking.astype(np.float32)
+    assert clean(walking, observed, DEFAULT)[0]
+    walking[10:60:3, :, :2] += (90, 90)
+    assert [each.reason for each in clean(walking, observed, DEFAULT)[1]] == ["too_fast"]
+    assert clean(walking, observed, HMMR_2019)[0]
+    # the same steps, taken in a tenth of the frames a second, are slow
+    assert clean(walking, observed, DEFAULT, rate=2.5)[0]
 
 
 def test_motion_of_a_known_swing() -> None:

@@ -54,3 +54,10 @@ def test_nobody_visible_is_left_alone() -> None:
     repaired, exchanged = repair_sides(hidden, SidesConfig())
     assert (repaired == hidden).all()
     assert not any(states.any() for states in exchanged.values())
+
+
+def test_what_is_settled_stays() -> None:
+    walker = _walker(40)
+    broken = walker.copy()
+    broken[:25] = walker[:25][:, MIRROR]
+    assert (repair_sides(broken, SidesConfig(), settled=25)[0][:25] == broken[:25]).all()
