@@ -21,7 +21,7 @@ LEVEL = 0.01
 """Of the trend test (issue 7)."""
 
 RISE_LEVEL = 0.05
-"""Of all rises together: the customary one. At 1 % a real rise of 11 % passed undecided in 7 of 100 studies of three
+"""Of all rises together: the customary one. At 1 % a real rise of 11 mm passed undecided in 7 of 100 studies of three
 seeds that scatter by 3 mm (docs/results/study_simulations.md)."""
 
 Answer = Literal["holds", "fails", "undecided"]
