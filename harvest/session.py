@@ -67,7 +67,7 @@ class Session:
     def work(self) -> None:
         """Until nothing can be claimed. Whatever ends this, finished videos are committed and the rest given back."""
         try:
-            while self._fill() or self._working or self._queue or time.monotonic() < self._patient_until:
+            while self._goes_on():
                 for event in self._workers.events(_WAIT_S):
                     self._on(event)
                 if not self._working:
@@ -87,6 +87,11 @@ class Session:
             prune(_downloads(self._lake), 0, younger_s=0)
         else:
             prune(_downloads(self._lake), self._config.stage_cache_gb * 1e9)
+
+    def _goes_on(self) -> bool:
+        """Whether anything is done, or waited for. The clock is read first, so that what came due meanwhile is seen."""
+        patient = time.monotonic() < self._patient_until
+        return bool(self._fill() or self._working or self._queue or patient)
 
     def _fill(self) -> bool:
         """Give every idle worker an item whose host may be asked now; says whether any was given."""
