@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from body.joints import KEYPOINTS_25, LIMBS_12, indices, mirror_permutation
 from harvest.boxes import smooth_boxes
 from harvest.config import LabelConfig
 from harvest.errors import NoPerson, NothingUsable
@@ -120,27 +119,6 @@ def test_left_out_stretch_ends_a_shot(paint: Paint, film: Film, rectangles: type
     labelled = Labeller(rectangles(), [box_phi], LabelConfig(), Policy()).label(path, sections, VERDICT)  # type: ignore[list-item]
     assert [(row["first_frame"], row["last_frame"]) for row in labelled.rows["shots"]] == [(0, 29), (60, 99)]
     assert [row["n_frames"] for row in labelled.rows["tracklets"]] == [30, 40]
-
-
-def test_exchanged_sides_are_put_right(two_shots: Path, rectangles: type, box_phi: object) -> None:
-    class Exchanging(rectangles):  # type: ignore[misc]
-        calls = 0
-
-        def pose(self, frames: object, boxes: object) -> "list[np.ndarray]":
-            self.calls += 1
-            found = super().pose(frames, boxes)
-            mirrored = [poses[:, mirror_permutation(KEYPOINTS_25)] for poses in found]
-            return mirrored if self.calls % 9 in (4, 5) else found
-
-    limbs = indices(LIMBS_12, KEYPOINTS_25)
-    plain, repaired = (_label(two_shots, backend, box_phi) for backend in (rectangles(), Exchanging()))
-    as_seen = _label(two_shots, Exchanging(), box_phi, LabelConfig(sides=None))
-    for name, good in (("repaired", repaired), ("as seen", as_seen)):
-        pairs = zip(plain.rows["tracklets"], good.rows["tracklets"], strict=True)
-        differ = [(a["keypoints"] != b["keypoints"]).reshape(-1, 25, 3)[:, limbs] for a, b in pairs]
-        wrong = [float(frames.any(axis=(1, 2)).mean()) for frames in differ]
-        assert max(wrong) < 0.1 if name == "repaired" else min(wrong) > 0.15
-    assert len({plain.label_key, as_seen.label_key}) == 2
 
 
 def test_memory_holds_a_window_of_frames_only(
