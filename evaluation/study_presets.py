@@ -16,7 +16,8 @@ PRESETS: dict[str, StudyConfig] = {
     ),
     "open-world-2d": StudyConfig(
         name="open-world-2d", shares=(0.0, FIVE_SIZES[3], 1.0), budgets=("steps",), labelled=(20,),
-        phi=("movenet_pyramid", "keypoints"), step_shares_without_film=(1.0,), train=(("preset", "tiny"), ("steps", 1000)),
+        phi=("movenet_pyramid", "keypoints"), step_shares_without_film=(1.0,),
+        train=(("preset", "tiny"), ("steps", 1000)),
     ),
 }  # fmt: skip
 """`open-quick`: the quickstart's films, ten minutes on two cores. `open-world`: the study of docs/results, with
