@@ -13,7 +13,7 @@ from scipy.signal import medfilt
 
 from body.joints import KEYPOINTS_25, LIMBS_12, indices
 from harvest.boxes import diagonals, keypoint_boxes
-from harvest.plausible import too_fast
+from harvest.plausible import too_fast, too_long
 from harvest.presets import Preset
 
 HEAD_AND_SHOULDERS = frozenset(
@@ -131,6 +131,10 @@ def _why_not(
         fast = too_fast(keypoints_TJ3[start:stop], visible_TJ[start:stop], rate)
         if fast > preset.max_fast:
             return Rejection(start, stop, "too_fast", fast, preset.max_fast)
+    if preset.max_long < 1:
+        long = too_long(keypoints_TJ3[start:stop], visible_TJ[start:stop])
+        if long > preset.max_long:
+            return Rejection(start, stop, "stretched", long, preset.max_long)
     return None
 
 

@@ -1,4 +1,4 @@
-"""How believable a stretch of a track is: five numbers, each 0 for a good one; filters.py has the thresholds.
+"""How believable a stretch of a track is: two numbers, each 0 for a good one; filters.py has the thresholds.
 
 Letters: T frames, J 25 joints, L limb bones. Keypoints (T, 25, 3): x, y px, score.
 """
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from body.joints import KEYPOINTS_25, LIMBS_12, indices
-from harvest.boxes import diagonals, iou_matrix, keypoint_boxes
+from harvest.boxes import diagonals, keypoint_boxes
 
 _LIMBS = indices(LIMBS_12, KEYPOINTS_25)
 _BONES = [
@@ -15,25 +15,12 @@ _BONES = [
     for side in ("left", "right")
     for a, b in (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"))
 ]
-OUTSIDE_JOINTS = 3
-"""So many of 12 limb joints outside the picture make a frame cut off: one hand or foot is still a whole person."""
 FAST = 0.25
 """Diagonals of the person a frame at 25 fps, some 10 m/s: a sprinter's foot."""
 LONG = 1.6
 """A bone's picture can be shorter than the bone by any amount and longer by none: so much over its 90th percentile,
 which leaves room for a person who comes nearer, is a joint in the wrong place."""
-CROWDED_IOU = 0.5
-"""Boxes of two people that overlap so much: the pose network may read either of them."""
-
 Keypoints = NDArray[np.float32]
-
-
-def cut_off(keypoints_TJ3: Keypoints, width: int, height: int) -> float:
-    """Share of frames in which OUTSIDE_JOINTS limb joints lie outside the picture."""
-    x, y = keypoints_TJ3[:, _LIMBS, 0], keypoints_TJ3[:, _LIMBS, 1]
-    known = keypoints_TJ3[:, _LIMBS, 2] > 0
-    outside_T = (known & ((x < 0) | (y < 0) | (x > width) | (y > height))).sum(axis=1)
-    return float((outside_T >= OUTSIDE_JOINTS).mean())
 
 
 def too_fast(keypoints_TJ3: Keypoints, visible_TJ: NDArray[np.bool_], rate: float) -> float:
@@ -55,23 +42,6 @@ def too_long(keypoints_TJ3: Keypoints, visible_TJ: NDArray[np.bool_]) -> float:
     length_TL = np.where(seen_TL, length_TL, np.nan)
     usual_L = np.array([np.nanpercentile(bone, 90) if (bone == bone).any() else np.inf for bone in length_TL.T])
     return float((length_TL > LONG * usual_L).sum() / seen_TL.sum())
-
-
-def crowded(keypoints_TJ3: Keypoints, others: "list[Keypoints]", min_score: float) -> float:
-    """Share of frames in which somebody else's box overlaps by CROWDED_IOU. `others` are (T, 25, 3) in the same frames,
-    zeros where they are not there."""
-    mine, here = keypoint_boxes(keypoints_TJ3, min_score)
-    crowded_T = np.zeros(len(mine), dtype=bool)
-    for other in others:
-        theirs, there = keypoint_boxes(other, min_score)
-        for t in np.flatnonzero(here & there):
-            crowded_T[t] |= iou_matrix(mine[t : t + 1], theirs[t : t + 1])[0, 0] >= CROWDED_IOU
-    return float(crowded_T.mean())
-
-
-def frozen(repeats_T: NDArray[np.bool_]) -> float:
-    """Share of frames that repeat the picture before them."""
-    return float(repeats_T.mean())
 
 
 def _size(keypoints_TJ3: Keypoints, visible_TJ: NDArray[np.bool_]) -> float:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from body.joints import KEYPOINTS_25
 from harvest.filters import HEAD_AND_SHOULDERS, candidates, clean, motion
-from harvest.presets import DEFAULT, HMMR_2019, Preset
+from harvest.presets import DEFAULT, HMMR_2019, STRICT, Preset
 
-ANY_MOTION = replace(DEFAULT, min_motion=0.0, max_fast=1.0)
+ANY_MOTION = replace(DEFAULT, min_motion=0.0)
 
 
 def _track(counts: list[int], *, score: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
@@ -93,12 +93,23 @@ def test_joints_that_jump_across_the_person_are_rejected() -> None:
     keypoints, observed = _track([25] * 60)
     walking = keypoints[:1].repeat(60, axis=0) + np.linspace(0, 60, 60)[:, None, None] * np.array([1, 0, 0])
     walking = walking.astype(np.float32)
-    assert clean(walking, observed, DEFAULT)[0]
+    assert clean(walking, observed, STRICT)[0]
     walking[10:60:3, :, :2] += (90, 90)
-    assert [each.reason for each in clean(walking, observed, DEFAULT)[1]] == ["too_fast"]
+    assert [each.reason for each in clean(walking, observed, STRICT)[1]] == ["too_fast"]
     assert clean(walking, observed, HMMR_2019)[0]
+    assert clean(walking, observed, DEFAULT)[0]
     # the same steps, taken in a tenth of the frames a second, are slow
-    assert clean(walking, observed, DEFAULT, rate=2.5)[0]
+    assert clean(walking, observed, STRICT, rate=2.5)[0]
+
+
+def test_bones_that_stretch_are_rejected_by_the_strict_preset() -> None:
+    keypoints, observed = _track([25] * 60)
+    keypoints = keypoints + np.linspace(0, 60, 60)[:, None, None] * np.array([1, 0, 0])
+    wrists = [KEYPOINTS_25.index("left_wrist"), KEYPOINTS_25.index("right_wrist")]
+    keypoints[20:24, wrists, 0] += 4000
+    slow = replace(STRICT, max_fast=1.0)
+    assert [each.reason for each in clean(keypoints.astype(np.float32), observed, slow)[1]] == ["stretched"]
+    assert clean(keypoints.astype(np.float32), observed, DEFAULT)[0]
 
 
 def test_motion_of_a_known_swing() -> None:
