@@ -109,7 +109,9 @@ def mocap_world(motions: Sequence[Path], seed: int = 0) -> WorldConfig:
     return WorldConfig(mocap=MocapConfig(tuple(str(path) for path in motions)), seed=seed)
 
 
-def study_world(labelled: int = 80, unlabelled: int = 640, dev: int = 60, test: int = 100, seed: int = 0) -> WorldConfig:
+def study_world(
+    labelled: int = 80, unlabelled: int = 640, dev: int = 60, test: int = 100, seed: int = 0
+) -> WorldConfig:  # fmt: skip
     """The study's films, about 32 minutes: many short ones, because new people and motions teach more than long takes.
 
     The study labels 20 of the 80 labelled films, so that the unlabelled ones are 32 times as many; its second axis
