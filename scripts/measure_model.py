@@ -10,7 +10,7 @@ Trains what is missing below --out and can be killed and run again. Choose on de
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -55,7 +55,7 @@ class Run:
         return out / f"{self.name}-{self.config.seed}"
 
 
-def runs() -> Iterator[Run]:
+def runs(ablation: bool = True) -> Iterator[Run]:
     """The temporal model, the single-frame one, and, in fewer steps and one seed, each loss taken away once."""
     whole = open_preset()
     for seed in SEEDS:
@@ -63,6 +63,8 @@ def runs() -> Iterator[Run]:
         yield Run("temporal", config)
         single = replace(config.model, blocks=0, frame_dropout=0.0, deltas=(), hallucinate=False)
         yield Run("single_frame", replace(config, model=single))
+    if not ablation:
+        return
     short = replace(whole, steps=ABLATION_STEPS)
     yield Run("short", short)
     for loss in LOSSES:
@@ -100,10 +102,10 @@ def score_run(run: Run, data: Path, out: Path, split: str) -> dict[str, float]:
     return values
 
 
-def tables(data: Path, out: Path, split: str) -> Iterator[str]:
+def tables(asked: Sequence[Run], data: Path, out: Path, split: str) -> Iterator[str]:
     """The three tables of one split, line by line."""
     by_name: dict[str, list[dict[str, float]]] = {}
-    for run in runs():
+    for run in asked:
         by_name.setdefault(run.name, []).append(score_run(run, data, out, split))
     yield f"### {split}\n"
     yield "| model | seeds | PA-MPJPE mm | MPJPE mm | acceleration error mm/frame^2 |\n|---|---|---|---|---|"
@@ -133,13 +135,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="where models and scores are kept")
     parser.add_argument("--split", action="append", choices=tuple(SETS), default=None)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--no-ablation", action="store_true", help="only the temporal and the single-frame model")
     given = parser.parse_args()
+    asked = list(runs(not given.no_ablation))
     with ProcessPoolExecutor(given.workers, get_context("spawn")) as pool:
-        waiting = [pool.submit(train_run, run, given.data, given.out) for run in runs()]
+        waiting = [pool.submit(train_run, run, given.data, given.out) for run in asked]
         for number, one in enumerate(waiting, 1):
             print(f"{number} of {len(waiting)}: {one.result()}", file=sys.stderr)
     for split in given.split or ["dev"]:
-        print("\n".join(tables(given.data, given.out, split)), end="\n\n")
+        print("\n".join(tables(asked, given.data, given.out, split)), end="\n\n")
 
 
 if __name__ == "__main__":
