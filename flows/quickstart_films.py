@@ -41,7 +41,7 @@ def harvest_by_url(config: QuickstartConfig) -> None:
         entries = {"defaults": {"licence": "open", "tags": ["synthetic"]}, "sources": urls}
         sources = write_json_atomically(config.out / "sources.json", entries)
         settings = HarvestConfig(workers=config.workers, retry_failed=True, policy=Policy(allow_private=True))
-        _harvest([sources], config.lake, settings)
+        harvest_all([sources], config.lake, settings)
     attach_truth(Lake(config.lake), folder)
 
 
@@ -49,12 +49,13 @@ def harvest_with_truth(config: QuickstartConfig) -> None:
     """Labelled, dev and test films by the same harvest, then their true 3D beside the tracklets."""
     for lake, splits in ((config.labelled, ("labelled",)), (config.held_out, ("dev", "test"))):
         settings = HarvestConfig(workers=config.workers, retry_failed=True)
-        _harvest([config.films / split for split in splits], lake, settings)
+        harvest_all([config.films / split for split in splits], lake, settings)
         for split in splits:
             attach_truth(Lake(lake), config.films / split)
 
 
-def _harvest(sources: Sequence[Path], lake: Path, config: HarvestConfig) -> None:
+def harvest_all(sources: Sequence[Path], lake: Path, config: HarvestConfig) -> None:
+    """Harvest with bars; QuickstartError names the films that failed."""
     with HarvestProgress() as bars:
         report = harvest(sources, Lake(lake), config, bars)
     if report.books.failed:

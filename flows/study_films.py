@@ -1,16 +1,13 @@
 """The films of the preset `open-world`, and their way into lakes. Every step goes on where it was stopped."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from flows.bars import counting_bar
 from flows.ground import HeldOut
-from flows.harvest_bars import HarvestProgress
-from flows.quickstart_films import QuickstartError
+from flows.quickstart_films import harvest_all
 from flows.study_places import Places
 from harvest.config import HarvestConfig
-from harvest.run import harvest
 from openworld.films import make_films
 from openworld.prior import write_prior_poses
 from openworld.recorded import installed_motions
@@ -21,22 +18,8 @@ from storage.lake import Lake
 PHIS = ("blazepose_penultimate", "movenet_pyramid", "keypoints")
 
 
-@dataclass(frozen=True)
-class StudyLake:
-    """One lake of the study: which films go into it, and by which 2D networks."""
-
-    name: str
-    splits: tuple[str, ...]
-    backend: str = "embedded"
-    phis: tuple[str, ...] = PHIS
-
-
-LAKES = (
-    StudyLake("labelled", ("labelled",)),
-    StudyLake("held_out", ("dev", "test")),
-    StudyLake("lake", ("unlabelled",)),
-    StudyLake("mocap", ("mocap",)),
-)
+LAKES = {"labelled": ("labelled",), "held_out": ("dev", "test"), "lake": ("unlabelled",), "mocap": ("mocap",)}
+"""Each lake below the study's folder, and the splits of films that go into it."""
 
 
 def open_world_places(out: Path, workers: int) -> Places:
@@ -49,22 +32,16 @@ def open_world_places(out: Path, workers: int) -> Places:
     prior_poses = out / "prior_poses.npz"
     if not prior_poses.exists():
         write_prior_poses(prior_poses)
-    for wanted in LAKES:
-        harvest_films(films, wanted, out / wanted.name, workers)
+    for name, splits in LAKES.items():
+        harvest_films([films / split for split in splits], out / name, workers)
     return Places(out / "lake", out / "labelled", tuple(_held_out(out)), out, prior_poses)
 
 
-def harvest_films(films: Path, wanted: StudyLake, lake: Path, workers: int) -> None:
-    """Harvest those splits into the lake and put their true 3D beside the tracklets. QuickstartError names failures."""
-    config = HarvestConfig(workers=workers, retry_failed=True, backend=wanted.backend, phis=wanted.phis,
-                           truth_films=films if wanted.backend == "truth" else None)  # fmt: skip
-    with HarvestProgress() as bars:
-        report = harvest([films / split for split in wanted.splits], Lake(lake), config, bars)
-    if report.books.failed:
-        told = "; ".join(f"{trouble.name}: {trouble.message}" for trouble in report.troubles[:3])
-        raise QuickstartError(f"{report.books.failed} films could not be harvested, run it again. {told}")
-    for split in wanted.splits:
-        attach_truth(Lake(lake), films / split)
+def harvest_films(folders: Sequence[Path], lake: Path, workers: int) -> None:
+    """Harvest the films of these folders and put their true 3D beside the tracklets. QuickstartError names failures."""
+    harvest_all(folders, lake, HarvestConfig(workers=workers, retry_failed=True, phis=PHIS))
+    for folder in folders:
+        attach_truth(Lake(lake), folder)
 
 
 def _held_out(out: Path) -> Iterator[HeldOut]:
