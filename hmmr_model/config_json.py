@@ -10,7 +10,12 @@ from hmmr_model.configs import TrainConfig
 
 T = TypeVar("T")
 
-LATER = {"config.data.target_margin": 0, "config.loss.pseudo_start": 0.0, "config.loss.pseudo_full": 0.0}
+LATER = {
+    "config.data.target_margin": 0,
+    "config.loss.pseudo_start": 0.0,
+    "config.loss.pseudo_full": 0.0,
+    "config.loss.acceleration": 0.0,
+}
 """Settings that came after the first checkpoints were written, and what those did."""
 
 

@@ -51,6 +51,8 @@ class LossConfig:
     joints_3d: float = 600.0
     rotations: float = 60.0
     betas: float = 3.0
+    acceleration: float = 0.0
+    """Weight of the labelled joints' acceleration error in the current head; the paper has no such term."""
     adversarial: float = 0.3
     """The paper has 1; with few films less of it was better on dev (docs/LOG.md)."""
     beta_prior: float = 0.1

@@ -30,6 +30,19 @@ def joint_loss(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return 0.5 * masked_mean(difference.square(), weight[..., None])
 
 
+def acceleration_loss(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Mean absolute difference of second differences over time, m/frame², of 14 joints about each side's mid-hip.
+
+    (..., T, J, 3), `weight` (..., T, J). Counts where all three frames have a label. Not HMMR's: the acceleration term
+    of SmoothNet (Zeng et al., ECCV 2022, section 3.3), asked of the network itself.
+    """
+    weight = weight[..., :LSP_JOINTS] * (weight[..., HIPS[0]] * weight[..., HIPS[1]])[..., None]
+    whole = weight[..., 2:, :] * weight[..., 1:-1, :] * weight[..., :-2, :]
+    difference = _about_hips(predicted) - _about_hips(target)
+    second = difference[..., 2:, :, :] - 2 * difference[..., 1:-1, :, :] + difference[..., :-2, :, :]
+    return masked_mean(second.abs(), whole[..., None])
+
+
 def rotation_loss(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Half the mean squared difference of rotation matrices, root included, where `weight` (...) is 1."""
     return 0.5 * masked_mean((predicted - target).square(), weight[..., None, None, None])

@@ -13,6 +13,7 @@ from body.cameras import weak_perspective
 from hmmr_model.batch import Batch
 from hmmr_model.configs import LossConfig
 from hmmr_model.losses import (
+    acceleration_loss,
     beta_loss,
     beta_prior,
     constant_shape_loss,
@@ -104,11 +105,18 @@ def supervised_terms(
     all_betas = torch.stack([g.betas_BTK for g in guesses.values()])
     terms["beta_prior"] = config.beta_prior * beta_prior(all_betas)
     terms["constant_shape"] = config.constant_shape * constant_shape_loss(guesses[NOW].betas_BTK)
+    if config.acceleration and batch.labelled:
+        terms["acceleration"] = config.acceleration * _acceleration(points[NOW], batch)
     if strips.hallucinated_BTC is not None:
         terms["hallucination"] = config.hallucination * hallucination_loss(
             strips.seen_BTC, strips.hallucinated_BTC, config.detach_hallucination_target
         )
     return terms
+
+
+def _acceleration(points_BTJ3: Tensor, batch: Batch) -> Tensor:
+    now, n = Shift(0, batch.margin), batch.labelled
+    return acceleration_loss(points_BTJ3[:n], now.target(batch.joints_LUJ3), now.target(batch.joints_weight_LUJ))
 
 
 def made_up_poses(guesses: dict[Head, BodyGuess], every: int) -> Tensor:

@@ -45,6 +45,27 @@ def test_joint_loss_leaves_out_what_has_no_label_and_frames_without_hips() -> No
     assert losses.joint_loss(predicted, target, weight).item() == pytest.approx(expected.item())
 
 
+def test_acceleration_is_the_mean_absolute_second_difference_about_the_hips() -> None:
+    predicted, target, everywhere = _random(2, 9, 25, 3), _random(2, 9, 25, 3), torch.ones(2, 9, 25)
+    a, b = ((x - x[..., 2:4, :].mean(-2, keepdim=True))[..., :14, :].numpy() for x in (predicted, target))
+    got = losses.acceleration_loss(predicted, target, everywhere).item()
+    assert got == pytest.approx(np.abs(np.diff(a - b, 2, axis=1)).mean())
+
+
+def test_acceleration_does_not_care_about_steady_motion_and_skips_frames_beside_a_gap() -> None:
+    target, weight = _random(1, 9, 25, 3), torch.ones(1, 9, 25)
+    drift = torch.arange(9)[:, None, None] * torch.tensor([0.1, 0.0, -0.2])
+    one_limb = torch.zeros(25, 1)
+    one_limb[0] = 1
+    assert losses.acceleration_loss(target + drift * one_limb, target, weight).item() == pytest.approx(0, abs=1e-7)
+    predicted = target.clone()
+    predicted[0, 4] = float("nan")
+    weight[0, 4] = 0
+    assert losses.acceleration_loss(predicted, target, weight).item() == 0
+    weight[0, 4, 5:] = 1
+    assert losses.acceleration_loss(predicted, target, weight).item() == 0, "without hips no joint has an origin"
+
+
 def test_rotation_loss_counts_the_root_and_only_labelled_frames() -> None:
     predicted = torch.zeros(2, 24, 3, 3)
     target = torch.zeros(2, 24, 3, 3)

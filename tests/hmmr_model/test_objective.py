@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -143,3 +144,17 @@ def test_the_prior_sees_all_frames_of_all_heads(batch: Batch) -> None:
     guesses = {head: _truth(batch, head) for head in (NOW, Head(False, 5))}
     assert len(made_up_poses(guesses, 1)) == 2 * 2 * 20
     assert len(made_up_poses(guesses, 2)) == 2 * 2 * 10
+
+
+def test_acceleration_is_asked_of_the_labelled_windows_of_the_current_head(
+    batch: Batch, keypoint_model: KeypointModel
+) -> None:
+    labelled, config = _labelled_only(batch), replace(PLAIN, acceleration=2.0)
+    right, late = _truth(labelled, NOW), _truth(labelled, NOW, wrong_by=1)
+    strips = Strips(torch.zeros(len(labelled.phi_BTD), 20, 3), None)
+    terms = [
+        supervised_terms(config, strips, {NOW: guess}, labelled, keypoint_model)["acceleration"].item()
+        for guess in (right, late)
+    ]
+    assert terms[0] < 1e-6 < terms[1]
+    assert "acceleration" not in supervised_terms(PLAIN, strips, {NOW: right}, labelled, keypoint_model)
