@@ -1,0 +1,1 @@
+"""What 2D labels are worth against truth: errors, misses, identities, cuts, scores. Arrays in, tables out."""

@@ -1,0 +1,68 @@
+"""Whether a score is the probability that its joint is right: reliability by band, and the expected calibration error
+(Naeini et al., AAAI 2015: mean over joints of their band's |mean score - share that is right|, ten equal bands)."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.label_quality.errors import NEAR
+from evaluation.label_quality.matching import JudgedFilm
+from evaluation.label_quality.table import Table, Value, from_rows
+
+BANDS = 10
+Scored = tuple[NDArray[np.float64], NDArray[np.bool_]]
+"""(N) scores and (N) whether each joint is right."""
+
+
+def scored_joints(films: Sequence[JudgedFilm]) -> Scored:
+    """Every labelled joint of frames that show somebody, hidden ones too: the labels claim to know those as well."""
+    tracks = [track for film in films for track in film.tracks]
+    scores = [track.track.joints_TJ3[..., 2][track.scored].astype(np.float64) for track in tracks]
+    right = [(track.errors < NEAR)[track.scored] for track in tracks]
+    return np.concatenate([np.zeros(0), *scores]), np.concatenate([np.zeros(0, bool), *right])
+
+
+def calibration_error(scored: Scored) -> float:
+    """ECE, 0 for scores that mean what they say."""
+    scores, right = scored
+    return float(sum(len(s) * abs(s.mean() - r.mean()) for _, s, r in _bands(scores, right)) / max(len(scores), 1))
+
+
+def brier(scored: Scored) -> float:
+    """Mean squared difference of score and truth (0 or 1): also punishes scores that say nothing."""
+    return float(np.mean((scored[0] - scored[1]) ** 2))
+
+
+def summary_table(by_name: Mapping[str, Scored], note: str) -> Table:
+    """ECE and Brier of each set of scores."""
+    rows: dict[str, dict[str, Value]] = {
+        name: {
+            "joints": len(scored[0]), "mean score": float(scored[0].mean()), "right": float(scored[1].mean()),
+            "ECE": calibration_error(scored), "Brier": brier(scored),
+        }
+        for name, scored in by_name.items() if len(scored[0])
+    }  # fmt: skip
+    return from_rows("calibration", "Scores: do they mean what they say?", note, rows, of="scores", bar="ECE")
+
+
+def reliability_table(key: str, title: str, scored: Scored, note: str) -> Table:
+    """A row a band of scores that is not empty."""
+    rows: dict[str, dict[str, Value]] = {
+        band: {"joints": len(s), "mean score": float(s.mean()), "right": float(r.mean())}
+        for band, s, r in _bands(*scored)
+    }
+    return from_rows(key, title, note, rows, of="score", chart="reliability")
+
+
+def _bands(
+    scores: NDArray[np.float64], right: NDArray[np.bool_]
+) -> list[tuple[str, NDArray[np.float64], NDArray[np.bool_]]]:
+    edges = np.linspace(0, 1, BANDS + 1)
+    band = np.clip(np.searchsorted(edges, scores, side="right") - 1, 0, BANDS - 1)
+    return [
+        (f"{low:.1f} to {high:.1f}", scores[band == k], right[band == k])
+        for k, (low, high) in enumerate(itertools.pairwise(edges))
+        if (band == k).any()
+    ]

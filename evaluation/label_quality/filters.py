@@ -1,0 +1,69 @@
+"""What a filter keeps and what it drops, against the same labels without any filter."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.label_quality.errors import errors_of, swapped_share
+from evaluation.label_quality.matching import Judged, JudgedFilm
+from evaluation.label_quality.table import Table, Value, from_rows
+
+HOURS_A_FRAME = 1 / 25 / 3600
+
+
+def filters_table(everything: Sequence[JudgedFilm], filtered: Mapping[str, Sequence[JudgedFilm]], note: str) -> Table:
+    """A row a filter, `everything` first: frames and hours kept, errors of the kept and of the dropped."""
+    rows = {"no filter": filter_row(everything, everything)}
+    rows |= {name: filter_row(everything, films) for name, films in filtered.items()}
+    return from_rows("filters", "Filters: what each keeps and drops", note, rows, of="filter", bar="frames kept")
+
+
+def filter_row(everything: Sequence[JudgedFilm], kept: Sequence[JudgedFilm]) -> dict[str, Value]:
+    """The films are the same ones, in the same order."""
+    frames = sum(_frames(film) for film in everything)
+    stayed = sum(_frames(film) for film in kept)
+    dropped = [_dropped(a, b) for a, b in zip(everything, kept, strict=True)]
+    lost = np.concatenate([np.zeros(0), *dropped])
+    mine = errors_of(track for film in kept for track in film.tracks)
+    return {
+        "frames kept": stayed / frames if frames else None,
+        "hours kept": stayed * HOURS_A_FRAME,
+        "median kept": float(np.median(mine)) if len(mine) else None,
+        "mean kept": float(mine.mean()) if len(mine) else None,
+        "median dropped": float(np.median(lost)) if len(lost) else None,
+        "mean dropped": float(lost.mean()) if len(lost) else None,
+        "false people kept": sum(film.false for film in kept),
+        "sides exchanged": swapped_share(track for film in kept for track in film.tracks),
+    }
+
+
+def kept_shares(
+    everything: Mapping[str, Sequence[JudgedFilm]], filtered: Mapping[str, Mapping[str, Sequence[JudgedFilm]]],
+    note: str,
+) -> Table:  # fmt: skip
+    """Share of frames kept: a row a filter, a column a kind of film. `filtered` is by filter, then by kind."""
+    whole = {kind: sum(map(_frames, films)) for kind, films in everything.items()}
+    rows: dict[str, dict[str, Value]] = {
+        name: {kind: sum(map(_frames, films)) / whole[kind] if whole[kind] else None for kind, films in kinds.items()}
+        for name, kinds in filtered.items()
+    }
+    return from_rows("filters_kinds", "Filters: share of frames kept, by kind of film", note, rows, of="filter")
+
+
+def _frames(film: JudgedFilm) -> int:
+    return sum(int(track.track.observed_T.sum()) for track in film.tracks)
+
+
+def _dropped(everything: JudgedFilm, kept: JudgedFilm) -> NDArray[np.float64]:
+    """Errors of the person-frames of `everything` that `kept` has not."""
+    stayed = {pair for track in kept.tracks for pair in _people(track)}
+    gone = []
+    for track in everything.tracks:
+        lost_T = np.array([pair not in stayed for pair in _people(track)], dtype=bool)
+        gone.append(track.errors[track.counted & lost_T[:, None]])
+    return np.concatenate([np.zeros(0), *gone])
+
+
+def _people(track: Judged) -> list[tuple[int, int]]:
+    return list(zip(track.track.frames_T.tolist(), track.who_T.tolist(), strict=True))

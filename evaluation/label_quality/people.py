@@ -1,0 +1,69 @@
+"""Who truly is where in a film, and who was labelled there.
+
+Letters: P people, F frames of a film, T frames of a track, J 25 joints of body.joints.KEYPOINTS_25. Pixels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MIN_VISIBLE = 5
+"""A person of whom fewer joints show needs no label; one with a label is no mistake."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Joints (P, F, J, 3): x, y px, visible; who is in the scene (P, F); the shot of each frame (F)."""
+
+    joints_PFJ3: NDArray[np.float64]
+    present_PF: NDArray[np.bool_]
+    shots_F: NDArray[np.int64]
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """(P, F) who should have a label."""
+        return np.asarray(self.present_PF & ((self.joints_PFJ3[..., 2] > 0).sum(axis=-1) >= MIN_VISIBLE))
+
+
+@dataclass(frozen=True)
+class Track:
+    """One labelled person: frames of the film (T), joints (T, J, 3) with scores, and whether each was observed (T)."""
+
+    shot: int
+    person: int
+    frames_T: NDArray[np.int64]
+    joints_TJ3: NDArray[np.float32]
+    observed_T: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """All tracks of a film, and the frames at which shots were found to start, the first frame included."""
+
+    tracks: Sequence[Track]
+    starts: Sequence[int]
+
+
+def joint_boxes(joints_NJ3: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(N, 4) x0 y0 x1 y1 around all joints that have a place: those at (0, 0) have none, seen or not is the same."""
+    there = (joints_NJ3[..., :2] != 0).any(axis=-1, keepdims=True)
+    low = np.where(there, joints_NJ3[..., :2], np.inf).min(axis=1)
+    high = np.where(there, joints_NJ3[..., :2], -np.inf).max(axis=1)
+    return np.where(there.any(axis=1), np.concatenate([low, high], axis=1), 0.0)
+
+
+def overlaps(a_N4: NDArray[np.floating], b_M4: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(N, M) intersection over union."""
+    low = np.maximum(a_N4[:, None, :2], b_M4[None, :, :2])
+    high = np.minimum(a_N4[:, None, 2:], b_M4[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=2)
+    areas = [(box[:, 2:] - box[:, :2]).prod(axis=1) for box in (a_N4, b_M4)]
+    union = areas[0][:, None] + areas[1][None, :] - shared
+    return np.asarray(shared / np.maximum(union, 1e-9), dtype=np.float64)
+
+
+def lengths(boxes_N4: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(N) diagonals, at least a pixel."""
+    return np.maximum(np.hypot(boxes_N4[:, 2] - boxes_N4[:, 0], boxes_N4[:, 3] - boxes_N4[:, 1]), 1.0)

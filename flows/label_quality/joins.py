@@ -1,0 +1,124 @@
+"""Many clips joined by ffmpeg in ways that are known: hard cuts, dissolves, fades, and flashes, which are no cuts."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from body.mp4 import VideoWriteError, ffmpeg_program
+from evaluation.label_quality.shots import Cuts
+from harvest.decode import DecodeConfig, Video
+from harvest.shots import ShotConfig, split_shots
+
+CLIP = 36
+"""Frames of each clip at 25 fps."""
+FADE = 8
+"""Frames in which a clip fades out, and the next one in."""
+DISSOLVE = 12
+FPS = 25
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A video of clips, and the first and last frame of each transition (evaluation/label_quality/shots.py)."""
+
+    path: Path
+    transitions: tuple[tuple[int, int], ...]
+
+
+def make_joined(clips: Sequence[Path], out: Path) -> dict[str, Joined]:
+    """The clips one after the other, each cut to CLIP frames, once for each kind of transition; what is there is kept.
+
+    VideoWriteError if ffmpeg fails.
+    """
+    hard = tuple((i * CLIP, i * CLIP) for i in range(1, len(clips)))
+    faded = tuple((i * CLIP - FADE, i * CLIP + FADE) for i in range(1, len(clips)))
+    step = CLIP - DISSOLVE
+    dissolved = tuple((i * step, i * step + DISSOLVE) for i in range(1, len(clips)))
+    kinds: dict[str, tuple[Callable[[Sequence[Any]], Any], tuple[tuple[int, int], ...]]] = {
+        "hard cuts": (_hard, hard),
+        "dissolves of 12 frames": (_dissolved, dissolved),
+        "fades through black": (lambda each: _faded(each, "black"), faded),
+        "fades through white": (lambda each: _faded(each, "white"), faded),
+        "hard cuts, a flash in each shot": (_flashing, hard),
+    }
+    return {
+        kind: Joined(_written(graph, clips, out / f"{kind.replace(',', '').replace(' ', '_')}.mp4"), transitions)
+        for kind, (graph, transitions) in kinds.items()
+    }
+
+
+def cuts_of(path: Path, transitions: Sequence[tuple[int, int]], config: ShotConfig) -> Cuts:
+    """What the harvest's shot detector says of a video."""
+    video = Video(path, path.name, DecodeConfig(), max_pixels=1 << 24, max_seconds=3600)
+    starts, n = [], 0
+    for each in split_shots(video.frames(), config):
+        n += 1
+        if each.starts:
+            starts.append(each.frame.index)
+    return Cuts(transitions, starts[1:], n)
+
+
+def _clips(paths: Sequence[Path]) -> list[Any]:
+    return [
+        ffmpeg.input(str(path)).video.filter("fps", FPS).trim(end_frame=CLIP).setpts("PTS-STARTPTS") for path in paths
+    ]
+
+
+def _hard(clips: Sequence[Any]) -> Any:
+    return ffmpeg.concat(*clips)
+
+
+def _faded(clips: Sequence[Any], colour: str) -> Any:
+    faded = [
+        clip.filter("fade", type="in", start_frame=0, nb_frames=FADE, color=colour)
+        .filter("fade", type="out", start_frame=CLIP - FADE, nb_frames=FADE, color=colour)
+        for clip in clips
+    ]  # fmt: skip
+    return ffmpeg.concat(*faded)
+
+
+def _dissolved(clips: Sequence[Any]) -> Any:
+    """xfade overlaps its inputs, so each clip after the first adds CLIP - DISSOLVE frames."""
+    joined = clips[0]
+    for i, clip in enumerate(clips[1:], start=1):
+        offset = i * (CLIP - DISSOLVE) / FPS
+        joined = ffmpeg.filter(
+            [joined, clip], "xfade", transition="fade", duration=DISSOLVE / FPS, offset=offset
+        )  # fmt: skip
+    return joined
+
+
+def _flashing(clips: Sequence[Any]) -> Any:
+    """In the middle of each clip two frames are white, or three much brighter: a lamp, a photographer."""
+    lit = []
+    for i, clip in enumerate(clips):
+        if i % 2:
+            lit.append(clip.drawbox(x=0, y=0, width="iw", height="ih", color="white", thickness="fill",
+                                    enable="between(n,17,18)"))  # fmt: skip
+        else:
+            lit.append(clip.filter("eq", brightness=0.45, enable="between(n,17,19)"))
+    return ffmpeg.concat(*lit)
+
+
+def _written(graph: Callable[[Sequence[Any]], Any], clips: Sequence[Path], path: Path) -> Path:
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".making-") as scratch:
+        unfinished = Path(scratch) / path.name
+        output = graph(_clips(clips)).output(
+            str(unfinished), vcodec="libx264", pix_fmt="yuv420p", crf=18, preset="veryfast", threads=1, r=FPS,
+            loglevel="error",
+        )  # fmt: skip
+        try:
+            output.overwrite_output().run(cmd=ffmpeg_program(), capture_stderr=True)
+        except ffmpeg.Error as error:
+            raise VideoWriteError(
+                f"{path.name}: ffmpeg said: {error.stderr.decode(errors='replace')[-2000:]}"
+            ) from error
+        unfinished.replace(path)
+    return path
