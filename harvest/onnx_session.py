@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from harvest.onnx_pads import fold_pads
+
 
 class OnnxNetwork:
     """A network with named outputs. Made anew in each process: a session must not cross a fork."""
@@ -17,7 +19,8 @@ class OnnxNetwork:
         options.log_severity_level = 3
         # waiting threads sleep: spinning ones take the core from the decoder
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(path, options, providers=_providers(device))
+        network = fold_pads(path.read_bytes())
+        self._session = onnxruntime.InferenceSession(network, options, providers=_providers(device))
         self.outputs: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
 
     def __call__(self, **inputs: np.ndarray) -> Mapping[str, np.ndarray]:
