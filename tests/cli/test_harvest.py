@@ -1,12 +1,16 @@
 """`hmmr harvest` as it is typed: exit codes, the JSON line, the books."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from cli.harvest import app
+from cli.harvest_options import HarvestOptions
+from harvest.config import HarvestConfig
 
 KEYS = {"asked", "done", "rejected", "failed", "pending", "erased", "tracklets", "frames", "hours", "reasons"}
 
@@ -52,3 +56,28 @@ def test_wrong_options_are_explained(tmp_path: Path, offline: list[str], option:
     result = CliRunner().invoke(app, ["run", str(tmp_path), *offline, *option])
     assert result.exit_code != 0
     assert says in result.stderr
+
+
+def test_run_and_retry_take_the_same_options() -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    shared = {each.name for each in fields(HarvestOptions)}
+    for command, own in (("run", {"sources"}), ("retry", {"reason"})):
+        assert {each.name for each in commands[command].params} == shared | own
+        assert "every request" in CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).stdout
+
+
+def test_options_reach_the_settings(tmp_path: Path) -> None:
+    wishes = tmp_path / "wishes.txt"
+    wishes.write_text("host example.org\n")
+    config = HarvestOptions(
+        contact="a@example.org", interval_s=3.0, per_day=7, opt_out=wishes, licence="open", max_fps=12, detect_every=2,
+        preset="hmmr_2019", phi=["keypoints"], apart_from=["test"], limit=9,
+    ).config()  # fmt: skip
+    assert (config.download.contact, config.pace.interval_s, config.pace.per_day) == ("a@example.org", 3.0, 7)
+    assert config.policy.licence == "open"
+    assert config.policy.opt_out.match(url="http://example.org/x", host="example.org")
+    assert (float(config.label.decode.max_fps), config.label.people.detect_every) == (12.0, 2)
+    assert (config.label.preset.name, config.phis, config.apart_from, config.limit) == (
+        "hmmr_2019", ("keypoints",), ("test",), 9,
+    )  # fmt: skip
+    assert HarvestOptions().config() == HarvestConfig(retry_failed=True)

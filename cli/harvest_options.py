@@ -1,0 +1,163 @@
+"""The options that every command of `hmmr harvest` shares which works on items, each declared once."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from harvest.config import HarvestConfig, LabelConfig
+    from harvest.download import DownloadConfig
+    from harvest.policy import Policy
+
+LakeOption = Annotated[
+    str | None, typer.Option(envvar="HMMR_LAKE", help="Folder (or s3:// URL) of the lake; made if it is not there.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]
+
+
+@dataclass(frozen=True)
+class HarvestOptions:
+    """What may be fetched, how fast, and how it is labelled: one field, one option of the command line."""
+
+    lake: LakeOption = None
+    licence: Annotated[
+        str | None,
+        typer.Option(
+            help="open: you vouch that every source of this call may be used. Without it, URLs whose licence is not "
+            "stated are rejected; files on your disk are vouched for by being named."
+        ),
+    ] = None
+    allow_private: Annotated[
+        bool,
+        typer.Option("--allow-private", help="Hosts that you name yourself may be loopback or private addresses."),
+    ] = False
+    as_json: JsonOption = False
+    workers: Annotated[
+        int, typer.Option(min=1, help="Videos at the same time, each in a process of its own.")
+    ] = 2  # fmt: skip
+    backend: Annotated[
+        str,
+        typer.Option(
+            help="2D networks: embedded; truth (films of the open world only); rtm:SET or rtm:FILE.yaml; "
+            "mmlab:FILE.yaml (docs/backends.md)."
+        ),
+    ] = "embedded"
+    truth_films: Annotated[
+        Path | None,
+        typer.Option("--truth-films", help="Folder of the films, for --backend truth.", file_okay=False, exists=True),
+    ] = None
+    preset: Annotated[str, typer.Option(help="Track filters: default, or hmmr_2019 (the paper's, to the letter).")] = (
+        "default"
+    )
+    detect_every: Annotated[
+        int, typer.Option(min=1, help="People are detected in every n-th frame and followed in between.")
+    ] = 4
+    opt_out: Annotated[
+        Path | None,
+        typer.Option(help="File of addresses, hosts and uploaders that are never fetched.", exists=True),
+    ] = None
+    max_fps: Annotated[
+        int, typer.Option(min=1, help="Working rate; faster video is thinned out, slower keeps its own.")
+    ] = 25
+    phi: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Image features, once or more: blazepose_penultimate, keypoints, movenet_pyramid, "
+            "resnet50_v1:CHECKPOINT, resnet50_v2:CHECKPOINT, vit:MODEL:CHECKPOINT."
+        ),
+    ] = None
+    device: Annotated[str, typer.Option(help="Where the networks run: cpu, cuda, cuda:1, mps.")] = "cpu"
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Work on so many videos at most, shared out by the `weight` of each source; the rest stays pending.",
+        ),
+    ] = None
+    apart_from: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A lake (a test set, a labelled set) of which nothing may come in, however it was re-encoded; once or "
+            "more."
+        ),
+    ] = None
+    contact: Annotated[
+        str, typer.Option(help="Page or address to be reached at: it goes into the user agent of every request.")
+    ] = ""
+    interval_s: Annotated[
+        float,
+        typer.Option(min=0.0, help="Least seconds between two requests to one host, by all workers and machines."),
+    ] = 1.0
+    per_day: Annotated[int, typer.Option(min=1, help="Most requests a day to one host.")] = 2000
+
+    def config(self) -> "HarvestConfig":
+        """The settings of the harvest. typer.BadParameter names an option whose value cannot be."""
+        from harvest.config import HarvestConfig
+        from harvest.pace import PaceConfig
+
+        return HarvestConfig(
+            policy=self._policy(), label=self._label(), download=self._download(), backend=self.backend,
+            truth_films=self.truth_films, phis=tuple(self.phi) if self.phi else HarvestConfig().phis,
+            device=self.device, pace=PaceConfig(interval_s=self.interval_s, per_day=self.per_day),
+            apart_from=tuple(self.apart_from or ()), limit=self.limit, workers=self.workers, retry_failed=True,
+        )  # fmt: skip
+
+    def _download(self) -> "DownloadConfig":
+        from harvest.download import DownloadConfig
+
+        if not self.contact.isprintable() or len(self.contact) > 200:
+            raise typer.BadParameter("one short line, please", param_hint="--contact")
+        return DownloadConfig(contact=self.contact)
+
+    def _policy(self) -> "Policy":
+        from harvest.optout import OptOutList
+        from harvest.policy import Policy
+
+        if self.licence not in (None, "open"):
+            raise typer.BadParameter("only open can be vouched for", param_hint="--licence")
+        try:
+            wishes = OptOutList.load(self.opt_out) if self.opt_out else OptOutList()
+        except (OSError, ValueError) as error:
+            raise typer.BadParameter(str(error), param_hint="--opt-out") from error
+        return Policy(licence=self.licence, allow_private=self.allow_private, opt_out=wishes)
+
+    def _label(self) -> "LabelConfig":
+        from dataclasses import replace
+        from fractions import Fraction
+
+        from harvest.config import LabelConfig
+        from harvest.presets import PRESETS
+
+        if self.preset not in PRESETS:
+            raise typer.BadParameter(f"{self.preset} is none of {', '.join(PRESETS)}", param_hint="--preset")
+        plain = LabelConfig(preset=PRESETS[self.preset])
+        return replace(
+            plain,
+            people=replace(plain.people, detect_every=self.detect_every),
+            decode=replace(plain.decode, max_fps=Fraction(self.max_fps)),
+        )
+
+
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """A command for Typer in which the parameter `options: HarvestOptions` is spread into one option a field."""
+    own = [each for each in inspect.signature(command).parameters.values() if each.name != "options"]
+    names = [each.name for each in fields(HarvestOptions)]
+    shared = [
+        inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
+        for each in fields(HarvestOptions)
+    ]
+
+    @wraps(command)
+    def spread(**given: Any) -> None:
+        options = HarvestOptions(**{name: given.pop(name) for name in names})
+        command(**given, options=options)
+
+    ordered = sorted([*own, *shared], key=lambda each: each.kind)
+    spread.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
+    spread.__annotations__ = {each.name: each.annotation for each in ordered}
+    return spread
