@@ -22,6 +22,7 @@ OUT = typer.Option("--out", help="Folder for the files; made if it is not there.
 DEVICE = typer.Option(help="cpu, cuda, ...")
 RENDER = typer.Option("--render/--no-render", help="Draw the overlay (MP4, or the strip of an image).")
 PHI = typer.Option(help="The checkpoint's image feature with what it needs, such as resnet50_v1:FILE; else its name.")
+REFINE = typer.Option("--refine/--no-refine", help="Move the body onto the 2D keypoints; else as the network says.")
 PADDED = typer.Option("--padded", help="Windows padded past both ends, as the released tester; else inside the video.")
 
 
@@ -32,6 +33,7 @@ def predict(
     out: Annotated[Path, OUT],
     device: Annotated[str, DEVICE] = "cpu",
     render: Annotated[bool, RENDER] = True,
+    refine: Annotated[bool, REFINE] = True,
     padded: Annotated[bool, PADDED] = False,
     phi: Annotated[str | None, PHI] = None,
 ) -> None:
@@ -39,7 +41,8 @@ def predict(
 
     Writes motion_N.npz, motion_N.glb and motion_N.bvh for person N, and overlay.mp4: the mesh over the pixels beside a
     side view. Of an image, past, present and future come out of that one picture (the hallucinator), and strip.png
-    shows them. Where a tracklet breaks, a new N begins.
+    shows them. Where a tracklet breaks, a new N begins. Bodies are moved onto the detected 2D keypoints afterwards,
+    which is nearer to the truth too (docs/results/model.md); --no-refine gives the network's own answer.
     """
     from harvest.errors import HarvestError
     from harvest.packages import WeightsError
@@ -51,9 +54,9 @@ def predict(
         model = load_checkpoint(checkpoint)
         out.mkdir(parents=True, exist_ok=True)
         if source.suffix.lower() in PHOTO_SUFFIXES:
-            people = _photo(source, model, out, device, render, phi or model.config.data.phi_name)
+            people = _photo(source, model, out, device, render, refine, phi or model.config.data.phi_name)
         else:
-            people = _video(source, model, out, device, render, padded, phi or model.config.data.phi_name)
+            people = _video(source, model, out, device, render, refine, padded, phi or model.config.data.phi_name)
     except (BadCheckpointError, HarvestError, WeightsError, ValueError, OSError) as error:
         _fail(str(error))
     for number, person in enumerate(people):
@@ -62,7 +65,7 @@ def predict(
 
 
 def _video(
-    source: Path, model: "Checkpoint", out: Path, device: str, render: bool, padded: bool, phi: str
+    source: Path, model: "Checkpoint", out: Path, device: str, render: bool, refine: bool, padded: bool, phi: str
 ) -> "Sequence[PersonMotion]":
     from rich.progress import track
 
@@ -71,10 +74,13 @@ def _video(
     from hmmr_model.export.lake_people import people_of_lake
     from hmmr_model.export.video import render_motion
     from hmmr_model.predict import paper_windows, predict_lake
+    from hmmr_model.refine import refine_lake
     from hmmr_model.windows import inner_windows
 
     lake = harvested(source, phi, out / "lake")
     found = predict_lake(model, lake, device=device, windows=paper_windows if padded else inner_windows)
+    if refine:
+        found = refine_lake(found, lake, model.config.body)
     body = BodyModel.load(model.config.body)
     people = people_of_lake(found, lake, body)
     _write(people, body, out)
@@ -86,7 +92,7 @@ def _video(
 
 
 def _photo(
-    source: Path, model: "Checkpoint", out: Path, device: str, render: bool, phi: str
+    source: Path, model: "Checkpoint", out: Path, device: str, render: bool, refine: bool, phi: str
 ) -> "Sequence[PersonMotion]":
     from body.model import BodyModel
     from cli.predict_photo import people_of_photo, read_photo
@@ -95,7 +101,7 @@ def _photo(
     if not (model.config.model.hallucinate and model.config.model.deltas):
         typer.echo(f"note: a {model.config.preset} model has no hallucinator: no past and future", err=True)
     picture, body = read_photo(source), BodyModel.load(model.config.body)
-    people = people_of_photo(picture, model, body, device, phi)
+    people = people_of_photo(picture, model, body, device, phi, refined=refine)
     _write(people, body, out)
     if render:
         write_photo_strip(picture, people, body, out / "strip.png")

@@ -18,6 +18,7 @@ from harvest.presets import DEFAULT
 from hmmr_model.checkpoint import Checkpoint
 from hmmr_model.export.person_motion import PersonMotion, PictureGeometry, person_motion
 from hmmr_model.predict import Predictor
+from hmmr_model.refine import RefineConfig, refine
 from storage.tables import TrackletArrays
 
 Picture = NDArray[np.uint8]
@@ -36,7 +37,7 @@ def read_photo(path: Path) -> Picture:
 
 
 def people_of_photo(
-    picture: Picture, model: Checkpoint, body: BodyModel, device: str, phi_name: str
+    picture: Picture, model: Checkpoint, body: BodyModel, device: str, phi_name: str, *, refined: bool
 ) -> list[PersonMotion]:
     """Everybody whom the detector is sure of, surest first. ValueError if nobody is there."""
     backend = EmbeddedBackend()
@@ -52,6 +53,8 @@ def people_of_photo(
         tracklet = _tracklet(number, keypoints_25x3)
         phi_1D = joined_features(phi_name, [picture], tracklet.boxes, tracklet.keypoints)
         said = predictor.tracklet(tracklet.tracklet_id, phi_1D.astype(np.float16))
+        if refined:
+            said = refine(said, tracklet, predictor.keypoints, RefineConfig())
         people.append(person_motion(said, tracklet, geometry, body))
     return people
 

@@ -38,7 +38,7 @@ def read_tracks(
         if tid not in features or unlabelled or kept_back or not _fits(tracklet, config):
             continue
         converted = _labels(labels, tracklet, body) if labels and body else None
-        tracks.append(Track(tid, features[tid], _in_crop(tracklet.keypoints, tracklet.boxes), converted))
+        tracks.append(Track(tid, features[tid], in_crop(tracklet.keypoints, tracklet.boxes), converted))
     return tracks
 
 
@@ -51,7 +51,7 @@ def _fits(tracklet: TrackletArrays, config: DataConfig) -> bool:
     return rate_fits(tracklet.fps, config) and len(tracklet.pts) >= config.window
 
 
-def _in_crop(keypoints_TJ3: Floats, boxes_T4: Floats) -> Floats:
+def in_crop(keypoints_TJ3: Floats, boxes_T4: Floats) -> Floats:
     """Pixels to crop coordinates; what is not finite counts as unseen."""
     xy = to_crop(torch.from_numpy(keypoints_TJ3[..., :2].copy()), torch.from_numpy(boxes_T4.copy())).numpy()
     finite = np.isfinite(xy).all(axis=-1, keepdims=True)
@@ -64,7 +64,7 @@ def _labels(labels: Labels3D, tracklet: TrackletArrays, body: str) -> TrackLabel
     same_body_T = valid_T if labels.body == body else np.zeros_like(valid_T)
     frames = len(valid_T)
     joints, joints_weight = _known(labels.keypoints_3d, valid_T[:, None])
-    keypoints = _in_crop(labels.keypoints_2d, tracklet.boxes)
+    keypoints = in_crop(labels.keypoints_2d, tracklet.boxes)
     keypoints[..., 2] *= valid_T[:, None]
     rest = np.tile(np.eye(3, dtype=np.float32), (frames, 24, 1, 1))
     rotations = rest if labels.rotations is None else labels.rotations

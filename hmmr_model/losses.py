@@ -39,8 +39,12 @@ def acceleration_loss(predicted: Tensor, target: Tensor, weight: Tensor) -> Tens
     weight = weight[..., :LSP_JOINTS] * (weight[..., HIPS[0]] * weight[..., HIPS[1]])[..., None]
     whole = weight[..., 2:, :] * weight[..., 1:-1, :] * weight[..., :-2, :]
     difference = _about_hips(predicted) - _about_hips(target)
-    second = difference[..., 2:, :, :] - 2 * difference[..., 1:-1, :, :] + difference[..., :-2, :, :]
-    return masked_mean(second.abs(), whole[..., None])
+    return masked_mean(second_difference(difference).abs(), whole[..., None])
+
+
+def second_difference(x: Tensor) -> Tensor:
+    """(..., T, J, C) to (..., T - 2, J, C), per frame^2."""
+    return x[..., 2:, :, :] - 2 * x[..., 1:-1, :, :] + x[..., :-2, :, :]
 
 
 def rotation_loss(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:

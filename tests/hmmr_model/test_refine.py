@@ -1,0 +1,124 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from body.keypoints import KeypointModel
+from body.rotations import axis_angle_to_matrix
+from hmmr_model.prediction import Pose, Prediction
+from hmmr_model.refine import RefineConfig, refine
+from hmmr_model.tracks import Track
+from storage.tables import TrackletArrays
+
+SIDE = 200.0
+
+
+def _tracklet(crop_TJ3: np.ndarray) -> TrackletArrays:
+    """Keypoints in crop coordinates as pixels of a square box that stands still."""
+    frames = len(crop_TJ3)
+    keypoints = crop_TJ3.copy()
+    keypoints[..., :2] = (crop_TJ3[..., :2] + 1) / 2 * SIDE
+    return TrackletArrays(
+        tracklet_id="a", source_id="s", fps=25.0, frame_index=np.arange(frames, dtype=np.int32),
+        pts=np.arange(frames, dtype=np.int64), boxes=np.tile(np.array([0, 0, SIDE, SIDE], np.float32), (frames, 1)),
+        keypoints=keypoints, observed=np.ones(frames, bool),
+    )  # fmt: skip
+
+
+def _said(rotations: torch.Tensor, betas: torch.Tensor, model: KeypointModel) -> Prediction:
+    points, joints = model(rotations, betas)
+    centred = (points - joints[:, :1]).numpy()
+    camera = np.tile(np.array([0.8, 0.05, 0.0], np.float32), (len(centred), 1))
+    now = Pose(rotations.numpy(), centred)
+    return Prediction("a", now.rotations, betas.numpy(), camera, centred, now, now, now, now, now)
+
+
+@pytest.fixture
+def case(make_tracks: Callable[..., list[Track]], keypoint_model: KeypointModel) -> tuple[Track, Prediction]:
+    """The truth, and a prediction that jitters about it."""
+    (track,) = make_tracks([24])
+    assert track.labels is not None
+    noise = torch.tensor(np.random.default_rng(0).normal(scale=0.15, size=(24, 24, 3)), dtype=torch.float32)
+    rotations = torch.from_numpy(track.labels.rotations_TJ33) @ axis_angle_to_matrix(noise)
+    return track, _said(rotations, torch.from_numpy(track.labels.betas_TK), keypoint_model)
+
+
+def _in_crop(said: Prediction) -> np.ndarray:
+    return np.asarray(said.camera[:, None, :1] * (said.keypoints_3d[..., :2] + said.camera[:, None, 1:]))
+
+
+def test_the_body_comes_nearer_to_its_keypoints_to_the_truth_and_moves_more_smoothly(
+    case: tuple[Track, Prediction], keypoint_model: KeypointModel
+) -> None:
+    track, said = case
+    assert track.labels is not None
+    better = refine(said, _tracklet(track.keypoints_TJ3), keypoint_model, RefineConfig())
+
+    def away_2d(of: Prediction) -> float:
+        return float(np.abs(_in_crop(of) - track.keypoints_TJ3[..., :2]).mean())
+
+    def away_3d(of: Prediction) -> float:
+        return float(np.abs(of.keypoints_3d - track.labels.joints_TJ3).mean())  # type: ignore[union-attr]
+
+    def jitter(of: Prediction) -> float:
+        return float(np.abs(np.diff(of.keypoints_3d, 2, axis=0)).mean())
+
+    assert away_2d(better) < 0.5 * away_2d(said)
+    assert away_3d(better) < 0.8 * away_3d(said)
+    assert jitter(better) < 0.6 * jitter(said)
+
+
+def test_what_is_said_of_the_body_agrees_with_itself(
+    case: tuple[Track, Prediction], keypoint_model: KeypointModel
+) -> None:
+    track, said = case
+    better = refine(said, _tracklet(track.keypoints_TJ3), keypoint_model, RefineConfig(steps=5))
+    points, joints = keypoint_model(torch.from_numpy(better.rotations), torch.from_numpy(better.betas))
+    np.testing.assert_allclose(better.keypoints_3d, points - joints[:, :1], atol=1e-6)
+    identity = np.swapaxes(better.rotations, -1, -2) @ better.rotations
+    np.testing.assert_allclose(identity, np.broadcast_to(np.eye(3), identity.shape), atol=1e-5)
+    assert np.ptp(better.betas, axis=0).max() == 0
+    for other in (better.past, better.future, better.hallucinated_past, better.hallucinated_future):
+        assert other is not None  # each said what the present head said, so each must say what it says now
+        np.testing.assert_allclose(other.rotations, better.rotations, atol=1e-4)
+        np.testing.assert_allclose(other.keypoints_3d, better.keypoints_3d, atol=1e-4)
+
+
+def test_joints_that_were_not_seen_pull_nothing(case: tuple[Track, Prediction], keypoint_model: KeypointModel) -> None:
+    track, said = case
+    keypoints = track.keypoints_TJ3.copy()
+    keypoints[:, 5:, 2] = 0.29
+    moved = keypoints.copy()
+    moved[:, 5:, :2] += 0.5
+    moved[3, 6, :2] = np.nan
+    one, two = (refine(said, _tracklet(each), keypoint_model, RefineConfig(steps=8)) for each in (keypoints, moved))
+    np.testing.assert_array_equal(one.rotations, two.rotations)
+
+
+def test_without_any_keypoint_nothing_is_touched(case: tuple[Track, Prediction], keypoint_model: KeypointModel) -> None:
+    track, said = case
+    keypoints = track.keypoints_TJ3 * np.array([1, 1, 0], np.float32)
+    assert refine(said, _tracklet(keypoints), keypoint_model, RefineConfig()) is said
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_short_tracklets(case: tuple[Track, Prediction], keypoint_model: KeypointModel, frames: int) -> None:
+    track, _ = case
+    assert track.labels is not None
+    rotations = torch.from_numpy(track.labels.rotations_TJ33[:frames])
+    said = _said(rotations, torch.from_numpy(track.labels.betas_TK[:frames]), keypoint_model)
+    better = refine(said, _tracklet(track.keypoints_TJ3[:frames]), keypoint_model, RefineConfig(steps=10))
+    assert np.isfinite(better.keypoints_3d).all()
+    assert better.keypoints_3d.shape == (frames, 25, 3)
+
+
+def test_a_frame_in_which_nobody_was_seen_keeps_a_usable_camera(
+    case: tuple[Track, Prediction], keypoint_model: KeypointModel
+) -> None:
+    track, said = case
+    keypoints = track.keypoints_TJ3.copy()
+    keypoints[10:13, :, 2] = 0
+    better = refine(said, _tracklet(keypoints), keypoint_model, RefineConfig())
+    assert np.isfinite(better.camera).all()
+    assert np.abs(better.camera[9:14] - better.camera[[9]]).max() < 0.3
