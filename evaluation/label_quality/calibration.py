@@ -1,5 +1,5 @@
 """Whether a score is the probability that its joint is right: reliability by band, and the expected calibration error
-(Naeini et al., AAAI 2015: mean over joints of their band's |mean score - share that is right|, ten equal bands)."""
+(Guo et al., ICML 2017: mean over joints of |mean score - share that is right| of their band, fifteen equal bands)."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,8 @@ from evaluation.label_quality.errors import NEAR
 from evaluation.label_quality.matching import JudgedFilm
 from evaluation.label_quality.table import Table, Value, from_rows
 
-BANDS = 10
+BANDS = 15
+SHOWN_BANDS = 10
 Scored = tuple[NDArray[np.float64], NDArray[np.bool_]]
 """(N) scores and (N) whether each joint is right."""
 
@@ -27,7 +28,9 @@ def scored_joints(films: Sequence[JudgedFilm]) -> Scored:
 def calibration_error(scored: Scored) -> float:
     """ECE, 0 for scores that mean what they say."""
     scores, right = scored
-    return float(sum(len(s) * abs(s.mean() - r.mean()) for _, s, r in _bands(scores, right)) / max(len(scores), 1))
+    return float(
+        sum(len(s) * abs(s.mean() - r.mean()) for _, s, r in _bands(scores, right, BANDS)) / max(len(scores), 1)
+    )
 
 
 def brier(scored: Scored) -> float:
@@ -51,16 +54,16 @@ def reliability_table(key: str, title: str, scored: Scored, note: str) -> Table:
     """A row a band of scores that is not empty."""
     rows: dict[str, dict[str, Value]] = {
         band: {"joints": len(s), "mean score": float(s.mean()), "right": float(r.mean())}
-        for band, s, r in _bands(*scored)
+        for band, s, r in _bands(*scored, SHOWN_BANDS)
     }
     return from_rows(key, title, note, rows, of="score", chart="reliability")
 
 
 def _bands(
-    scores: NDArray[np.float64], right: NDArray[np.bool_]
+    scores: NDArray[np.float64], right: NDArray[np.bool_], bands: int
 ) -> list[tuple[str, NDArray[np.float64], NDArray[np.bool_]]]:
-    edges = np.linspace(0, 1, BANDS + 1)
-    band = np.clip(np.searchsorted(edges, scores, side="right") - 1, 0, BANDS - 1)
+    edges = np.linspace(0, 1, bands + 1)
+    band = np.clip(np.searchsorted(edges, scores, side="right") - 1, 0, bands - 1)
     return [
         (f"{low:.1f} to {high:.1f}", scores[band == k], right[band == k])
         for k, (low, high) in enumerate(itertools.pairwise(edges))

@@ -1,13 +1,13 @@
 """Films with known truth, as arrays. Letters as in evaluation/label_quality/people.py."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from evaluation.label_quality.people import Truth
 from openworld.films import Progress, make_films
-from openworld.truth_file import read_facts, read_people, truth_path
+from openworld.truth_file import SUFFIX, read_facts, read_people, truth_path
 from openworld.worlds import labels_world
 
 KIND_WORDS = {
@@ -32,7 +32,11 @@ class KnownFilm:
 
 def make_known_films(out: Path, films: int, seed: int, progress: Progress | None = None) -> list[KnownFilm]:
     """The films of labels_world below `out`; those that are there already are kept."""
-    made = make_films(labels_world(films, seed), out, progress)
+    world = labels_world(films, seed)
+    there = len(list(out.rglob(f"*{SUFFIX}")))
+    # processes that would only find that there is nothing to do take longer to start than to look
+    processes = 1 if there >= sum(split.films for split in world.splits) else None
+    made = make_films(replace(world, processes=processes), out, progress)
     return [read_film(film.video) for film in made]
 
 

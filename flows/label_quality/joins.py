@@ -43,7 +43,8 @@ def make_joined(clips: Sequence[Path], out: Path) -> dict[str, Joined]:
         "dissolves of 12 frames": (_dissolved, dissolved),
         "fades through black": (lambda each: _faded(each, "black"), faded),
         "fades through white": (lambda each: _faded(each, "white"), faded),
-        "hard cuts, a flash in each shot": (_flashing, hard),
+        "hard cuts, a flash of 2 frames in each shot": (lambda each: _flashing(each, 2), hard),
+        "hard cuts, a flash of 3 frames in each shot": (lambda each: _flashing(each, 3), hard),
     }
     return {
         kind: Joined(_written(graph, clips, out / f"{kind.replace(',', '').replace(' ', '_')}.mp4"), transitions)
@@ -92,15 +93,15 @@ def _dissolved(clips: Sequence[Any]) -> Any:
     return joined
 
 
-def _flashing(clips: Sequence[Any]) -> Any:
-    """In the middle of each clip two frames are white, or three much brighter: a lamp, a photographer."""
+def _flashing(clips: Sequence[Any], frames: int) -> Any:
+    """In the middle of each clip some frames are white, or much brighter, in turn: a lamp, a photographer."""
+    when = f"between(n,{CLIP // 2},{CLIP // 2 + frames - 1})"
     lit = []
     for i, clip in enumerate(clips):
         if i % 2:
-            lit.append(clip.drawbox(x=0, y=0, width="iw", height="ih", color="white", thickness="fill",
-                                    enable="between(n,17,18)"))  # fmt: skip
+            lit.append(clip.filter("drawbox", x=0, y=0, w="iw", h="ih", color="white", t="fill", enable=when))
         else:
-            lit.append(clip.filter("eq", brightness=0.45, enable="between(n,17,19)"))
+            lit.append(clip.filter("eq", brightness=0.45, enable=when))
     return ffmpeg.concat(*lit)
 
 

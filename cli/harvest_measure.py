@@ -1,0 +1,85 @@
+"""`hmmr harvest measure`: what the labels are worth, against films whose truth is known."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from evaluation.label_quality.table import Table
+    from flows.label_quality.bench import MeasureConfig
+
+OUT = typer.Option("--out", help="Folder for films, networks' answers, labels and a lake with the tables; kept.")
+FILMS = typer.Option(min=1, help="Films of each kind; eight make 68 films, and 28 made from them.")
+SEED = typer.Option(help="Another seed, other films.")
+REAL = typer.Option(help="Folder with pose_squats.mp4 and the pose2sim clips and their references.", exists=True)
+PART = typer.Option("--part", help="Measure this part only, once or more: errors, tracking, shots, filters, scores, "
+                    "smoothing, sides, real, noise.")  # fmt: skip
+PAGE = typer.Option("--page", help="Also write the tables into this Markdown page, below its marker line.")
+BACKEND = typer.Option(help="2D networks, as for `hmmr harvest run`.")
+
+
+def measure(
+    out: Annotated[Path, OUT] = Path("out/labels"),
+    films: Annotated[int, FILMS] = 8,
+    seed: Annotated[int, SEED] = 0,
+    real: Annotated[Path | None, REAL] = None,
+    part: Annotated[list[str] | None, PART] = None,
+    page: Annotated[Path | None, PAGE] = None,
+    backend: Annotated[str, BACKEND] = "embedded",
+) -> None:
+    """Measure label quality on synthetic films with known truth: errors, tracking, shots, filters, scores, smoothing,
+    left and right; and on two real clips. Prints tables in Markdown and keeps them in OUT/lake.
+
+    Some fifteen minutes of one core the first time. It may be stopped and run again; after a change of a threshold the
+    networks are asked only what they were not asked before.
+
+    hmmr harvest measure --out out/labels
+
+    hmmr dashboard --lake out/labels/lake --about labels --export out/labels/labels.html
+    """
+    import shlex
+    import sys
+    import time
+
+    from evaluation.label_quality.table import markdown
+    from flows.label_quality.bench import MeasureConfig
+    from flows.label_quality.measure import PARTS, keep, write_page
+    from storage.lake import Lake
+
+    wanted = tuple(part or PARTS)
+    if unknown := set(wanted) - set(PARTS):
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: there are {', '.join(PARTS)}", param_hint="--part")
+    config = MeasureConfig(films=films, seed=seed, backend=backend, real=real)
+    began, command = time.time(), shlex.join(["hmmr", *sys.argv[1:]])
+    tables = _measured(config, out, wanted)
+    for table in tables:
+        typer.echo(markdown(table))
+    typer.echo(keep(tables, Lake(out / "lake"), config, command, began), err=True)
+    if page is not None:
+        write_page(tables, page, command)
+
+
+def _measured(config: "MeasureConfig", out: Path, parts: tuple[str, ...]) -> "list[Table]":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from flows.label_quality.measure import measure as measured
+    from harvest.errors import HarvestError
+    from harvest.packages import WeightsError
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    try:
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+            task = bars.add_task("films", total=None)
+
+            def told(what: str, done: int, total: int) -> None:
+                bars.update(task, description=what, completed=done, total=total)
+
+            return measured(config, out, told, parts)
+    except (WeightsError, HarvestError, ValueError, ImportError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        typer.echo(f"stopped; what was measured is in {out}, run the same command to go on", err=True)
+        raise typer.Exit(130) from None

@@ -1,0 +1,81 @@
+"""The films that labels are measured on, and the labels of any of them under any settings, judged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from evaluation.label_quality.matching import JudgedFilm, judge
+from evaluation.label_quality.people import Labelled
+from flows.label_quality.derived import make_cut_off, make_frozen, make_still
+from flows.label_quality.films import KnownFilm, make_known_films
+from flows.label_quality.filter_presets import EVERYTHING
+from flows.label_quality.labels import LabelShelf
+from harvest.backends.protocol import PoseBackend
+from harvest.config import HarvestConfig, LabelConfig
+from harvest.networks import make_backend
+
+
+@dataclass(frozen=True)
+class MeasureConfig:
+    """What is measured. The defaults are those of docs/results/labels.md."""
+
+    films: int = 8
+    """Of each kind (openworld/worlds.py labels_world): 68 films in all, and 28 made from them."""
+    seed: int = 0
+    label: LabelConfig = field(default_factory=LabelConfig)
+    backend: str = "embedded"
+    real: Path | None = None
+    """Folder with pose_squats and the pose2sim clips; None: real video is left out."""
+
+
+class Told(Protocol):
+    """Told (what, videos done, videos in all)."""
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """After each video."""
+
+
+class Bench:
+    """Everything below `out`: films, networks' answers, labels. What is there already is not made again."""
+
+    def __init__(self, config: MeasureConfig, out: Path, told: Told) -> None:
+        self.config, self.out, self.told = config, out, told
+        self.films = make_known_films(
+            out / "films", config.films, config.seed, lambda done, total: told("films made", done, total)
+        )
+        alone = [film for film in self.films if film.kind == "one person"]
+        self.cut_off = make_cut_off(alone[: 12 * config.films // 8], out / "derived")
+        self.frozen = make_frozen(alone[: config.films], out / "derived")
+        self.still = make_still(alone[: config.films], out / "derived")
+        self.alone = alone
+        self.shelf = self.shelf_of(make_backend(HarvestConfig(label=config.label, backend=config.backend)))
+
+    @property
+    def all_films(self) -> list[KnownFilm]:
+        """The open world's and those made from them."""
+        return [*self.films, *self.cut_off, *self.frozen, *self.still]
+
+    def shelf_of(self, backend: PoseBackend) -> LabelShelf:
+        """Labels by another backend, kept in the same place."""
+        return LabelShelf(self.out, backend)
+
+    def unfiltered(self) -> LabelConfig:
+        """The configured settings without any filter."""
+        return replace(self.config.label, preset=EVERYTHING)
+
+    def labels(self, what: str, films: Sequence[KnownFilm], config: LabelConfig, shelf: LabelShelf | None = None
+               ) -> list[Labelled]:  # fmt: skip
+        """Labels of the films; `what` is told while they are made."""
+        found = []
+        for n, film in enumerate(films):
+            found.append((shelf or self.shelf).labels(film.path, config))
+            self.told(what, n + 1, len(films))
+        return found
+
+    def judged(
+        self, what: str, films: Sequence[KnownFilm], shelf: LabelShelf | None = None, **changes: Any
+    ) -> list[JudgedFilm]:
+        """Labels against truth. `changes`: fields of the label settings that are otherwise than configured."""
+        labels = self.labels(what, films, replace(self.config.label, **changes), shelf)
+        return [judge(film.truth, labelled) for film, labelled in zip(films, labels, strict=True)]

@@ -1,0 +1,27 @@
+"""Each filter by itself: presets that keep everything but for what one filter refuses."""
+
+from dataclasses import replace
+from typing import Any
+
+from harvest.presets import DEFAULT, HMMR_2019, STRICT, Preset
+
+EVERYTHING = replace(
+    DEFAULT, name="none", start_above=-1, stop_at=-1, min_frames=1, upper_only_share=2.0, min_motion=0.0,
+    bystander_motion=0.0,
+)  # fmt: skip
+"""Keeps all."""
+
+
+def filters() -> dict[str, Preset]:
+    """The filters one by one as a preset has them, then whole presets."""
+    alone: dict[str, dict[str, Any]] = {
+        "20 frames at least": {"min_frames": DEFAULT.min_frames},
+        "7 visible joints at least": {"start_above": DEFAULT.start_above, "stop_at": DEFAULT.stop_at},
+        "upper body only": {"upper_only_share": DEFAULT.upper_only_share},
+        "still": {"min_motion": DEFAULT.min_motion},
+        "bystander": {"bystander_motion": DEFAULT.bystander_motion},
+        "too fast": {"max_fast": STRICT.max_fast},
+        "bones too long": {"max_long": STRICT.max_long},
+    }
+    presets = {name: replace(EVERYTHING, name="alone", **fields) for name, fields in alone.items()}
+    return presets | {f"preset {preset.name}": preset for preset in (DEFAULT, STRICT, HMMR_2019)}

@@ -1,0 +1,45 @@
+"""A backend that takes left for right now and then: how much of that does the repair of sides undo?"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from body.joints import KEYPOINTS_25, mirror_permutation
+from harvest.backends.protocol import PoseBackend
+
+BURST_FRAMES = 3
+_MIRROR = mirror_permutation(KEYPOINTS_25)
+
+
+class MirroringBackend:
+    """`PoseBackend` and `ReadsFile`: another one's poses, all joints of a frame exchanged in bursts, each burst with
+    probability `share`. The same file gives the same bursts."""
+
+    def __init__(self, inner: PoseBackend, share: float) -> None:
+        self._inner, self._share = inner, share
+        self._rng, self._frames = np.random.default_rng(0), 0
+        self._now = False
+        self.name = f"{inner.name}_mirrored"
+        self.weights: Mapping[str, str] = {**inner.weights, "mirrored": f"{share} of {BURST_FRAMES} frames"}
+        self.joints = inner.joints
+
+    def open_video(self, path: Path) -> None:
+        """The next frames are of this file."""
+        seed = hashlib.sha256(path.name.encode()).digest()[:8]
+        self._rng, self._frames = np.random.default_rng(int.from_bytes(seed, "little")), 0
+
+    def people(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """As the backend inside says."""
+        return self._inner.people(frames)
+
+    def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """As the backend inside says, or with sides exchanged. A call is a frame: the labeller asks once for each."""
+        return [pose[:, _MIRROR] if self._mirrors() else pose for pose in self._inner.pose(frames, boxes)]
+
+    def _mirrors(self) -> bool:
+        if self._frames % BURST_FRAMES == 0:
+            self._now = bool(self._rng.random() < self._share)
+        self._frames += 1
+        return self._now

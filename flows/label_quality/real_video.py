@@ -1,0 +1,93 @@
+"""The two real clips with something to hold labels against: published landmarks, and a triangulated athlete.
+
+Letters as in evaluation/label_quality/people.py.
+"""
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from body.joints import BLAZEPOSE_33, KEYPOINTS_25, indices
+from evaluation.label_quality.errors import error_row, swapped_frames
+from evaluation.label_quality.matching import judge
+from evaluation.label_quality.people import Truth, joint_boxes, lengths
+from evaluation.label_quality.table import Table, Value, from_rows
+from evaluation.read_pose2sim import read_pose2sim
+from flows.label_quality.labels import LabelShelf
+from harvest.config import LabelConfig
+
+SQUATS, ATHLETE = "pose_squats.mp4", "pose2sim_single_cam02.mp4"
+
+
+def squats_table(folder: Path, shelf: LabelShelf, label: LabelConfig) -> Table:
+    """pose_squats.mp4 against the landmarks that its publisher gives for BlazePose full."""
+    both = [name for name in KEYPOINTS_25 if name in BLAZEPOSE_33]
+    golden_FJ2 = np.array(json.loads((folder / "pose_squats.full.json").read_text()))[..., :2]
+    golden_FJ2 = golden_FJ2[:, indices(both, BLAZEPOSE_33)]
+    size_F = lengths(joint_boxes(np.pad(golden_FJ2, ((0, 0), (0, 0), (0, 1)))))
+    rows: dict[str, dict[str, Value]] = {}
+    settings = {"default": label, "detected in every frame": _every_frame(label)}
+    for name, config in settings.items():
+        track = max(shelf.labels(folder / SQUATS, config).tracks, key=lambda each: len(each.frames_T))
+        ours = track.joints_TJ3[:, indices(both, KEYPOINTS_25), :2]
+        apart_px = np.linalg.norm(ours - golden_FJ2[track.frames_T], axis=-1)[track.observed_T]
+        shares = apart_px / size_F[track.frames_T][track.observed_T][:, None]
+        rows[name] = {"frames": int(track.observed_T.sum()), **_spread(apart_px, "px"), **_spread(shares, "diagonals")}
+    note = (
+        f"{SQUATS} (real, 65 frames, 720 x 1280, one woman) against its published landmarks of BlazePose full, "
+        f"{len(both)} joints; upstream's own tolerance is 28 px."
+    )
+    return from_rows("squats", "Real video: squats against published landmarks", note, rows, of="labels")
+
+
+def athlete_table(folder: Path, shelf: LabelShelf, label: LabelConfig) -> Table:
+    """pose2sim_single_cam02.mp4: frames with sides exchanged, before and after the repair."""
+    truth = _athlete(folder)
+    at_60 = replace(label, decode=replace(label.decode, max_fps=Fraction(60)))
+    settings = {
+        "every frame by itself, 60 fps": replace(_every_frame(at_60), sides=None),
+        "every frame by itself, repaired, 60 fps": _every_frame(at_60),
+        "followed, as detected, 60 fps": replace(at_60, sides=None),
+        "followed, repaired, 60 fps": at_60,
+        "followed, as detected, 25 fps": replace(label, sides=None),
+        "followed, repaired, 25 fps (default)": label,
+    }
+    rows: dict[str, dict[str, Value]] = {}
+    for name, config in settings.items():
+        film = judge(truth, shelf.labels(folder / ATHLETE, config))
+        told = [swapped_frames(track) for track in film.tracks]
+        row = error_row([film])
+        rows[name] = {
+            "frames judged": sum(int(enough.sum()) for _, enough in told),
+            "frames exchanged": sum(int(swapped.sum()) for swapped, _ in told),
+            "share": row["sides exchanged"], "median": row["median"], "mean": row["mean"],
+        }  # fmt: skip
+    note = (
+        f"{ATHLETE} (real, 100 frames at 60 fps) against joints triangulated from four views, 17 joints: a reference, "
+        "no ground truth. Errors in parts of the person's diagonal."
+    )
+    return from_rows("athlete", "Real video: left and right of an athlete", note, rows, of="labels", bar="share")
+
+
+def _athlete(folder: Path) -> Truth:
+    reference = read_pose2sim(
+        folder / "pose2sim_single_reference.npz", folder / "pose2sim_single_calib.qca.txt", "cam02"
+    )
+    joints_FJ3 = reference.keypoints_2d.astype(np.float64)
+    n_frames = len(joints_FJ3)
+    return Truth(joints_FJ3[None], np.ones((1, n_frames), bool), np.zeros(n_frames, np.int64))
+
+
+def _every_frame(label: LabelConfig) -> LabelConfig:
+    return replace(label, people=replace(label.people, detect_every=1))
+
+
+def _spread(apart: NDArray[np.floating], unit: str) -> dict[str, Value]:
+    return {
+        f"median, {unit}": float(np.median(apart)), f"mean, {unit}": float(apart.mean()),
+        f"95 %, {unit}": float(np.percentile(apart, 95)),
+    }  # fmt: skip
