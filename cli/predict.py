@@ -76,9 +76,11 @@ def _video(
     from hmmr_model.predict import paper_windows, predict_lake
     from hmmr_model.refine import refine_lake
     from hmmr_model.windows import inner_windows
+    from storage.snapshot import select
 
     lake = harvested(source, phi, out / "lake")
-    found = predict_lake(model, lake, device=device, windows=paper_windows if padded else inner_windows)
+    windows, now = paper_windows if padded else inner_windows, select(lake).tracklet_ids
+    found = predict_lake(model, lake, now, device, windows=windows)
     if refine:
         found = refine_lake(found, lake, model.config.body)
     body = BodyModel.load(model.config.body)

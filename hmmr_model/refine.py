@@ -30,7 +30,7 @@ class RefineConfig:
     learning_rate: float = 0.02
     keypoints_2d: float = 60.0
     """On the mean absolute distance, crop units, of keypoints weighted by their score."""
-    rotations: float = 200.0
+    rotations: float = 100.0
     """On the mean squared difference of rotation matrices from the network's."""
     acceleration: float = 60.0
     """On the keypoints' mean absolute second difference, m/frame^2."""
