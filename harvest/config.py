@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from harvest.decode import DecodeConfig
 from harvest.download import DownloadConfig
@@ -11,6 +12,7 @@ from harvest.policy import Policy
 from harvest.presets import DEFAULT, Preset
 from harvest.shots import ShotConfig
 from harvest.sides import SidesConfig
+from harvest.smooth import SmoothingConfig
 from harvest.track import TrackConfig
 
 
@@ -25,6 +27,11 @@ class LabelConfig:
     sides: SidesConfig | None = field(default_factory=SidesConfig)
     """Left and right exchanged by the pose network are put right; None: left as they are."""
     preset: Preset = DEFAULT
+    smoothing: SmoothingConfig | None = None
+    """Stored places of joints are smoothed over time (harvest/smooth.py); None: as the network said."""
+    scores: Literal["raw", "calibrated"] = "raw"
+    """Stored scores: the network's, or the chance that the joint is right (harvest/calibration.py). Raw stays the
+    default: training takes joints with a score from 0.1 for visible, and a calibrated one is hardly ever below 0.5."""
     phi_every: int = 16
     """Frames between two batches of φ; no influence on the result."""
 
@@ -48,6 +55,8 @@ class HarvestConfig:
     limit: int | None = None
     """So many videos are worked on in one call, shared out by the sources' weights; the others stay pending."""
     workers: int = 2
+    threads: int | None = None
+    """Of each worker: with two, one video uses two cores. None: the cores over the workers that have something to do."""
     item_seconds: float = 4 * 3600.0
     """A worker that is silent on one item for so long is killed."""
     shard_videos: int = 16

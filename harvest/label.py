@@ -14,6 +14,7 @@ from harvest.decode import Frame, Video
 from harvest.errors import HarvestError, NoPerson, NothingUsable, Unreadable
 from harvest.fingerprint import MAX_SAMPLES, SAMPLE_SECONDS, fingerprint
 from harvest.identity import file_sha256
+from harvest.overlap import Overlap
 from harvest.phi.protocol import Phi
 from harvest.policy import Policy, Verdict, seconds_limit
 from harvest.recipe import recipe
@@ -33,6 +34,7 @@ from harvest.shot_labels import ShotLabeller
 from harvest.shots import split_shots
 from harvest.sources import Source
 from harvest.stopwatch import Stopwatch, TimedBackend, TimedPhi
+from harvest.stored import Finishing
 from storage.layout import STAGES
 
 OnFrame = Callable[[int, int], None]
@@ -75,15 +77,18 @@ class Labeller:
         policy: Policy,
         *,
         cache: Path | None = None,
+        threads: int = 1,
     ) -> None:
         """`cache` is a folder with a folder a source, where the networks' answers stay for the next labelling. With it,
-        features come as references to files there (rows.py's `read_features`), so that memory stays flat."""
+        features come as references to files there (rows.py's `read_features`), so that memory stays flat. With more
+        than one of `threads` pictures are read ahead and φ is computed behind; the labels are the same."""
         self._watch = Stopwatch()
         self._backend = TimedBackend(backend, self._watch)
         self._file_reader = backend
         self._phis = [TimedPhi(phi, self._watch) for phi in phis]
-        self._config, self._policy, self._cache = config, policy, cache
+        self._config, self._policy, self._cache, self._threads = config, policy, cache, threads
         self.recipe = recipe(config, backend, phis)
+        self._finishing = Finishing.of(config, backend)
 
     def label(
         self,
@@ -99,7 +104,7 @@ class Labeller:
         self._watch.seconds.clear()
         content = file_sha256(path)
         labelled = LabelledVideo(self.recipe.label_key(content))
-        with self._watch.stage("open"):
+        with self._watch.stage("open", children=True):
             video = Video(
                 path, source.name, self._config.decode, max_pixels=self._policy.max_pixels,
                 max_seconds=seconds_limit(source, self._policy), sections_s=source.sections_s,
@@ -124,8 +129,11 @@ class Labeller:
         with tempfile.TemporaryDirectory(prefix="hmmr-label-") as scratch:
             folder = self._cache / facts.source.item_id / STAGES if self._cache else Path(scratch)
             files = StageFiles(folder, content, self.recipe)
-            with VideoMemory(files, self._backend, self._phis, original=self._file_reader) as memory:
-                prints = self._shots(video, facts, memory, labelled, progress)
+            with (
+                VideoMemory(files, self._backend, self._phis, original=self._file_reader) as memory,
+                Overlap(self._threads) as overlap,
+            ):
+                prints = self._shots(video, facts, memory, overlap, labelled, progress)
             if self._cache is None:
                 labelled.rows["features"] = [read_features(row) for row in labelled.rows["features"]]
         return prints
@@ -143,6 +151,7 @@ class Labeller:
         video: Video,
         facts: VideoFacts,
         memory: VideoMemory,
+        overlap: Overlap,
         labelled: LabelledVideo,
         progress: OnFrame | None,
     ) -> list[int]:
@@ -151,7 +160,7 @@ class Labeller:
         total = int(video.keep_F.sum())
         shot: ShotLabeller | None = None
         shot_index, last_pts = -1, 0
-        frames = split_shots(self._decoded(video), self._config.shots)
+        frames = overlap.ahead(split_shots(self._decoded(video), self._config.shots))
         for count, each in enumerate(frames):
             memory.numbers.note(each.frame.pixels_HW3, each.frame.index)
             jumped = (each.frame.pts - last_pts) * video.timing.time_base > _longest_step(video)
@@ -160,7 +169,7 @@ class Labeller:
                 self._close(shot, shot_index, facts, memory, labelled)
                 shot = None
             if shot is None:
-                shot = ShotLabeller(memory.backend, memory.phis, self._config, float(video.working_rate))
+                shot = ShotLabeller(memory.backend, memory.phis, self._config, float(video.working_rate), overlap)
                 shot_index += 1
             shot.push(each.frame)
             if count % max(1, round(SAMPLE_SECONDS * video.working_rate)) == 0 and len(prints) < MAX_SAMPLES:
@@ -177,7 +186,7 @@ class Labeller:
     def _close(
         self, shot: ShotLabeller, shot_index: int, video: VideoFacts, memory: VideoMemory, labelled: LabelledVideo
     ) -> None:
-        people = shot.finish()
+        people = shot.finish(self._finishing)
         facts = ShotFacts(shot_index, shot.frame_index, shot.pts)
         rows = labelled.rows
         rows["shots"].append(shot_row(video, facts, len(people)))
@@ -205,7 +214,7 @@ class _TimedFrames:
         return self
 
     def __next__(self) -> Frame:
-        with self._watch.stage("decode"):
+        with self._watch.stage("decode", children=True):
             frame: Frame = next(self._frames)
         return frame
 

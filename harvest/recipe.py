@@ -8,23 +8,34 @@ from typing import Any
 from harvest.backends.protocol import PoseBackend
 from harvest.config import LabelConfig
 from harvest.phi.protocol import Phi
+from harvest.stored import Finishing
 from storage.label_key import Recipe, Stage
 
 CODE = "hmmr-harvest 0.1"
 
 
 def recipe(config: LabelConfig, backend: PoseBackend, phis: Sequence[Phi]) -> Recipe:
-    """The stages of labelling in order."""
+    """The stages of labelling in order. NoCalibrationError if calibrated scores are wanted and cannot be had."""
     stages = [
         Stage("decode", "1", _plain({"max_fps": config.decode.max_fps, "max_side": config.decode.max_side})),
         Stage("shots", "1", _plain(asdict(config.shots))),
         Stage("people", "1", _plain({"backend": backend.name, **asdict(config.people)}), dict(backend.weights)),
         Stage("track", "1", _plain(asdict(config.track))),
-        Stage("sides", "1", _plain(asdict(config.sides) if config.sides else {"as_is": True})),
+        Stage("sides", "2", _plain(asdict(config.sides) if config.sides else {"as_is": True})),
         Stage("filter", "1", _plain(asdict(config.preset))),
+        *_finishing(config, backend),
         *[Stage(f"phi/{phi.name}", "2", {"dim": phi.dim}, dict(phi.weights)) for phi in phis],
     ]
     return Recipe(tuple(stages), CODE)
+
+
+def _finishing(config: LabelConfig, backend: PoseBackend) -> list[Stage]:
+    """Only what is switched on, so that labels without it keep the key that they always had."""
+    finishing = Finishing.of(config, backend)
+    stages = [Stage("smooth", "1", asdict(finishing.smoothing))] if finishing.smoothing else []
+    if finishing.calibration:
+        stages.append(Stage("scores", "1", {"calibration": finishing.calibration.digest}))
+    return stages
 
 
 def _plain(config: dict[str, Any]) -> dict[str, Any]:

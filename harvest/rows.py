@@ -56,8 +56,8 @@ def tracklet_id(video: VideoFacts, shot: ShotFacts, person_index: int, first_fra
 def tracklet_row(video: VideoFacts, shot: ShotFacts, person_index: int, person: Person, run: Run) -> dict[str, Any]:
     """One run of a track as a row of `tracklets`, without its time of commit."""
     first, stop = person.track.start + run.start, person.track.start + run.stop
-    keypoints = person.track.keypoints[run.start : run.stop]
-    observed = person.track.observed[run.start : run.stop]
+    cut = slice(run.start, run.stop)
+    keypoints, observed = person.keypoints[cut], person.track.observed[cut]
     return {
         "tracklet_id": tracklet_id(video, shot, person_index, shot.frame_index[first]),
         "source_id": video.source.item_id,
@@ -72,11 +72,12 @@ def tracklet_row(video: VideoFacts, shot: ShotFacts, person_index: int, person: 
         "frame_index": np.array(shot.frame_index[first:stop], dtype=np.int32),
         "pts": np.array(shot.pts[first:stop], dtype=np.int64),
         "observed": observed,
-        "boxes": np.stack([person.labels.boxes[n] for n in range(first, stop)]),
+        "boxes": person.labels.boxes.between(first, stop),
         "keypoints": keypoints.reshape(-1, 75),
         "n_frames": stop - first,
         "seconds": float((stop - first) / video.rate),
-        **_quality(video, keypoints[observed]),
+        "mean_score": float(keypoints[observed][:, _joints_of(video), 2].mean()),
+        **_quality(video, person.track.keypoints[cut][observed]),
         "tags": list(video.source.tags),
         "backend": video.backend,
         "preset": video.preset.name,
@@ -85,12 +86,15 @@ def tracklet_row(video: VideoFacts, shot: ShotFacts, person_index: int, person: 
     }
 
 
+def _joints_of(video: VideoFacts) -> list[int]:
+    return [KEYPOINTS_25.index(name) for name in video.joints]
+
+
 def _quality(video: VideoFacts, keypoints_TJ3: NDArray[np.float32]) -> dict[str, float]:
-    have = [KEYPOINTS_25.index(name) for name in video.joints]
-    scores = keypoints_TJ3[:, have, 2]
+    """By raw scores, which the preset's threshold means."""
+    scores = keypoints_TJ3[:, _joints_of(video), 2]
     boxes, there = keypoint_boxes(keypoints_TJ3, video.preset.visible_score)
     return {
-        "mean_score": float(scores.mean()),
         "visible_joints": float((scores >= video.preset.visible_score).sum(axis=1).mean()),
         "median_diagonal_px": float(np.median(diagonals(boxes[there]))) if there.any() else 0.0,
     }
@@ -103,7 +107,7 @@ def feature_rows(
     first, stop = person.track.start + run.start, person.track.start + run.stop
     rows = []
     for p, phi in enumerate(phis):
-        features, zero_shot = phi.kept([person.labels.feature_rows[p][n] for n in range(first, stop)])
+        features, zero_shot = phi.kept(person.labels.feature_rows[p].between(first, stop))
         rows.append({
             "tracklet_id": tracklet_id(video, shot, person_index, shot.frame_index[first]),
             "source_id": video.source.item_id,

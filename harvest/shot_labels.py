@@ -5,6 +5,7 @@ gaps that may still be bridged. So φ of a frame is computed that much later, in
 Letters: T frames of a track, n frame of the shot, N crops of a batch, D feature dimension.
 """
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,25 +14,25 @@ from numpy.typing import NDArray
 
 from harvest.backends.protocol import PoseBackend
 from harvest.boxes import SUPPORT_FRAMES, smooth_boxes
+from harvest.by_frame import ByFrame
 from harvest.bystanders import bystanders, candidates_of
 from harvest.config import LabelConfig
 from harvest.decode import Frame
 from harvest.filters import Rejection, Run, candidates, clean
+from harvest.overlap import Overlap
 from harvest.people import Observer
 from harvest.remembered import RememberedPhi
-from harvest.sides import repair_sides
+from harvest.sides import SidesConfig, repair_stretch
+from harvest.stored import Finishing
 from harvest.track import Track
-
-SETTLED_FRAMES = 16
-"""Frames before a stretch that say which side is which in it."""
 
 
 @dataclass
 class TrackLabels:
     """What is known of one track's frames besides its keypoints, by frame n of the shot."""
 
-    boxes: dict[int, NDArray[np.float32]] = field(default_factory=dict)
-    feature_rows: list[dict[int, int]] = field(default_factory=list)
+    boxes: ByFrame[np.float32] = field(default_factory=lambda: ByFrame((4,), np.float32))
+    feature_rows: list[ByFrame[np.int64]] = field(default_factory=list)
     """For each φ where in its store the features of a frame are: they stay on the disk."""
 
 
@@ -40,6 +41,8 @@ class Person:
     """A finished track: its runs that are kept, its stretches that are not."""
 
     track: Track
+    keypoints: NDArray[np.float32]
+    """(T, 25, 3) as they are stored; the track's own are what was judged."""
     labels: TrackLabels
     runs: Sequence[Run]
     rejected: Sequence[Rejection]
@@ -48,8 +51,11 @@ class Person:
 class ShotLabeller:
     """Push the frames of one shot in order, then `finish`."""
 
-    def __init__(self, backend: PoseBackend, phis: Sequence[RememberedPhi], config: LabelConfig, rate: float) -> None:
-        self._config, self._phis, self._rate = config, phis, rate
+    def __init__(
+        self, backend: PoseBackend, phis: Sequence[RememberedPhi], config: LabelConfig, rate: float, overlap: Overlap
+    ) -> None:
+        """φ is computed behind the caller's back where `overlap` has threads for it; `finish` waits for the last."""
+        self._config, self._phis, self._rate, self._overlap = config, phis, rate, overlap
         self._observer = Observer(backend, config.people, config.track, rate)
         needed = SUPPORT_FRAMES + self._observer.linker.max_gap + config.preset.median_frames // 2 + 1
         self._delay = max(needed, config.preset.min_frames)
@@ -57,9 +63,9 @@ class ShotLabeller:
         self._pixels: dict[int, NDArray[np.uint8]] = {}
         self._batch: list[NDArray[np.uint8]] = []
         self._labels: dict[int, TrackLabels] = {}
-        self._done = 0
-        self.frame_index: list[int] = []
-        self.pts: list[int] = []
+        self._done = self._sided = 0
+        self.frame_index = array("q")
+        self.pts = array("q")
 
     def push(self, frame: Frame) -> None:
         """The next frame."""
@@ -69,12 +75,13 @@ class ShotLabeller:
         self._batch.append(frame.pixels_HW3)
         if len(self._batch) == self._config.phi_every:
             self._observe()
-            self._features_until(len(self.pts) - self._delay)
+            self._settle()
 
-    def finish(self) -> list[Person]:
+    def finish(self, finishing: Finishing) -> list[Person]:
         """All people of the shot, in the order in which they appeared."""
         self._observe()
-        self._features_until(len(self.pts))
+        self._settle(over=True)
+        self._overlap.wait()
         preset, tracks = self._config.preset, self._observer.linker.tracks
         cleaned = [clean(track.keypoints, track.observed, preset, self._rate) for track in tracks]
         found = [
@@ -88,7 +95,8 @@ class ShotLabeller:
             runs, rejected = cleaned[i]
             kept = [run for run in runs if (i, run.start) not in idle]
             also = [why for (person, _), why in idle.items() if person == i]
-            people.append(Person(track, self._of(i), kept, [*rejected, *also]))
+            stored = finishing.keypoints(track, kept, self._rate)
+            people.append(Person(track, stored, self._of(i), kept, [*rejected, *also]))
         return people
 
     def _observe(self) -> None:
@@ -97,8 +105,28 @@ class ShotLabeller:
 
     def _of(self, i: int) -> TrackLabels:
         if i not in self._labels:
-            self._labels[i] = TrackLabels(feature_rows=[{} for _ in self._phis])
+            self._labels[i] = TrackLabels(feature_rows=[ByFrame((), np.int64) for _ in self._phis])
         return self._labels[i]
+
+    def _settle(self, *, over: bool = False) -> None:
+        """Decide all that more frames cannot change; everything, if the shot is over."""
+        known = len(self.pts)
+        stop = known if over else known - self._delay
+        if self._config.sides is not None:
+            self._repair_sides(self._config.sides, known, over)
+            stop = min(stop, self._sided)
+        self._features_until(stop)
+
+    def _repair_sides(self, sides: SidesConfig, known: int, over: bool) -> None:
+        """Stretch by stretch, in place: boxes and counts of joints stay as they are, and the linker compares with
+        frames that are not decided yet."""
+        linker = self._observer.linker
+        after = max(sides.after, linker.max_gap + 1)
+        while self._sided + sides.stretch + after <= known or (over and self._sided < known):
+            high = self._sided + sides.stretch
+            for track in linker.tracks:
+                repair_stretch(track, self._sided, high, high + after, sides)
+            self._sided = min(high, known)
 
     def _features_until(self, stop: int) -> None:
         """φ of every candidate frame before `stop` that has none yet; their pixels are dropped."""
@@ -107,22 +135,11 @@ class ShotLabeller:
         wanted: list[tuple[int, int, NDArray[np.float32]]] = []
         for i, track in enumerate(self._observer.linker.tracks):
             if track.end > self._done:
-                self._repair_sides(track, stop)
                 wanted += [(i, n, box) for n, box in self._boxes_between(track, self._done, stop)]
         self._compute(wanted)
         for n in range(self._done, stop):
             del self._pixels[n]
         self._done = stop
-
-    def _repair_sides(self, track: Track, stop: int) -> None:
-        """Put left and right of the frames up to `stop` right, in place: boxes and counts of joints stay as they are,
-        and the linker looks at the last frame only. The frames after `stop` that are known help to decide."""
-        if self._config.sides is None:
-            return
-        low, high = max(self._done, track.start) - track.start, min(stop, track.end) - track.start
-        begin = max(0, low - SETTLED_FRAMES)
-        repaired, _ = repair_sides(track.keypoints[begin:], self._config.sides, settled=low - begin)
-        track.keypoints[low:high] = repaired[low - begin : high - begin]
 
     def _boxes_between(self, track: Track, first: int, stop: int) -> list[tuple[int, NDArray[np.float32]]]:
         """(n, box) of the candidate frames first <= n < stop of a track."""
@@ -145,6 +162,11 @@ class ShotLabeller:
         keypoints = np.stack([tracks[i].keypoints[n - tracks[i].start] for i, n, _ in wanted])
         for i, n, box in wanted:
             self._of(i).boxes[n] = box
-        for p, phi in enumerate(self._phis):
-            for (i, n, _), row in zip(wanted, phi.rows(frames, boxes, keypoints), strict=True):
-                self._of(i).feature_rows[p][n] = row
+        places = [(self._of(i), n) for i, n, _ in wanted]
+
+        def compute() -> None:
+            for p, phi in enumerate(self._phis):
+                for (labels, n), row in zip(places, phi.rows(frames, boxes, keypoints), strict=True):
+                    labels.feature_rows[p][n] = row
+
+        self._overlap.behind(compute)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from body.joints import KEYPOINTS_25, mirror_permutation
 from harvest.boxes import diagonals, keypoint_boxes
+from harvest.track import Track
 
 _MIRROR = mirror_permutation(KEYPOINTS_25)
 _PARTS = {
@@ -30,6 +31,12 @@ class SidesConfig:
     1.9 % of the frames with sides exchanged, 0.05 and 0.02 left 2.3 %, of 3.7 % (docs/results/labels.md)."""
     doubt: float = 0.01
     """Of every exchanged frame: where both namings move alike, the detector is believed."""
+    stretch: int = 16
+    """Frames that are decided at a time while a film still runs, at fixed places of its shot."""
+    before: int = 16
+    """Decided frames before a stretch that say which side is which in it."""
+    after: int = 30
+    """Frames after it that are looked at too, as many as are waited for anyhow at 25 a second."""
 
 
 def repair_sides(
@@ -49,6 +56,19 @@ def repair_sides(
         repaired[rows, joints] = keypoints_TJ3[rows, mirrored]
         exchanged[part] = states_T
     return repaired, exchanged
+
+
+def repair_stretch(track: Track, low: int, high: int, horizon: int, config: SidesConfig) -> None:
+    """Put left and right of frames low .. high - 1 of the shot right, in place; those before are right already. Frames
+    from `horizon` on are not looked at, nor those in which the person was not seen at the end: so what is decided does
+    not depend on how much more is known by now."""
+    first, last = max(low, track.start) - track.start, min(high, track.end) - track.start
+    seen = np.flatnonzero(track.observed[: max(0, horizon - track.start)])
+    if first >= last or not len(seen):
+        return
+    begin, end = max(0, first - config.before), max(last, int(seen[-1]) + 1)
+    repaired, _ = repair_sides(track.keypoints[begin:end], config, settled=first - begin)
+    track.keypoints[first:last] = repaired[first - begin : last - begin]
 
 
 def _steps(
