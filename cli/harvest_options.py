@@ -64,6 +64,20 @@ class HarvestOptions:
     max_fps: Annotated[
         int, typer.Option(min=1, help="Working rate; faster video is thinned out, slower keeps its own.")
     ] = 25
+    smoothing: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=1.0,
+            help="Smooth stored joints over time by so many seconds (0.06 is a good value); 0: as the network said.",
+        ),
+    ] = 0.0  # fmt: skip
+    scores: Annotated[
+        str,
+        typer.Option(
+            help="raw: as the network said; calibrated: the chance that the joint is right, where the backend has a "
+            "fitted map."
+        ),
+    ] = "raw"
     phi: Annotated[
         list[str] | None,
         typer.Option(
@@ -93,7 +107,7 @@ class HarvestOptions:
         float,
         typer.Option(min=0.0, help="Least seconds between two requests to one host, by all workers and machines."),
     ] = 1.0
-    per_day: Annotated[int, typer.Option(min=1, help="Most requests a day to one host.")] = 2000
+    per_day: Annotated[int, typer.Option(min=1, help="Most items a day of one host.")] = 2000
 
     def config(self) -> "HarvestConfig":
         """The settings of the harvest. typer.BadParameter names an option whose value cannot be."""
@@ -132,10 +146,17 @@ class HarvestOptions:
 
         from harvest.config import LabelConfig
         from harvest.presets import PRESETS
+        from harvest.smooth import SmoothingConfig
 
         if self.preset not in PRESETS:
             raise typer.BadParameter(f"{self.preset} is none of {', '.join(PRESETS)}", param_hint="--preset")
-        plain = LabelConfig(preset=PRESETS[self.preset])
+        if self.scores not in ("raw", "calibrated"):
+            raise typer.BadParameter(f"{self.scores} is neither raw nor calibrated", param_hint="--scores")
+        plain = LabelConfig(
+            preset=PRESETS[self.preset],
+            smoothing=SmoothingConfig(self.smoothing) if self.smoothing > 0 else None,
+            scores="calibrated" if self.scores == "calibrated" else "raw",
+        )
         return replace(
             plain,
             people=replace(plain.people, detect_every=self.detect_every),
