@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from storage.items import Books
+from storage.label_versions import NewestKeys, newest_keys
 from storage.lake import Lake
 from storage.layout import Layout
 from storage.ledger import Ledger
@@ -19,7 +20,7 @@ _COLUMNS: dict[str, list[str]] = {
     "tracklets": ["tracklet_id", "source_id", "n_frames", "seconds", "mean_score", "tags", "backend", "preset",
                   "licence", "label_key", "committed_at"],
     "rejects": ["source_id", "first_frame", "last_frame", "n_frames", "stage", "reason", "measured", "threshold",
-                "preset"],
+                "preset", "label_key"],
     "videos": ["source_id", "url", "host", "uploader", "title", "licence", "duration_s", "bytes", "tags",
                "stage_seconds", "label_key", "committed_at"],
 }  # fmt: skip
@@ -35,6 +36,8 @@ class LakeView:
     tracklets: Sequence[Row] = ()
     videos: Sequence[Row] = ()
     rejects: Sequence[Row] = ()
+    older_rejects: int = 0
+    """How many rejects of earlier labels there are beside them, of sources that were labelled again."""
     reject_examples: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     runs: Sequence[Row] = ()
     scores: Sequence[Row] = ()
@@ -48,17 +51,17 @@ class LakeView:
 
 def read_view(lake: Lake) -> LakeView:
     """Everything that the panels draw. A table that was never written counts as empty."""
-    tracklets, videos, rejects = (
-        lake.read(name, _COLUMNS[name]).to_pylist() for name in ("tracklets", "videos", "rejects")
-    )
+    newest = newest_keys(lake)
+    (tracklets, _), (rejects, older_rejects), (videos, _) = (_newest_labels(lake, newest, name) for name in _COLUMNS)
     runs = _newest(lake.read("runs").to_pylist(), "run_id", "started_at")
     books, reasons = read_books(lake.layout)
     scores = _newest(lake.read("scores").to_pylist(), "score_id", "scored_at")
     return LakeView(
-        tracklets=_newest_labels(tracklets),
-        videos=_newest_labels(videos),
+        tracklets=tracklets,
+        videos=videos,
         rejects=rejects,
-        reject_examples=_examples(lake, rejects),
+        older_rejects=older_rejects,
+        reject_examples=_examples(lake, newest, rejects),
         runs=runs,
         scores=of_one_snapshot(scores, runs),
         probes=lake.read("probes").to_pylist(),
@@ -101,10 +104,11 @@ def _lake_of(row: Row) -> tuple[str, bool]:
     return row["study"], row["variant"] == "perfect_2d"
 
 
-def _newest_labels(rows: Sequence[Row]) -> list[Row]:
-    """Of each source the rows of its newest label_key: a source that was labelled again counts once."""
-    last = {row["source_id"]: row["label_key"] for row in sorted(rows, key=lambda row: row["committed_at"])}
-    return [row for row in rows if row["label_key"] == last[row["source_id"]]]
+def _newest_labels(lake: Lake, newest: NewestKeys, name: str) -> tuple[list[Row], int]:
+    """Of each source the rows of its newest labels (one that was labelled again counts once), and how many older."""
+    every = lake.read(name, _COLUMNS[name])
+    rows = every.filter(newest.holds(every))
+    return rows.to_pylist(), every.num_rows - rows.num_rows
 
 
 def _newest(rows: Sequence[Row], key: str, time: str) -> list[Row]:
@@ -112,11 +116,12 @@ def _newest(rows: Sequence[Row], key: str, time: str) -> list[Row]:
     return list({row[key]: row for row in sorted(rows, key=lambda row: row[time])}.values())
 
 
-def _examples(lake: Lake, rejects: Sequence[Row]) -> dict[str, list[Row]]:
+def _examples(lake: Lake, newest: NewestKeys, rejects: Sequence[Row]) -> dict[str, list[Row]]:
     """A few rejects of each reason with their keypoints, which are too wide to read for all."""
     found: dict[str, list[Row]] = {}
     for reason in sorted({row["reason"] for row in rejects}):
-        rows = lake.read("rejects", where=pc.field("reason") == reason).to_pylist()
+        every = lake.read("rejects", where=pc.field("reason") == reason)
+        rows = every.filter(newest.holds(every)).to_pylist()
         found[reason] = [row for row in rows if row["keypoints"]][:_EXAMPLES_OF_A_REASON]
     return found
 

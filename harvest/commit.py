@@ -12,6 +12,7 @@ from harvest.rows import read_features
 from storage.commit import commit_shard
 from storage.errors import CommitAborted
 from storage.items import Finished
+from storage.label_versions import make_current
 from storage.lake import Lake
 from storage.ledger import Ledger
 from storage.stage_cache import Kept
@@ -60,6 +61,9 @@ class Shard:
         there = self._label_keys(list(videos))
         fresh = [video for item_id, video in videos.items() if (item_id, video.label_key) not in there]
         try:
+            # before the ledger calls them done: cut short, it is only done again
+            make_current(self._lake, there & {(item_id, video.label_key) for item_id, video in videos.items()},
+                         datetime.now(UTC))  # fmt: skip
             return commit_shard(self._lake, self._ledger, self._worker, _tables(fresh), _finished(videos))
         except CommitAborted:
             return ()

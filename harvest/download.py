@@ -20,6 +20,7 @@ from yt_dlp.version import __version__ as yt_dlp_version
 
 from harvest.errors import HarvestError, LiveStream, SiteUnsupported, TooLarge, TooSlow
 from harvest.network_guard import guarded
+from harvest.pace import Pace
 from harvest.policy import Policy, Verdict, bytes_limit, check_before_contact, check_limits, check_metadata
 from harvest.robots import Robots, check_robots_tag
 from harvest.script_runtime import SCRIPT_RUNTIMES
@@ -73,18 +74,21 @@ def download(
     policy: Policy,
     config: DownloadConfig = DownloadConfig(),
     progress: Callable[[int, int | None], None] | None = None,
+    pace: Pace | None = None,
 ) -> Download:
     """Fetch a source into `folder`/ITEM_ID.EXT; a part left by an earlier try is resumed. Raises HarvestError only.
 
-    `progress` gets (bytes so far, bytes in all or None).
+    `progress` gets (bytes so far, bytes in all or None). Without a `pace` no request waits.
     """
     check_before_contact(source, policy)
     folder.mkdir(parents=True, exist_ok=True)
     notes = Notes()
     hosts = source.private_hosts if policy.allow_private else frozenset()
+    cap = bytes_limit(source, policy)
+    options = _options(source, folder, config, cap, _hook(source, cap, progress), notes)
     try:
-        with guarded(hosts), time_limit(config.max_wall_s):
-            return _fetch(source, folder, policy, config, progress, notes)
+        with guarded(hosts), time_limit(config.max_wall_s), Site(options, source.name, pace) as site:
+            return _fetch(source, policy, site)
     except TimeIsUp:
         raise TooSlow(source.name, f"download did not end within {config.max_wall_s:.0f} s") from None
     except HarvestError as error:
@@ -103,21 +107,12 @@ def discard(source: Source, folder: Path) -> None:
         folder.rmdir()
 
 
-def _fetch(
-    source: Source,
-    folder: Path,
-    policy: Policy,
-    config: DownloadConfig,
-    progress: Callable[[int, int | None], None] | None,
-    notes: Notes,
-) -> Download:
-    cap = bytes_limit(source, policy)
-    with Site(_options(source, folder, config, cap, _hook(source, cap, progress), notes), source.name) as site:
-        if policy.obey_robots and _is_plain_page(source.address):
-            _ask_robots(source, site)
-        info = _single(source, site.extract_info(source.address, download=False))
-        verdict = check_metadata(source, info, policy)
-        done = site.process_ie_result(info, download=True)
+def _fetch(source: Source, policy: Policy, site: YoutubeDL) -> Download:
+    if policy.obey_robots and _is_plain_page(source.address):
+        _ask_robots(source, site)
+    info = _single(source, site.extract_info(source.address, download=False))
+    verdict = check_metadata(source, info, policy)
+    done = site.process_ie_result(info, download=True)
     path = _file_of(source, done)
     check_limits(source, policy, seconds=None, size=path.stat().st_size)
     provenance = {key: done.get(key) for key in _PROVENANCE} | {"yt_dlp": yt_dlp_version}

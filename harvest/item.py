@@ -1,6 +1,7 @@
 """One item from its address to its labels: policy, download, decode and label, and its file is gone again."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from harvest.config import HarvestConfig
@@ -8,6 +9,7 @@ from harvest.download import discard, download
 from harvest.errors import Unreadable
 from harvest.label import LabelledVideo, Labeller
 from harvest.networks import make_backend, make_phis
+from harvest.pace import Pace
 from harvest.policy import check_before_contact, check_limits, licence_verdict
 from harvest.s3 import fetch_object
 from harvest.sources import Source
@@ -19,8 +21,9 @@ Report = Callable[[str, int, "int | None"], None]
 class ItemWorker:
     """Networks loaded once; then item after item."""
 
-    def __init__(self, config: HarvestConfig, downloads: Path) -> None:
+    def __init__(self, config: HarvestConfig, downloads: Path, ledger_url: str) -> None:
         self._config, self._downloads = config, downloads
+        self._pace = Pace.of(ledger_url, config.pace)
         backend = make_backend(config)
         self._labeller = Labeller(
             backend, make_phis(config.phis, config.device), config.label, config.policy, cache=downloads
@@ -45,7 +48,7 @@ class ItemWorker:
 
     def _remote(self, source: Source, report: Report) -> LabelledVideo:
         config = self._config
-        fetch = fetch_object if source.is_s3 else download
+        fetch = fetch_object if source.is_s3 else partial(download, pace=self._pace)
         got = fetch(
             source, self._downloads / source.item_id, config.policy, config.download,
             progress=lambda done, total: report("download", done, total),

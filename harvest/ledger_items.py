@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from harvest.sources import Source
+from harvest.sources import Source, expand, expand_again
 from storage.items import FAILED, Item
 from storage.ledger import Ledger
 
@@ -42,10 +42,12 @@ def to_source(item: Item) -> Source:
 
 
 def failed_sources(lake_root: str, reason: str | None) -> list[Source]:
-    """Sources of the items that have failed, all or those of one reason slug."""
+    """Sources of the items that have failed, all or those of one reason slug. What could not be read on this machine is
+    looked at again: it may be a list by now."""
     ledger = Ledger.open(lake_root)
     try:
         entries = ledger.entries(FAILED)
     finally:
         ledger.close()
-    return [to_source(entry.item) for entry in entries if reason in (None, entry.reason)]
+    failed = [to_source(entry.item) for entry in entries if reason in (None, entry.reason)]
+    return expand(each for source in failed for each in expand_again(source))

@@ -7,13 +7,14 @@ process of its own, behind the same guard as a download.
 import multiprocessing as mp
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harvest.download import DownloadConfig
 from harvest.errors import HarvestError, SiteUnsupported, TooSlow, WorkerDied
 from harvest.identity import canonical_url, host_of, text_id
 from harvest.network_guard import guarded
+from harvest.pace import Pace, PaceConfig
 from harvest.policy import Policy, check_before_contact
 from harvest.s3 import list_objects
 from harvest.script_runtime import SCRIPT_RUNTIMES
@@ -26,14 +27,28 @@ SEARCH = "search://"
 LIST_SECONDS = 120.0
 
 
-def resolve(sources: Sequence[Source], policy: Policy, config: DownloadConfig) -> list[Source]:
+@dataclass(frozen=True)
+class Lookup:
+    """How lists are looked up: what may be asked, as whom, and at which pace (`ledger_url` None: at any)."""
+
+    policy: Policy
+    download: DownloadConfig
+    pace: PaceConfig = field(default_factory=PaceConfig)
+    ledger_url: str | None = None
+
+    def opened(self) -> Pace | None:
+        """The pace, for the process that asks."""
+        return Pace.of(self.ledger_url, self.pace) if self.ledger_url else None
+
+
+def resolve(sources: Sequence[Source], lookup: Lookup) -> list[Source]:
     """The same sources with every list replaced by its entries, each source once. A list that cannot be read stays,
     with its problem."""
     lists = [source for source in sources if source.max_entries is not None and source.problem is None]
     if not lists:
         return list(sources)
     with ProcessPoolExecutor(1, mp_context=mp.get_context("spawn")) as process:
-        entries = {each.item_id: process.submit(read_list, each, policy, config) for each in lists}
+        entries = {each.item_id: process.submit(read_list, each, lookup) for each in lists}
         found = [entry for source in sources for entry in _answer(source, entries.get(source.item_id))]
     return list({source.item_id: source for source in reversed(found)}.values())[::-1]
 
@@ -46,24 +61,28 @@ def _answer(source: Source, entries: "Future[list[Source]] | None") -> list[Sour
         return [replace(source, problem=WorkerDied(source.name, "reading the list killed its process"))]
 
 
-def read_list(source: Source, policy: Policy, config: DownloadConfig) -> list[Source]:
+def read_list(source: Source, lookup: Lookup) -> list[Source]:
     """The entries of one list, at most `max_entries`; the list itself with its problem if it cannot be read."""
     try:
-        return list_objects(source, policy, LIST_SECONDS) if source.is_s3 else _entries(source, policy, config)
+        return list_objects(source, lookup.policy, LIST_SECONDS) if source.is_s3 else _entries(source, lookup)
     except HarvestError as error:
         return [replace(source, problem=error)]
 
 
-def _entries(source: Source, policy: Policy, config: DownloadConfig) -> list[Source]:
-    check_before_contact(source, policy)
-    hosts = source.private_hosts if policy.allow_private else frozenset()
+def _entries(source: Source, lookup: Lookup) -> list[Source]:
+    check_before_contact(source, lookup.policy)
+    hosts = source.private_hosts if lookup.policy.allow_private else frozenset()
+    options, pace = _options(source, lookup.download), lookup.opened()
     try:
-        with guarded(hosts), time_limit(LIST_SECONDS), Site(_options(source, config), source.name) as site:
+        with guarded(hosts), time_limit(LIST_SECONDS), Site(options, source.name, pace) as site:
             info = site.extract_info(_query(source), download=False)
     except TimeIsUp:
         raise TooSlow(source.name, f"reading the list took more than {LIST_SECONDS:.0f} s") from None
     except Exception as error:
-        raise from_site(source.name, error) from error
+        typed = from_site(source.name, error)
+        if pace:  # before the next list of this host is asked
+            pace.note(source, typed)
+        raise typed from error
     found = [_source(source, entry) for entry in _bounded(source, info or {})]
     kept = [each for each in found if each is not None]
     if not kept:
@@ -109,5 +128,5 @@ def _source(outer: Source, entry: dict[str, Any]) -> Source | None:
     named = outer.is_url and outer.named_by_user and host_of(url) == outer.host
     return replace(
         outer, item_id=text_id(url), address=url, is_url=True, max_entries=None, pot=outer.pot or outer.address,
-        named_by_user=named,
+        named_by_user=named, via=(*outer.via, outer.item_id),
     )  # fmt: skip

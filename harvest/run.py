@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from harvest.config import HarvestConfig
@@ -16,13 +17,14 @@ from harvest.ledger_items import to_item
 from harvest.networks import make_backend, make_phis
 from harvest.recipe import recipe
 from harvest.report import HarvestReport, Trouble, books_of, reasons_of
-from harvest.resolve import resolve
+from harvest.resolve import Lookup, resolve
 from harvest.session import Asked, Session, Watch
 from harvest.shares import fair_order
 from harvest.sources import Source, expand
 from storage.items import FAILED, PENDING, REJECTED
 from storage.lake import Lake
 from storage.ledger import Ledger
+from storage.ledger_lists import lists_failed_again, lists_were_read
 from storage.recover import resume
 
 POLICY_REASONS = ("licence_unknown", "licence_closed", "address_refused", "too_long", "too_large",
@@ -38,15 +40,12 @@ def harvest(
     Raises WeightsError if the networks cannot be loaded, LakeError if the lake cannot be written.
     """
     tell = progress or (lambda _: None)
-    found = fair_order(resolve(expand(sources), config.policy, config.download))
-    digest = recipe(config.label, make_backend(config), make_phis(config.phis, config.device)).digest
     ledger = Ledger.open(lake.root)
     try:
+        found = fair_order(resolve(expand(sources), Lookup(config.policy, config.download, config.pace, ledger.url)))
+        digest = recipe(config.label, make_backend(config), make_phis(config.phis, config.device)).digest
         resume(lake, ledger)
-        ledger.ask(
-            [to_item(source) for source in found],
-            recipe=digest, retry_failed=config.retry_failed, retry_rejected=POLICY_REASONS,
-        )  # fmt: skip
+        _enter(ledger, found, config, digest)
         turn = _turn(ledger, found, config.limit)
         tell(Asked(found, len(turn)))
         session = Session(lake, ledger, config, {source.item_id: source for source in turn}, tell)
@@ -54,6 +53,17 @@ def harvest(
         return _report(lake, ledger, found, session.errors)
     finally:
         ledger.close()
+
+
+def _enter(ledger: Ledger, found: Sequence[Source], config: HarvestConfig, digest: str) -> None:
+    """Ask for the sources. Lists that an earlier run could not read and this one could have ended well."""
+    ledger.ask(
+        [to_item(source) for source in found],
+        recipe=digest, retry_failed=config.retry_failed, retry_rejected=POLICY_REASONS,
+    )  # fmt: skip
+    lists_failed_again(ledger, [source.item_id for source in found if source.problem is not None])
+    # a page with one video is a list of one, and may have the same address
+    lists_were_read(ledger, sorted({via for source in found for via in source.via} - {each.item_id for each in found}))
 
 
 def _turn(ledger: Ledger, found: Sequence[Source], limit: int | None) -> list[Source]:
@@ -72,14 +82,14 @@ def _report(lake: Lake, ledger: Ledger, found: Sequence[Source], errors: dict[st
     wanted = {source.item_id: source for source in found}
     entries = [entry for entry in ledger.entries() if entry.item.item_id in wanted]
     # a source that was labelled again has rows of each label version: those of the last count
-    among = pc.field("label_key").isin([entry.label_key for entry in entries if entry.label_key])
-    among &= pc.field("source_id").isin(list(wanted))
+    labels = pa.array([entry.label_key for entry in entries if entry.label_key], pa.string())
+    among = pc.field("label_key").isin(labels) & pc.field("source_id").isin(pa.array(wanted, pa.string()))
     table = lake.read("tracklets", ["n_frames", "seconds"], among)
     rejected = Counter(lake.read("rejects", ["reason"], among).column("reason").to_pylist())
+    ended = [(wanted[entry.item.item_id], entry) for entry in entries if entry.state in (REJECTED, FAILED)]
     troubles = [
-        Trouble(wanted[entry.item.item_id].name, entry.state, entry.reason or "", _message(entry.item.item_id, errors))
-        for entry in entries
-        if entry.state in (REJECTED, FAILED)
+        Trouble(source.name, entry.state, entry.reason or "", _message(errors.get(source.item_id) or source.problem))
+        for source, entry in ended
     ]
     return HarvestReport(
         books_of(entries, erased=len(found) - len(entries)),
@@ -92,5 +102,5 @@ def _report(lake: Lake, ledger: Ledger, found: Sequence[Source], errors: dict[st
     )
 
 
-def _message(item_id: str, errors: dict[str, HarvestError]) -> str:
-    return errors[item_id].message if item_id in errors else "as in an earlier run"
+def _message(error: HarvestError | None) -> str:
+    return error.message if error else "as in an earlier run"

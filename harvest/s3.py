@@ -43,7 +43,8 @@ def list_objects(source: Source, policy: Policy, seconds: float) -> list[Source]
         raise _typed(source, error) from error
     if not keys:
         raise SiteUnsupported(source.name, "holds no video file")
-    plain = replace(source, max_entries=None, pot=source.pot or source.address)
+    plain = replace(source, max_entries=None, pot=source.pot or source.address,
+                    via=(*source.via, source.item_id))  # fmt: skip
     return [replace(plain, item_id=text_id(S3 + key), address=S3 + key) for key in keys]
 
 

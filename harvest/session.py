@@ -14,7 +14,7 @@ from harvest.label import LabelledVideo
 from harvest.pace import Pace
 from harvest.sources import Source
 from harvest.workers import Outcome, Progress, Workers
-from storage.errors import LedgerError
+from storage.errors import HostClosed, LedgerError
 from storage.lake import Lake
 from storage.ledger import Ledger
 from storage.recover import worker_name
@@ -54,7 +54,7 @@ class Session:
         self._sources, self._tell = sources, tell
         self._name = worker_name()
         self._shard = Shard(lake, ledger, self._name, max_videos=config.shard_videos, max_seconds=config.shard_seconds)
-        self._workers = Workers(config, _downloads(lake))
+        self._workers = Workers(config, _downloads(lake), ledger.url)
         self._pace = Pace(ledger, config.pace)
         self._known = KnownVideos.of(lake, [Lake(other, create=False) for other in config.apart_from])
         self._working: set[str] = set()
@@ -122,12 +122,13 @@ class Session:
                 self._on(Outcome(source, None, source.problem, 0.0))
                 continue
             self._tries[source.item_id] = self._tries.get(source.item_id, 0) + 1
-            wait = self._pace.wait_s(source)
-            if wait <= 0:
-                return source
-            if wait > self._config.pace.patience_s:
+            try:
+                wait = self._pace.wait_s(source)
+            except HostClosed:
                 self._ledger.put_back(source.item_id, "host_budget")
                 return None
+            if wait <= 0:
+                return source
             self._queue.append((time.monotonic() + wait, source))
         return None
 

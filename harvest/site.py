@@ -1,10 +1,12 @@
 """yt-dlp, whose pages have an end: it reads a web page or a feed into memory whole, and a host may send for ever."""
 
+from contextlib import nullcontext
 from typing import Any
 
 from yt_dlp import YoutubeDL
 
 from harvest.errors import TooLarge
+from harvest.pace import Pace
 
 MAX_PAGE_BYTES = 64 << 20
 """Of a page, feed or manifest, unpacked; a feed of 100,000 entries has some 10 MB. Media files are read in blocks and
@@ -30,15 +32,18 @@ class Notes:
 
 
 class Site(YoutubeDL):  # type: ignore[misc]
-    """A YoutubeDL that raises TooLarge, in the name of `item`, for a page above MAX_PAGE_BYTES."""
+    """A YoutubeDL that raises TooLarge, in the name of `item`, for a page above MAX_PAGE_BYTES, and whose every request
+    waits for its host's slot."""
 
-    def __init__(self, options: dict[str, Any], item: str) -> None:
-        self._item = item
+    def __init__(self, options: dict[str, Any], item: str, pace: Pace | None = None) -> None:
+        self._item, self._pace = item, pace
         super().__init__(options)
 
     def urlopen(self, request: Any) -> Any:
-        """As yt-dlp's; only a read of everything at once is bounded."""
-        response = super().urlopen(request)
+        """As yt-dlp's, at the host's pace; a read of everything at once is bounded."""
+        url = request if isinstance(request, str) else str(getattr(request, "url", None) or request.get_full_url())
+        with self._pace.request(self._item, url) if self._pace else nullcontext():
+            response = super().urlopen(request)
         plain = response.read
 
         def read(amount: int | None = None) -> bytes:

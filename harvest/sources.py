@@ -56,6 +56,8 @@ class Source:
     weight: float = 1.0
     pot: str = ""
     """Weight of the entry of a source list that it came from, and that entry's name (harvest/shares.py)."""
+    via: tuple[str, ...] = ()
+    """Ids of the words and lists that it came out of: each would be an item of its own if it could not be read."""
     named_by_user: bool = True
     """False for what a list on the web named: its host may never be a private one, whatever the user allows."""
     problem: HarvestError | None = field(default=None, compare=False)
@@ -93,9 +95,21 @@ def expand(words: Iterable[str | Path | Source]) -> list[Source]:
     return list(found.values())
 
 
+def expand_again(source: Source) -> list[Source]:
+    """What a source that the ledger remembers stands for now: the file, folder or list may be readable since."""
+    if source.is_url or source.item_id != text_id(source.address):
+        return [source]
+    entry = Entry(
+        source.address, licence=source.licence, tags=source.tags, sections_s=source.sections_s,
+        max_seconds=source.max_seconds, max_bytes=source.max_bytes, max_entries=source.max_entries,
+    )  # fmt: skip
+    return _expand_entry(entry, Path.cwd(), 0)
+
+
 def _merge(first: Source, again: Source) -> Source:
     """The second naming adds its tags and fills what the first left open."""
-    return replace(first, tags=tuple(dict.fromkeys(first.tags + again.tags)), licence=first.licence or again.licence)
+    tags, via = (tuple(dict.fromkeys(both)) for both in (first.tags + again.tags, first.via + again.via))
+    return replace(first, tags=tags, via=via, licence=first.licence or again.licence)
 
 
 def _expand_entry(entry: Entry, base: Path, depth: int) -> list[Source]:
@@ -109,16 +123,24 @@ def _expand_entry(entry: Entry, base: Path, depth: int) -> list[Source]:
     path = base / entry.address
     try:
         path = base / Path(entry.address).expanduser()
-        if path.is_dir():
-            entry = replace(entry, pot=entry.pot or str(path))
-            return [_file_source(file, entry) for file in _videos_below(path)]
-        if path.suffix.lower() in LIST_SUFFIXES:
-            return _expand_list(path, entry, depth)
-        return [_file_source(path, entry)]
+        return [_came_via(source, text_id(str(path))) for source in _expand_path(path, entry, depth)]
     except OSError as error:
         return [_broken(path, entry, _why_unreadable(path, error))]
     except (RuntimeError, ValueError) as error:  # ~nobody, a name with a zero byte
         return [_broken(path, entry, str(error))]
+
+
+def _expand_path(path: Path, entry: Entry, depth: int) -> list[Source]:
+    if path.is_dir():
+        entry = replace(entry, pot=entry.pot or str(path))
+        return [_file_source(file, entry) for file in _videos_below(path)]
+    if path.suffix.lower() in LIST_SUFFIXES:
+        return _expand_list(path, entry, depth)
+    return [_file_source(path, entry)]
+
+
+def _came_via(source: Source, word_id: str) -> Source:
+    return source if source.item_id == word_id else replace(source, via=(word_id, *source.via))
 
 
 def _expand_list(path: Path, entry: Entry, depth: int) -> list[Source]:

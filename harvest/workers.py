@@ -45,8 +45,8 @@ class Outcome:
 class Workers:
     """A fixed number of processes. `submit` while `idle`, `events` until all is done, `close` in a finally."""
 
-    def __init__(self, config: HarvestConfig, downloads: Path) -> None:
-        self._config, self._downloads = config, downloads
+    def __init__(self, config: HarvestConfig, downloads: Path, ledger_url: str) -> None:
+        self._config, self._serving = config, (config, downloads, ledger_url)
         self._context = mp.get_context("spawn")
         self._free: list[_Worker] = []
         self._busy: list[_Worker] = []
@@ -58,7 +58,7 @@ class Workers:
 
     def submit(self, source: Source) -> None:
         """Start an item on a free worker."""
-        worker = self._free.pop() if self._free else _Worker(self._context, self._config, self._downloads)
+        worker = self._free.pop() if self._free else _Worker(self._context, self._serving)
         worker.start(source)
         self._busy.append(worker)
 
@@ -85,9 +85,9 @@ class Workers:
 
 
 class _Worker:
-    def __init__(self, context: Any, config: HarvestConfig, downloads: Path) -> None:
+    def __init__(self, context: Any, serving: tuple[HarvestConfig, Path, str]) -> None:
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, config, downloads), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, *serving), daemon=True)
         self._process.start()
         theirs.close()
         self._source: Source | None = None
@@ -132,7 +132,7 @@ class _Worker:
         self._pipe.close()
 
 
-def _serve(pipe: Connection, config: HarvestConfig, downloads: Path) -> None:
+def _serve(pipe: Connection, config: HarvestConfig, downloads: Path, ledger_url: str) -> None:
     """A worker's life. Ctrl-C is the parent's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -147,7 +147,7 @@ def _serve(pipe: Connection, config: HarvestConfig, downloads: Path) -> None:
         began = time.monotonic()
         labelled, error = None, None
         try:
-            worker = worker or ItemWorker(config, downloads)
+            worker = worker or ItemWorker(config, downloads, ledger_url)
             labelled = worker.do(source, _reporter(pipe, source))
         except HarvestError as caught:
             error = caught

@@ -11,6 +11,7 @@ LakeError
 ├── LakeFull            the disk ran full; nothing was committed
 ├── SnapshotMissing     no snapshot of that digest, or its file is damaged
 └── LedgerError         an item is not in a state that allows the step, or the database is no ledger
+    └── HostClosed      a host is not to be asked for a while: banned, or its day is spent
 """
 
 
@@ -56,3 +57,11 @@ class SnapshotMissing(LakeError):
 
 class LedgerError(LakeError):
     """The item is not in a state that allows the step, or belongs to another worker."""
+
+
+class HostClosed(LedgerError):
+    """The host asked for patience, or its day's quota is spent: `wait_s` seconds from now it may be asked again."""
+
+    def __init__(self, host: str, wait_s: float) -> None:
+        self.wait_s = wait_s
+        super().__init__(f"{host} is not to be asked for another {wait_s:.0f} s")

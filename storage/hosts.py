@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from storage.errors import HostClosed
 from storage.ledger_tables import HOSTS
 
 DAY_S = 86_400
@@ -19,10 +21,11 @@ class HostBudget:
     interval_s: float
     """Least time between two requests, over all workers."""
     per_day: int | None
-    """Most requests a UTC day; None: no limit."""
+    """Most items a UTC day; None: no limit."""
     spent: int
-    """Requests of today."""
+    """Items of today."""
     next_at: float
+    """The next request's slot begins here."""
     banned_until: float
 
 
@@ -36,8 +39,7 @@ class HostBudgets:
         """Set the pace of a host; what was spent stays spent."""
         with self.engine.begin() as connection:
             self._ensure(connection, host)
-            values = {"interval_s": interval_s, "per_day": per_day}
-            connection.execute(update(HOSTS).where(HOSTS.c.host == host).values(**values))
+            self._write(connection, host, interval_s=interval_s, per_day=per_day)
 
     def ban(self, host: str, until: float) -> None:
         """No item of this host is claimed before `until`; a ban is only ever made longer."""
@@ -46,25 +48,42 @@ class HostBudgets:
             longer = and_(HOSTS.c.host == host, HOSTS.c.banned_until < until)
             connection.execute(update(HOSTS).where(longer).values(banned_until=until))
 
-    def spend(self, host: str) -> float:
-        """Take one request from the budget; returns the seconds to wait before making it. Slots are never shared.
+    def admit(self, host: str, patience_s: float) -> float:
+        """Count one item of today's quota; returns the seconds until the host may be asked, 0 for now.
 
-        A spent day or a ban gives the time until it ends: put the item back with `fail(retry_in_s=...)`.
+        HostClosed, and nothing is counted, if a ban or a spent day lasts longer than `patience_s`.
         """
         now = self.clock()
         with self.engine.begin() as connection:
-            self._ensure(connection, host)
-            row = connection.execute(select(HOSTS).where(HOSTS.c.host == host).with_for_update()).one()
+            row = self._locked(connection, host)
             today = int(now // DAY_S)
             spent = row.spent if row.day == today else 0
-            if row.per_day is not None and spent >= row.per_day:
-                return float(max((today + 1) * DAY_S, row.banned_until) - now)
-            if row.banned_until > now:
-                return float(row.banned_until - now)
-            start = max(now, row.next_at)
-            values = {"next_at": start + row.interval_s, "day": today, "spent": spent + 1}
-            connection.execute(update(HOSTS).where(HOSTS.c.host == host).values(**values))
-        return float(start - now)
+            full = row.per_day is not None and spent >= row.per_day
+            opens = max(row.banned_until, (today + 1) * DAY_S if full else 0.0)
+            if opens - now > patience_s:
+                raise HostClosed(host, opens - now)
+            if not full:
+                self._write(connection, host, day=today, spent=spent + 1)
+        return float(max(0.0, opens - now, row.next_at - now))
+
+    def slot(self, host: str, patience_s: float) -> float:
+        """Take a slot for one request that goes out now: 0, or the seconds after which to ask again, and none is taken.
+        HostClosed if a ban lasts longer than `patience_s`. `answered` is to be called when the request has ended."""
+        now = self.clock()
+        with self.engine.begin() as connection:
+            row = self._locked(connection, host)
+            if row.banned_until - now > patience_s:
+                raise HostClosed(host, row.banned_until - now)
+            start = max(row.next_at, row.banned_until)
+            if start <= now:
+                self._write(connection, host, next_at=now + row.interval_s)
+        return float(max(0.0, start - now))
+
+    def answered(self, host: str) -> None:
+        """The interval to the next request begins anew: nobody knows when this one, slow to start, came to the host."""
+        with self.engine.begin() as connection:
+            row = self._locked(connection, host)
+            self._write(connection, host, next_at=max(row.next_at, self.clock() + row.interval_s))
 
     def budget(self, host: str) -> HostBudget:
         """What is known of a host."""
@@ -78,6 +97,14 @@ class HostBudgets:
         """Condition on the hosts table: banned, or today's budget spent."""
         spent = and_(HOSTS.c.per_day.is_not(None), HOSTS.c.day == int(now // DAY_S), HOSTS.c.spent >= HOSTS.c.per_day)
         return or_(HOSTS.c.banned_until > now, spent)
+
+    def _locked(self, connection: Connection, host: str) -> Row[Any]:
+        """The host's row, which nobody else reads or writes until the transaction ends."""
+        self._ensure(connection, host)
+        return connection.execute(select(HOSTS).where(HOSTS.c.host == host).with_for_update()).one()
+
+    def _write(self, connection: Connection, host: str, **values: Any) -> None:
+        connection.execute(update(HOSTS).where(HOSTS.c.host == host).values(**values))
 
     def _ensure(self, connection: Connection, host: str) -> None:
         make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert

@@ -291,9 +291,9 @@ class Ledger:
         why = {"reason": new["reason"], "error_class": new["error_class"], "worker": worker}
         self._event(connection, row.item_id, row.state, state, attempt, **why)
 
-    def end(self, connection: Connection, row: Row[Any], state: str) -> None:
+    def end(self, connection: Connection, row: Row[Any], state: str, **values: Any) -> None:
         """Bring an item into a state inside a transaction of the caller, whoever holds it (erase, reconcile)."""
-        self._move(connection, row, state)
+        self._move(connection, row, state, **values)
 
     def put_back(self, item_id: str, reason: str) -> None:
         """Make a done item pending again, because the lake does not have what it says (reconcile)."""

@@ -45,4 +45,8 @@ def _reasons(view: LakeView) -> Html:
     for row in view.rejects:
         frames[(row["stage"], row["reason"])] += row["n_frames"]
     rows = [(stage, reason, frames[(stage, reason)], count) for (stage, reason), count in counts.most_common()]
-    return bars("Stretches of frames that were rejected", ["stage", "reason", "frames", "runs"], rows, of=3)
+    older = f"{view.older_rejects:,} more of earlier labels of the same videos are not counted."
+    return join(
+        bars("Stretches of frames that were rejected", ["stage", "reason", "frames", "runs"], rows, of=3),
+        element("p", older) if view.older_rejects else None,
+    )

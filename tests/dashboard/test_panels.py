@@ -6,6 +6,7 @@ from dashboard.fit_bands import fitted_studies
 from dashboard.panels.baselines import baselines_panel
 from dashboard.panels.cost import cost_panel
 from dashboard.panels.curve import curve_panel
+from dashboard.panels.funnel import funnel_panel
 from dashboard.panels.learning import read_curves
 from dashboard.panels.sources import sources_panel
 from dashboard.panels.survival import survival_panel
@@ -67,9 +68,16 @@ def test_links_that_went_are_counted(full_lake: Lake) -> None:
 def test_a_source_that_was_labelled_again_counts_once(full_lake: Lake) -> None:
     old = full_lake.read("tracklets").to_pylist()[0]
     again = old | {"tracklet_id": "new", "label_key": "1" * 64, "committed_at": old["committed_at"] + timedelta(days=1)}
+    anew = {"label_key": again["label_key"], "committed_at": again["committed_at"]}
+    video = next(row for row in full_lake.read("videos").to_pylist() if row["source_id"] == old["source_id"])
+    reject = full_lake.read("rejects").to_pylist()[0] | {"label_key": again["label_key"], "reason": "still"}
     full_lake.append("tracklets", rows_to_table("tracklets", [again]))
+    full_lake.append("videos", rows_to_table("videos", [video | anew]))
+    full_lake.append("rejects", rows_to_table("rejects", [reject]))
     view = read_view(full_lake)
     assert [row["tracklet_id"] for row in view.tracklets if row["source_id"] == old["source_id"]] == ["new"]
+    assert ([row["reason"] for row in view.rejects], list(view.reject_examples)) == (["still"], ["still"])
+    assert "2 more of earlier labels" in funnel_panel(view).body
     assert "2 s" in sources_panel(view).body
 
 

@@ -226,16 +226,19 @@ def _folder_handler(folder: Path) -> type[http.server.BaseHTTPRequestHandler]:
 
 
 class BadSite(http.server.BaseHTTPRequestHandler):
-    """Each path is one kind of trouble. `clip` is a small real video; `asked`: (time, host, path, range) a GET."""
+    """Each path is one kind of trouble. `clip` is a small real video; `asked`: (time, host, path, range) a GET, and
+    `heads`: time a HEAD."""
 
     protocol_version = "HTTP/1.1"
     clip = b""
     elsewhere = ""
     asked: ClassVar[list[tuple[float, str, str, str | None]]] = []
+    heads: ClassVar[list[float]] = []
 
     def log_message(self, *args: object) -> None: ...
 
     def do_HEAD(self) -> None:
+        self.heads.append(time.monotonic())
         self._say(200 if "robots" not in self.path else 404, b"", **{"Content-Type": "video/mp4"})
 
     def do_GET(self) -> None:
@@ -346,6 +349,7 @@ def bad_site(clip: Callable[..., Path], served: Callable[..., str]) -> type[BadS
     BadSite.clip = clip("h264.mp4", "-c:v", "libx264").read_bytes()
     BadSite.elsewhere = served(BadSite, "127.0.0.9") + "/good/clip.mp4"
     BadSite.asked.clear()
+    BadSite.heads.clear()
     return BadSite
 
 

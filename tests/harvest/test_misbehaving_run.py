@@ -134,17 +134,3 @@ def test_retry_of_one_class_by_command(
     result = CliRunner().invoke(app, [*again, *films_, "--json"])
     assert json.loads(result.stdout.splitlines()[-1])["done"] == 1, result.stderr
     assert _states(lake)["gone/b.mp4"] == ("failed", "gone", 1)
-
-
-def test_two_workers_share_the_budget_of_a_host(
-    films: Path, polite: HarvestConfig, served: Callable[..., str], bad_site: Any
-) -> None:
-    base = served(bad_site, "127.0.2.6")
-    shared = replace(polite, workers=2, pace=PaceConfig(interval_s=2.5, own_hosts=True))
-    began = time.monotonic()
-    harvest([f"{base}/gone/{i}.mp4" for i in range(4)], Lake(films / "lake"), shared)
-    first = {path: min(at for at, _, each, _ in bad_site.asked if each == path) for _, _, path, _ in bad_site.asked}
-    times = sorted(at for path, at in first.items() if "gone" in path)
-    assert len(times) == 4
-    # three steps of 2.5 s from the start, where two workers with a budget each would take one
-    assert times[-1] - began > 7.4

@@ -11,11 +11,12 @@ import pytest
 from harvest import errors
 from harvest.download import DownloadConfig, download
 from harvest.policy import Policy
-from harvest.resolve import read_list
+from harvest.resolve import Lookup, read_list
 from harvest.sources import Source
 
 POLICY = Policy(licence="open", allow_private=True, max_bytes=200_000)
 QUICK = DownloadConfig(socket_timeout_s=2, retries=1, max_wall_s=60)
+LOOKUP = Lookup(POLICY, QUICK)
 
 
 @pytest.fixture
@@ -114,24 +115,24 @@ def test_hostile_title_is_only_words(site: Callable[..., Source], clip_bytes: by
 def test_page_without_end(site: Callable[..., Source], tmp_path: Path) -> None:
     with pytest.raises(errors.TooLarge, match="64 MB"):
         download(site("pages/x.html"), tmp_path, POLICY, QUICK)
-    (endless,) = read_list(replace(site("pages/feed"), max_entries=3), POLICY, QUICK)
+    (endless,) = read_list(replace(site("pages/feed"), max_entries=3), LOOKUP)
     assert isinstance(endless.problem, errors.TooLarge)
 
 
 def test_list_cannot_open_the_users_network(site: Callable[..., Source]) -> None:
     feed = site("feed/2.rss", "127.0.0.4")
-    (entry,) = read_list(replace(feed, max_entries=1), POLICY, QUICK)
+    (entry,) = read_list(replace(feed, max_entries=1), LOOKUP)
     assert entry.host == "127.0.0.1"
     assert (feed.private_hosts, entry.private_hosts) == ({"127.0.0.4"}, frozenset())
 
 
 def test_playlist_of_100_000_is_bounded(site: Callable[..., Source]) -> None:
     feed = replace(site("feed/100000.rss"), max_entries=3, tags=("dance",))
-    found = read_list(feed, POLICY, QUICK)
+    found = read_list(feed, LOOKUP)
     assert [source.address for source in found] == [f"http://127.0.0.1/v/{i}.mp4" for i in range(3)]
     assert {(source.tags, source.max_entries, source.problem) for source in found} == {(("dance",), None, None)}
 
 
 def test_list_that_cannot_be_read_keeps_its_problem(site: Callable[..., Source]) -> None:
-    (broken,) = read_list(replace(site("gone/list"), max_entries=3), POLICY, QUICK)
+    (broken,) = read_list(replace(site("gone/list"), max_entries=3), LOOKUP)
     assert isinstance(broken.problem, errors.SourceGone)

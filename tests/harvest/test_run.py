@@ -18,6 +18,7 @@ from harvest.workers import Outcome, Workers
 from storage.lake import Lake
 from storage.layout import STAGES
 from storage.ledger import Ledger
+from storage.snapshot import select
 from storage.tables import iter_tracklets, read_phi
 
 
@@ -80,12 +81,15 @@ def test_copy_under_another_address_is_kept_once(
 def test_another_preset_adds_a_version_and_going_back_adds_nothing(films: Path, config: HarvestConfig) -> None:
     lake = Lake(films / "lake")
     papers = replace(config, label=replace(config.label, preset=HMMR_2019))
-    counts = []
+    counts, taken = [], []
     for each in (config, papers, config):
         report = harvest([films / "one.mp4"], lake, each)
         assert (report.books.done, report.tracklets) == (1, 1)
         counts.append(lake.read("tracklets").num_rows)
+        taken.append(select(lake).tracklet_ids)
     assert counts == [1, 2, 2]
+    assert taken[0] == taken[2] != taken[1], "what was labelled last is what is selected"
+    assert lake.read("videos").num_rows == 2
     assert set(lake.read("tracklets", ["preset"]).column(0).to_pylist()) == {"default", "hmmr_2019"}
 
 
@@ -109,7 +113,7 @@ def test_limit_is_shared_out_by_weight_and_the_rest_stays_pending(tmp_path: Path
 def test_worker_that_is_killed_costs_its_own_item_only(films: Path, config: HarvestConfig) -> None:
     from harvest.sources import expand
 
-    workers = Workers(config, films / "cache")
+    workers = Workers(config, films / "cache", f"sqlite:///{films}/ledger.db")
     try:
         source = expand([films / "one.mp4"])[0]
         workers.submit(source)

@@ -21,7 +21,7 @@ from harvest.download import DownloadConfig
 from harvest.identity import file_sha256
 from harvest.optout import OptOutList
 from harvest.policy import Policy
-from harvest.resolve import read_list
+from harvest.resolve import Lookup, read_list
 from harvest.run import harvest
 from harvest.s3 import fetch_object, list_objects
 from harvest.sources import Source, expand
@@ -142,7 +142,7 @@ def test_refusals_leave_nothing(here: str, tmp_path: Path) -> None:
 
 
 def test_lists_that_hold_nothing_keep_their_problem(here: str) -> None:
-    (empty,), (gone,) = (read_list(_one(each), POLICY, DownloadConfig()) for each in (f"{here}/no/", "s3://nobucket/"))
+    (empty,), (gone,) = (read_list(_one(each), Lookup(POLICY, DownloadConfig())) for each in (f"{here}/no/", "s3://nobucket/"))
     assert isinstance(empty.problem, errors.SiteUnsupported | errors.SourceGone)
     assert isinstance(gone.problem, errors.SourceGone)
 

@@ -1,6 +1,7 @@
 """The same feed again and again, as a schedule does: only what is new is fetched, and a re-upload is kept once."""
 
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,12 @@ import pyarrow.parquet as pq
 from body.mp4 import ffmpeg_program
 from harvest.config import HarvestConfig
 from harvest.identity import file_sha256
+from harvest.ledger_items import failed_sources
 from harvest.policy import Policy
 from harvest.run import harvest
 from storage.lake import Lake
+from storage.ledger import Ledger
+from storage.reconcile import reconcile
 
 
 def _re_encode(film: Path, copy: Path) -> None:
@@ -52,3 +56,41 @@ def test_second_run_takes_only_what_is_new(films: Path, config: HarvestConfig, s
     third = harvest([films / "again.mp4", films / "two.mp4"], apart, replace(config, apart_from=(lake.root,)))
     assert (third.books.rejected, third.reasons) == (2, {"duplicate": 2})
     assert apart.read("tracklets").num_rows == 0
+
+
+def _states(lake: Lake) -> Counter[tuple[str, str | None]]:
+    ledger = Ledger.open(lake.root)
+    try:
+        return Counter((entry.state, entry.reason) for entry in ledger.entries())
+    finally:
+        ledger.close()
+
+
+def test_list_that_failed_once_is_not_failed_for_ever(
+    films: Path, config: HarvestConfig, served: Callable[..., str]
+) -> None:
+    base, feed, listed = served(films), films / "feed.xml", films / "list.yaml"
+    lake = Lake(films / "lake")
+    scheduled = replace(config, policy=Policy(allow_private=True, licence="open"), retry_failed=False)
+    listed.write_text("sources: [")  # cut off
+    feeds = films / "feeds.yaml"
+    feeds.write_text(f"sources: [{{url: '{base}/feed.xml', count: 10}}]")
+    assert harvest([feeds, listed], lake, scheduled).books.failed == 2
+    assert _states(lake) == {("failed", "gone"): 1, ("failed", "unreadable"): 1}
+
+    _feed(films, base, ["one.mp4"])
+    listed.write_text(f"sources: [{films}/one.mp4]")
+    assert harvest([feeds], lake, scheduled).books.done == 1
+    assert _states(lake) == {("done", None): 2, ("failed", "unreadable"): 1}
+    again = failed_sources(lake.root, "unreadable")
+    assert [source.address for source in again] == [str(films / "one.mp4")]
+    assert harvest(again, lake, scheduled).reasons == {"duplicate": 1}
+    assert _states(lake) == {("done", None): 3, ("rejected", "duplicate"): 1}
+
+    feed.unlink()
+    report = harvest([feeds], lake, scheduled)
+    assert (report.books.failed, report.troubles[0].message[:21]) == (1, "the host answers 404 ")
+    assert _states(lake) == {("done", None): 2, ("rejected", "duplicate"): 1, ("failed", "gone"): 1}
+    ledger = Ledger.open(lake.root)
+    assert reconcile(lake, ledger).problems == []
+    ledger.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from storage.errors import LedgerError
+from storage.errors import HostClosed, LedgerError
 from storage.items import Finished, Item
 from storage.ledger import Ledger
 
@@ -117,15 +117,30 @@ def test_an_item_of_an_open_commit_is_not_given_away(ledger: Ledger, clock: Any)
 def test_hosts_are_paced_and_bans_are_kept(ledger: Ledger, clock: Any) -> None:
     ledger.ask([*items("a", host="slow.test"), *items("b", host="free.test")])
     ledger.hosts.limit("slow.test", interval_s=2.0, per_day=3)
-    assert [ledger.hosts.spend("slow.test") for _ in range(3)] == [0.0, 2.0, 4.0]
-    assert ledger.hosts.spend("slow.test") > 10
+    assert [ledger.hosts.admit("slow.test", 9) for _ in range(2)] == [0.0, 0.0]
+    assert [ledger.hosts.slot("slow.test", 9) for _ in range(3)] == [0.0, 2.0, 2.0]
+    clock.now += 1
+    ledger.hosts.answered("slow.test")
+    clock.now += 1.5
+    assert ledger.hosts.slot("slow.test", 9) == 0.5
+    assert ledger.hosts.admit("slow.test", 9) == 0.5
+    clock.now += 0.5
+    assert ledger.hosts.slot("slow.test", 9) == 0.0  # only items count for the day
+    with pytest.raises(HostClosed) as full:
+        ledger.hosts.admit("slow.test", 9)
+    assert full.value.wait_s == 86_400 - clock.now % 86_400
     assert [claim.item.item_id for claim in ledger.claim("w", limit=5)] == ["b"]
     ledger.reject("b", "w", "seen")
     clock.now += 86_400
     assert ledger.hosts.budget("slow.test").spent == 0
     ledger.hosts.ban("slow.test", clock.now + 50)
     ledger.hosts.ban("slow.test", clock.now + 20)
-    assert ledger.hosts.spend("slow.test") == 50
+    for take in (ledger.hosts.admit, ledger.hosts.slot):
+        with pytest.raises(HostClosed) as banned:
+            take("slow.test", 9)
+        assert banned.value.wait_s == 50
+    assert ledger.hosts.budget("slow.test").spent == 0
+    assert ledger.hosts.admit("slow.test", 60) == 50
     assert ledger.claim("w") == []
     clock.now += 51
     assert [claim.item.item_id for claim in ledger.claim("w")] == ["a"]
