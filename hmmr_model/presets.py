@@ -1,4 +1,4 @@
-"""The three presets: the paper's numbers, a model for one or two minutes on two cores, and one for tens of seconds."""
+"""The three presets: the paper's numbers, a model for minutes on one core, and one for tens of seconds."""
 
 from collections.abc import Callable
 
@@ -33,8 +33,13 @@ def paper() -> TrainConfig:
 
 
 def open_preset() -> TrainConfig:
-    """All heads at a width that trains in a few minutes on one thread (scaling_pilot.md section 5)."""
-    return TrainConfig(preset="open", steps=1000, loss=LossConfig(auxiliary_every=2))
+    """All heads at a width that trains in eight minutes on one thread (scaling_pilot.md 5, docs/results/model.md)."""
+    return TrainConfig(
+        preset="open",
+        steps=2500,
+        model=ModelConfig(frame_dropout=0.05),
+        loss=LossConfig(acceleration=40.0, auxiliary=0.5, auxiliary_every=2),
+    )
 
 
 def tiny() -> TrainConfig:

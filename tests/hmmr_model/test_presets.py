@@ -13,7 +13,7 @@ def test_paper_has_the_released_codes_numbers() -> None:
     assert (loss.keypoints_2d, loss.joints_3d, loss.rotations, loss.betas) == (60, 60, 60, 60)
     assert (loss.adversarial, loss.beta_prior, loss.constant_shape, loss.hallucination) == (1, 1, 1, 1)
     assert (loss.auxiliary, loss.auxiliary_every, loss.prior_every) == (1, 1, 1)
-    assert (loss.pseudo_start, loss.pseudo_full) == (0, 0)
+    assert (loss.pseudo_start, loss.pseudo_full, loss.acceleration) == (0, 0, 0)
     assert not loss.detach_hallucination_target
     assert (config.optimiser.learning_rate, config.optimiser.discriminator_rate) == (1e-5, 1e-4)
     assert (config.optimiser.clip, config.optimiser.ema, config.optimiser.weight_decay) == (0, 0, 0)
