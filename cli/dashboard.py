@@ -10,7 +10,10 @@ app = typer.Typer(add_completion=False, help="Serve or export the page of a lake
 LAKE = typer.Option("--lake", help="Lake to look into; else $HMMR_LAKE, else ./lake.")
 EXPORT = typer.Option("--export", help="Write one self-contained HTML file there and end.")
 TITLE = typer.Option(help="Heading of the page.")
-ABOUT = typer.Option(help="all, or harvest: the books, rejects, sources and costs alone, a page of some 100 kB.")
+ABOUT = typer.Option(
+    help="all; harvest: the books, rejects, sources and costs alone, a page of some 100 kB; labels: what `hmmr harvest "
+    "measure` said of the labels' quality."
+)
 PORT = typer.Option(help="Port on this machine; 0 takes a free one.")
 OPEN = typer.Option("--open", help="Also open it in the browser.")
 

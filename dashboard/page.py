@@ -15,6 +15,7 @@ from dashboard.panels.cost import cost_panel
 from dashboard.panels.curve import curve_panel
 from dashboard.panels.exposure import exposure_panel
 from dashboard.panels.funnel import funnel_panel
+from dashboard.panels.labels import labels_panel
 from dashboard.panels.learning import learning_panel
 from dashboard.panels.rejects import rejects_panel
 from dashboard.panels.runs import runs_panel
@@ -39,7 +40,9 @@ _PANELS: tuple[Make, ...] = (
 
 _HARVEST: tuple[Make, ...] = (funnel_panel, rejects_panel, sources_panel, cost_panel, versions_panel)
 
-SUBJECTS: Mapping[str, tuple[Make, ...]] = {"all": _PANELS, "harvest": _HARVEST}
+_LABELS: tuple[Make, ...] = (labels_panel, runs_panel)
+
+SUBJECTS: Mapping[str, tuple[Make, ...]] = {"all": _PANELS, "harvest": _HARVEST, "labels": _LABELS}
 """What a page may be about. Without a chart it carries no plotly.js, which is 4.5 MB."""
 
 _STRIP_PLACE = 5

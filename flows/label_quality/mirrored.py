@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from body.joints import KEYPOINTS_25, mirror_permutation
-from harvest.backends.protocol import PoseBackend
+from harvest.backends.protocol import PoseBackend, ReadsFile
 
 BURST_FRAMES = 3
 _MIRROR = mirror_permutation(KEYPOINTS_25)
@@ -27,6 +27,8 @@ class MirroringBackend:
 
     def open_video(self, path: Path) -> None:
         """The next frames are of this file."""
+        if isinstance(self._inner, ReadsFile):
+            self._inner.open_video(path)
         seed = hashlib.sha256(path.name.encode()).digest()[:8]
         self._rng, self._frames = np.random.default_rng(int.from_bytes(seed, "little")), 0
 

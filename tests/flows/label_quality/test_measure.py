@@ -1,0 +1,35 @@
+"""Where the tables go: a row of the lake that the page reads, and a Markdown page below its marker."""
+
+from pathlib import Path
+
+from dashboard.label_tables import newest_tables
+from dashboard.view import read_view
+from evaluation.label_quality.table import from_rows
+from flows.label_quality.bench import MeasureConfig
+from flows.label_quality.measure import MARK, keep, write_page
+from storage.lake import Lake
+
+TABLE = from_rows("e", "Errors", "A note.", {"one": {"mean": 0.25}}, of="film", bar="mean")
+
+
+def test_the_page_of_a_lake_has_the_newest_tables(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    keep([], lake, MeasureConfig(), "hmmr harvest measure --part none", 1_000.0)
+    run_id = keep([TABLE], lake, MeasureConfig(real=Path("x")), "hmmr harvest measure", 2_000.0)
+    row, tables = newest_tables(read_view(lake))
+    assert row is not None
+    assert row["run_id"] == run_id
+    assert (tables[0].title, list(tables[0].columns), tables[0].rows) == ("Errors", ["film", "mean"], [["one", 0.25]])
+
+
+def test_what_people_wrote_above_the_marker_stays(tmp_path: Path) -> None:
+    page = tmp_path / "labels.md"
+    write_page([TABLE], page, "hmmr harvest measure")
+    page.write_text(page.read_text().replace("# What", "# Our own\n\nWhat"))
+    write_page([TABLE], page, "hmmr harvest measure --films 2")
+    text = page.read_text()
+    assert text.startswith("# Our own")
+    assert text.count(MARK) == 1
+    assert text.count("## Errors") == 1
+    assert "--films 2" in text
+    assert "| one | 0.2500 |" in text
