@@ -56,7 +56,7 @@ class HarvestConfig:
     """So many videos are worked on in one call, shared out by the sources' weights; the others stay pending."""
     workers: int = 2
     threads: int | None = None
-    """Of each worker: with two, one video uses two cores. None: the cores over the workers that have something to do."""
+    """Of each worker: with two, one video uses two cores. None: the cores, shared out among workers with an item."""
     item_seconds: float = 4 * 3600.0
     """A worker that is silent on one item for so long is killed."""
     shard_videos: int = 16

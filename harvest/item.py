@@ -26,8 +26,9 @@ class ItemWorker:
         self._pace = Pace.of(ledger_url, config.pace)
         backend = make_backend(config)
         self._labeller = Labeller(
-            backend, make_phis(config.phis, config.device), config.label, config.policy, cache=downloads
-        )
+            backend, make_phis(config.phis, config.device), config.label, config.policy, cache=downloads,
+            threads=config.threads or 1,
+        )  # fmt: skip
 
     def do(self, source: Source, report: Report) -> LabelledVideo:
         """Labels of one item. Raises HarvestError; a half-downloaded part stays for the next try, a whole file goes."""

@@ -162,9 +162,8 @@ class RememberedPhi:
             zero = np.zeros(75, np.float32) if zero_shot is None else zero_shot[k].reshape(75)
             rows[n] = self.store.add(keys[n], features[k].astype(np.float16), zero, self.zero_shot)
 
-    def kept(self, rows: Sequence[int]) -> tuple[Kept, Kept | None]:
+    def kept(self, rows_T: NDArray[np.int64]) -> tuple[Kept, Kept | None]:
         """(T, D) features and (T, 75) 3D of these rows, on the disk."""
-        rows_T = np.array(rows, np.int64)
         return self.store.kept(rows_T, "phi"), self.store.kept(rows_T, "zero_shot") if self.zero_shot else None
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import chain, repeat
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from harvest.config import HarvestConfig
 from harvest.duplicates import KnownVideos
 from harvest.errors import Duplicate, HarvestError, SourceRejected
 from harvest.label import LabelledVideo
+from harvest.overlap import threads_each
 from harvest.pace import Pace
 from harvest.sources import Source
 from harvest.workers import Outcome, Progress, Workers
@@ -54,7 +56,8 @@ class Session:
         self._sources, self._tell = sources, tell
         self._name = worker_name()
         self._shard = Shard(lake, ledger, self._name, max_videos=config.shard_videos, max_seconds=config.shard_seconds)
-        self._workers = Workers(config, _downloads(lake), ledger.url)
+        threads = threads_each(config.threads, config.workers, len(sources))
+        self._workers = Workers(replace(config, threads=threads), _downloads(lake), ledger.url)
         self._pace = Pace(ledger, config.pace)
         self._known = KnownVideos.of(lake, [Lake(other, create=False) for other in config.apart_from])
         self._working: set[str] = set()

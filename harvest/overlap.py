@@ -1,0 +1,85 @@
+"""One video on two cores: its pictures are read ahead and its φ computed behind, on threads of their own.
+
+ONNX Runtime, OpenCV and the decoder's pipe let go of Python's lock while they work. No other stage waits for φ, and
+pictures are read in order, so the labels are the same to the bit with one thread and with more.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import Full, Queue
+from threading import Event
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_AHEAD = 8
+"""Items that are made before they are asked for: enough for a slow picture among fast ones."""
+_END: Any = object()
+
+
+def threads_each(wanted: int | None, workers: int, items: int) -> int:
+    """Threads for each worker: the wanted ones, else the cores of this process over the workers that have an item."""
+    if wanted is not None:
+        return wanted
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // max(1, min(workers, items)))
+
+
+class Overlap:
+    """Work beside the caller's, as a context that no thread outlives. With one thread, all happens in the caller's."""
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(2, "overlap") if threads > 1 else None
+        self._stopped = Event()
+        self._behind: Future[None] | None = None
+
+    def ahead(self, items: Iterator[T]) -> Iterator[T]:
+        """The same items in order, made by another thread. What making one raises is raised in its place."""
+        if self._pool is None:
+            yield from items
+            return
+        made: Queue[T] = Queue(_AHEAD)
+        maker = self._pool.submit(self._fill, items, made)
+        while (item := made.get()) is not _END:
+            yield item
+        maker.result()
+
+    def behind(self, task: Callable[[], None]) -> None:
+        """Start a task once the one before has ended, and return. What that one raised is raised here."""
+        if self._pool is None:
+            task()
+            return
+        self.wait()
+        self._behind = self._pool.submit(task)
+
+    def wait(self) -> None:
+        """Until no task is behind. Raises what the last one raised."""
+        last, self._behind = self._behind, None
+        if last is not None:
+            last.result()
+
+    def __enter__(self) -> "Overlap":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def _fill(self, items: Iterator[T], made: "Queue[T]") -> None:
+        try:
+            for item in items:
+                self._put(made, item)
+                if self._stopped.is_set():
+                    return
+        finally:
+            self._put(made, _END)
+
+    def _put(self, made: "Queue[T]", item: T) -> None:
+        while not self._stopped.is_set():
+            try:
+                made.put(item, timeout=0.1)
+                return
+            except Full:
+                continue
