@@ -40,6 +40,14 @@ class HarvestOptions:
     workers: Annotated[
         int, typer.Option(min=1, help="Videos at the same time, each in a process of its own.")
     ] = 2  # fmt: skip
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Of each worker: with 2 or more one video uses two cores. As it is, the machine's cores shared out "
+            "among the workers that have a video.",
+        ),
+    ] = None
     backend: Annotated[
         str,
         typer.Option(
@@ -118,7 +126,8 @@ class HarvestOptions:
             policy=self._policy(), label=self._label(), download=self._download(), backend=self.backend,
             truth_films=self.truth_films, phis=tuple(self.phi) if self.phi else HarvestConfig().phis,
             device=self.device, pace=PaceConfig(interval_s=self.interval_s, per_day=self.per_day),
-            apart_from=tuple(self.apart_from or ()), limit=self.limit, workers=self.workers, retry_failed=True,
+            apart_from=tuple(self.apart_from or ()), limit=self.limit, workers=self.workers, threads=self.threads,
+            retry_failed=True,
         )  # fmt: skip
 
     def _download(self) -> "DownloadConfig":
