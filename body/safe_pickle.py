@@ -1,12 +1,13 @@
-"""Read SMPL's official .pkl without running what it says: an unpickler that knows a handful of harmless names.
+"""Read a pickle without running what it says: an unpickler that knows a handful of harmless names.
 
+`NUMPY_NAMES` are what any file of arrays needs; benchmark files (evaluation/) add joblib's, SMPL's official .pkl more.
 The official files hold numpy arrays, scipy sparse matrices and chumpy arrays. The last two are read into plain
 stand-ins and turned into numpy; chumpy itself is not needed. Any other name is refused.
 """
 
 import pickle
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,7 +16,29 @@ import scipy.sparse
 
 
 class UnsafePickleError(ValueError):
-    """The file asks for something that a body file never needs, or is not a pickle at all."""
+    """The file asks for something that such a file never needs, or is not a pickle at all."""
+
+
+def _latin1(text: str, encoding: str) -> bytes:
+    """How Python 3 writes bytes at pickle protocol 2."""
+    if encoding not in ("latin1", "latin-1"):
+        raise UnsafePickleError(f"encodes with {encoding}")
+    return text.encode("latin1")
+
+
+_reconstruct: Any = np.ndarray.__reduce__(np.zeros(1))[0]
+_scalar: Any = np.float64(0).__reduce__()[0]
+NUMPY_NAMES: Mapping[tuple[str, str], Callable[..., Any]] = {
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy.core.multiarray", "scalar"): _scalar,
+    ("numpy._core.multiarray", "scalar"): _scalar,
+    ("_codecs", "encode"): _latin1,
+    ("collections", "OrderedDict"): OrderedDict,
+}
+"""Module and name, as a pickle writes them, and what is given for it."""
 
 
 class _Held:
@@ -55,31 +78,15 @@ def _reconstructor(kind: type, base: type, state: object) -> object:
     return kind()
 
 
-def _latin1(text: str, encoding: str) -> bytes:
-    """How Python 3 writes bytes at pickle protocol 2."""
-    if encoding not in ("latin1", "latin-1"):
-        raise UnsafePickleError(f"encodes with {encoding}")
-    return text.encode("latin1")
-
-
 class _BodyUnpickler(pickle.Unpickler):
     """find_class is the only door from a pickle to code, and this one opens for the names below alone."""
 
-    _numpy_core: ClassVar[Any] = np.ndarray.__reduce__(np.zeros(1))[0]
-    _numpy_scalar: ClassVar[Any] = np.float64(0).__reduce__()[0]
     allowed: ClassVar[dict[tuple[str, str], Callable[..., Any]]] = {
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
-        ("numpy.core.multiarray", "_reconstruct"): _numpy_core,
-        ("numpy._core.multiarray", "_reconstruct"): _numpy_core,
-        ("numpy.core.multiarray", "scalar"): _numpy_scalar,
-        ("numpy._core.multiarray", "scalar"): _numpy_scalar,
+        **NUMPY_NAMES,
         ("copyreg", "_reconstructor"): _reconstructor,
         ("copy_reg", "_reconstructor"): _reconstructor,
         ("builtins", "object"): object,
         ("__builtin__", "object"): object,
-        ("_codecs", "encode"): _latin1,
-        ("collections", "OrderedDict"): OrderedDict,
         ("scipy.sparse.csc", "csc_matrix"): _Sparse,
         ("scipy.sparse._csc", "csc_matrix"): _Sparse,
         ("chumpy.ch", "Ch"): _Chumpy,

@@ -5,12 +5,12 @@ for a handful of numpy's names and refuses every other one.
 """
 
 import pickle
-from collections import OrderedDict
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
+from body.safe_pickle import NUMPY_NAMES
 from evaluation.errors import BadDatasetError
 
 _BROKEN = (EOFError, AttributeError, KeyError, IndexError, ValueError, TypeError, OverflowError, MemoryError)
@@ -30,23 +30,9 @@ class _Joblib:
         self.state = state
 
 
-def _latin1(text: str, encoding: str) -> bytes:
-    """How Python 3 writes bytes at pickle protocol 2."""
-    if encoding not in ("latin1", "latin-1"):
-        raise ValueError(f"encodes with {encoding}")
-    return text.encode("latin1")
-
-
 class _Unpickler(pickle._Unpickler):  # Python's own, since joblib's arrays lie between its opcodes
     allowed: ClassVar[dict[tuple[str, str], Any]] = {
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
-        ("numpy.core.multiarray", "_reconstruct"): np.ndarray.__reduce__(np.zeros(1))[0],
-        ("numpy._core.multiarray", "_reconstruct"): np.ndarray.__reduce__(np.zeros(1))[0],
-        ("numpy.core.multiarray", "scalar"): np.float64(0).__reduce__()[0],
-        ("numpy._core.multiarray", "scalar"): np.float64(0).__reduce__()[0],
-        ("_codecs", "encode"): _latin1,
-        ("collections", "OrderedDict"): OrderedDict,
+        **NUMPY_NAMES,
         ("joblib.numpy_pickle", "NumpyArrayWrapper"): _Joblib,
     }
     dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)

@@ -5,6 +5,7 @@ over the last frames ("constant velocity"), both from the same model and window.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,10 @@ from evaluation.delta_scores import delta_scores
 from evaluation.protocol_labels import scored_names
 from evaluation.protocols import OPEN_V1
 from hmmr_model.checkpoint import load_checkpoint
-from hmmr_model.predict import Predictor, Windows
+from hmmr_model.objective import NOW
+from hmmr_model.predict import Predictor, Windows, joined
 from hmmr_model.prediction import Pose, Prediction
-from hmmr_model.windows import Window, ending_windows, inner_windows, starting_windows
+from hmmr_model.windows import ending_windows, starting_windows
 from storage.lake import Lake
 from storage.tables import Labels3D, read_labels3d, read_phi
 
@@ -46,15 +48,18 @@ def head_errors(checkpoint: Path, lake: Lake, split: str) -> dict[str, float]:
 def _answers(predictor: Predictor, name: str, phi_TD: NDArray[np.float16], window: int) -> dict[str, Points]:
     """What is said at each frame about STEP frames on, by who says it; NaN where no whole window ends or begins."""
 
-    def ask(windows: Windows) -> Prediction:
-        return predictor.tracklet(name, phi_TD, windows)
+    def ask(windows: Windows, by: int) -> tuple[Prediction, Points]:
+        """What the windows say at the frames that they are about, and the present pose `by` frames from there."""
+        plan = windows(frames, window)
+        heads = predictor.heads(np.stack([phi_TD[each.frames_W] for each in plan]))
+        aside = [replace(each, kept=slice(each.kept.start + by, each.kept.stop + by)) for each in plan]
+        return joined(name, heads, plan), joined(name, {NOW: heads[NOW]}, aside).keypoints_3d
 
-    ending, starting = ask(ending_windows), ask(starting_windows)
-    single = ask(inner_windows)
     frames = len(phi_TD)
+    ending, earlier = ask(ending_windows, -STEP)
+    starting, later = ask(starting_windows, STEP)
+    single = predictor.tracklet(name, phi_TD)
     ended, begun = np.arange(frames) >= window - 1, np.arange(frames) <= frames - window
-    earlier = ask(_inside(ending_windows, -STEP)).keypoints_3d
-    later = ask(_inside(starting_windows, STEP)).keypoints_3d
     answers = {
         "future/head": _only(_of(ending.future), ended),
         "future/nothing_moves": _only(ending.keypoints_3d, ended),
@@ -69,18 +74,6 @@ def _answers(predictor: Predictor, name: str, phi_TD: NDArray[np.float16], windo
         answers["hallucinated_future/nothing_moves"] = single.hallucinated.keypoints_3d
         answers["hallucinated_past/nothing_moves"] = single.hallucinated.keypoints_3d
     return answers
-
-
-def _inside(windows: Windows, by: int) -> Windows:
-    """The same windows, but read `by` frames from the place that they are about."""
-
-    def moved(frames: int, window: int) -> list[Window]:
-        return [
-            Window(each.frames_W, slice(each.kept.start + by, each.kept.stop + by), each.first)
-            for each in windows(frames, window)
-        ]
-
-    return moved
 
 
 def _of(pose: Pose | None) -> Points:

@@ -4,7 +4,7 @@ B windows, W frames of a window, T frames of a tracklet, D numbers of φ.
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,9 +49,13 @@ class Predictor:
         if not len(phi_TD):
             raise ValueError(f"{tracklet_id}: has no frame")
         plan = windows(len(phi_TD), self.checkpoint.config.data.window)
-        heads = self.heads(np.stack([phi_TD[window.frames_W] for window in plan]))
-        joined = {head: {name: _tile(values, plan) for name, values in said.items()} for head, said in heads.items()}
-        return _prediction(tracklet_id, joined)
+        return joined(tracklet_id, self.heads(np.stack([phi_TD[window.frames_W] for window in plan])), plan)
+
+
+def joined(tracklet_id: str, heads: Mapping[Head, Mapping[str, Floats]], plan: Sequence[Window]) -> Prediction:
+    """What `Predictor.heads` said of the plan's windows, put together from the frames that each window keeps."""
+    tiled = {head: {name: _tile(values, plan) for name, values in said.items()} for head, said in heads.items()}
+    return _prediction(tracklet_id, tiled)
 
 
 def predict_lake(

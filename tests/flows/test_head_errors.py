@@ -11,7 +11,7 @@ from hmmr_model.checkpoint import Checkpoint, save_checkpoint
 from hmmr_model.configs import DataConfig, ModelConfig, TrainConfig
 from hmmr_model.network import HMMR
 from hmmr_model.predict import predict_lake
-from hmmr_model.windows import ending_windows
+from hmmr_model.windows import Window, ending_windows
 from storage.example_rows import feature_row, source_name, tracklet_row
 from storage.lake import Lake
 from storage.tables import read_labels3d, rows_to_table
@@ -67,3 +67,24 @@ def test_the_end_of_the_window_is_held_against_five_frames_on(lake: Lake, tmp_pa
     found = head_errors(checkpoint, lake, "dev")
     assert found["future/nothing_moves/mpjpe_mm"] == pytest.approx(score.value("mpjpe_mm"), rel=1e-5)
     assert label.split == "dev"
+
+
+def test_velocity_is_of_the_same_window_five_frames_earlier(lake: Lake, tmp_path: Path) -> None:
+    """Each window is asked once and read twice; here it is asked twice."""
+    checkpoint = _checkpoint(tmp_path / "moved.pt", still=False)
+    labels = read_labels3d(lake)
+    (name,) = labels
+
+    def said(moved: int) -> np.ndarray:
+        def windows(frames: int, window: int) -> list[Window]:
+            plan = ending_windows(frames, window)
+            return [Window(each.frames_W, slice(window - 1 + moved, window + moved), each.first) for each in plan]
+
+        return predict_lake(checkpoint, lake, [name], windows=windows)[name].keypoints_3d
+
+    shifted = np.full_like(said(0), np.nan)
+    shifted[24:] = (2 * said(0) - said(-5))[19:-5]
+    ((score),) = score_sequences({name: shifted}, labels, OPEN_V1)
+    found = head_errors(checkpoint, lake, "dev")
+    assert found["future/constant_velocity/mpjpe_mm"] == pytest.approx(score.value("mpjpe_mm"), rel=1e-5)
+    assert found["future/constant_velocity/mpjpe_mm"] != pytest.approx(found["future/nothing_moves/mpjpe_mm"], abs=0.1)
