@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from evaluation.label_quality.matching import JudgedFilm, judge
 from evaluation.label_quality.people import Labelled
 from flows.label_quality.derived import make_cut_off, make_frozen, make_still
-from flows.label_quality.films import KnownFilm, make_known_films
+from flows.label_quality.films import KnownFilm, by_kind, make_known_films
 from flows.label_quality.filter_presets import EVERYTHING
 from flows.label_quality.labels import LabelShelf
 from harvest.backends.protocol import PoseBackend
@@ -21,7 +21,7 @@ class MeasureConfig:
     """What is measured. The defaults are those of docs/results/labels.md."""
 
     films: int = 8
-    """Of each kind (openworld/worlds.py labels_world): 68 films in all, and 28 made from them."""
+    """Of each kind (openworld/worlds.py labels_world): 68 films in all, and 16 made from them."""
     seed: int = 0
     label: LabelConfig = field(default_factory=LabelConfig)
     backend: str = "embedded"
@@ -45,11 +45,17 @@ class Bench:
             out / "films", config.films, config.seed, lambda done, total: told("films made", done, total)
         )
         alone = [film for film in self.films if film.kind == "one person"]
-        self.cut_off = make_cut_off(alone[: 12 * config.films // 8], out / "derived")
-        self.frozen = make_frozen(alone[: config.films], out / "derived")
-        self.still = make_still(alone[: config.films], out / "derived")
+        self.cut_off = make_cut_off(alone[: config.films], out / "derived")
+        self.frozen = make_frozen(alone[: config.films // 2], out / "derived")
+        self.still = make_still(alone[: config.films // 2], out / "derived")
         self.alone = alone
-        self.shelf = self.shelf_of(make_backend(HarvestConfig(label=config.label, backend=config.backend)))
+        backend = make_backend(HarvestConfig(label=config.label, backend=config.backend))
+        self.weights, self.shelf = backend.weights, self.shelf_of(backend)
+
+    def some_films(self) -> list[KnownFilm]:
+        """Half of the special films of each kind, as many of one person, and all that were made from others."""
+        few = [film for films in by_kind(self.films).values() for film in films[: max(1, self.config.films // 2)]]
+        return [*few, *self.cut_off, *self.frozen, *self.still]
 
     @property
     def all_films(self) -> list[KnownFilm]:

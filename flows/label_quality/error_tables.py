@@ -9,7 +9,6 @@ from evaluation.label_quality.table import Table, Value, from_rows
 from evaluation.label_quality.tracking import tracking_table
 from flows.label_quality.bench import Bench
 from flows.label_quality.films import KnownFilm, by_kind
-from flows.label_quality.filter_presets import EVERYTHING
 from harvest.backends.truth import TruthBackend, TruthConfig
 
 TRACKED = ("two people who cross", "four people who cross", "somebody behind a pillar",
@@ -59,11 +58,11 @@ def noise_tables(bench: Bench) -> list[Table]:
     films = [film for film in bench.films if film.kind != "nobody"]
     rows: dict[str, dict[str, Value]] = {}
     for name, shelf in {bench.config.backend: bench.shelf, "truth with its noise model": truth}.items():
-        judged = bench.judged(f"labels by {name}", films, shelf, sides=None, preset=EVERYTHING)
+        judged = bench.judged(f"labels by {name}", films, shelf, sides=None)
         trembles = acceleration_errors(track for film in judged for track in film.tracks)
         rows[name] = {**film_row(judged), "acceleration error": float(trembles.mean())}
     note = (
-        "The noise model (harvest/backends/label_noise.py) against the network, same films, before filters and before "
-        f"the repair of sides. {ERRORS}"
+        "The noise model (harvest/backends/label_noise.py) against the network, same films and filters, before the "
+        f"repair of sides. {ERRORS}"
     )
     return [from_rows("noise", "Does the noise model fit?", note, rows, of="backend", bar="mean")]

@@ -11,8 +11,9 @@ from typing import Any
 
 from evaluation.label_quality.table import Table, markdown
 from flows.label_quality.bench import Bench, MeasureConfig, Told
-from flows.label_quality.change_tables import calibration_tables, filter_tables, side_tables, smoothing_tables
+from flows.label_quality.change_tables import filter_tables, side_tables
 from flows.label_quality.error_tables import error_tables, noise_tables, tracking_tables
+from flows.label_quality.finish_tables import calibration_tables, smoothing_tables
 from flows.label_quality.real_video import athlete_table, squats_table
 from flows.label_quality.shot_tables import shot_tables
 from flows.provenance import code_commit
