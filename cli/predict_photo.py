@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from body.model import BodyModel
 from harvest.backends.embedded import EmbeddedBackend
+from harvest.backends.nanodet import NanoDet, NanoDetConfig
 from harvest.boxes import smooth_boxes
+from harvest.nms import suppress
 from harvest.phi.joined import joined_features
 from harvest.presets import DEFAULT
 from hmmr_model.checkpoint import Checkpoint
@@ -22,6 +24,8 @@ from hmmr_model.refine import RefineConfig, refine
 from storage.tables import TrackletArrays
 
 Picture = NDArray[np.uint8]
+LOOKS = (320, 640)
+"""Longer sides, px, at which people are looked for; video gets the first one only (docs/LOG.md)."""
 MAX_SIDE = 1920
 """As for video (harvest/decode.py): more pixels do not help networks that see 256."""
 
@@ -40,9 +44,7 @@ def people_of_photo(
     picture: Picture, model: Checkpoint, body: BodyModel, device: str, phi_name: str, *, refined: bool
 ) -> list[PersonMotion]:
     """Everybody whom the detector is sure of, surest first. ValueError if nobody is there."""
-    backend = EmbeddedBackend()
-    boxes = backend.people([picture])
-    keypoints_P25x3 = backend.pose([picture], boxes)[0]
+    keypoints_P25x3 = EmbeddedBackend().pose([picture], [people_boxes(picture)])[0]
     seen = [k for k in keypoints_P25x3 if (k[:, 2] >= DEFAULT.visible_score).sum() > DEFAULT.start_above]
     if not seen:
         raise ValueError("nobody was found in the picture")
@@ -57,6 +59,13 @@ def people_of_photo(
             said = refine(said, tracklet, predictor.keypoints, RefineConfig())
         people.append(person_motion(said, tracklet, geometry, body))
     return people
+
+
+def people_boxes(picture: Picture) -> NDArray[np.float32]:
+    """People (P, 4), surest first, seen small and large: there is no next frame in which a missed one is found."""
+    found_P5 = np.concatenate([NanoDet(NanoDetConfig(size=size)).people([picture])[0] for size in LOOKS])
+    kept = suppress(found_P5[:, :4], found_P5[:, 4], NanoDetConfig().overlap)
+    return np.asarray(found_P5[kept, :4])
 
 
 def _tracklet(number: int, keypoints_25x3: NDArray[np.float32]) -> TrackletArrays:

@@ -7,6 +7,7 @@ import torch
 from typer.testing import CliRunner
 
 from cli.main import app
+from cli.predict_photo import people_boxes
 from hmmr_model.checkpoint import Checkpoint, save_checkpoint
 from hmmr_model.configs import DataConfig, ModelConfig, TrainConfig
 from hmmr_model.network import HMMR
@@ -52,6 +53,15 @@ def test_a_photograph_has_past_present_and_future(shared_data: Path, checkpoint:
     assert (out / "strip.png").is_file()
     with np.load(out / "motion_0.npz") as motion:
         assert motion["poses"].shape == motion["past_poses"].shape == motion["future_poses"].shape == (1, 72)
+
+
+@pytest.mark.slow
+def test_people_who_are_small_in_a_photograph_are_found_too(shared_data: Path) -> None:
+    """At 320 px the detector is sure of nobody in this picture; larger, of the athlete and the operator."""
+    video = cv2.VideoCapture(str(shared_data / "real_video" / "pose2sim_single_cam02.mp4"))
+    video.set(cv2.CAP_PROP_POS_FRAMES, 40)
+    picture = cv2.cvtColor(video.read()[1], cv2.COLOR_BGR2RGB)
+    assert len(people_boxes(np.asarray(picture, np.uint8))) == 2
 
 
 def test_what_is_wrong_is_said_in_a_line(checkpoint: Path, tmp_path: Path) -> None:
