@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harvest.around import AroundBackend
 from harvest.backends.protocol import PoseBackend, ReadsFile
 from harvest.phi.protocol import Phi
 from storage.label_key import Recipe, digest
@@ -60,30 +61,16 @@ class StageFiles:
         return StageStore(self.folder / f"{kind.split()[0]}-{key[:24]}", answer)
 
 
-class RememberedBackend:
+class RememberedBackend(AroundBackend):
     """A backend that is asked only what it was not asked before."""
 
     def __init__(self, inner: PoseBackend, files: StageFiles, numbers: FrameNumbers) -> None:
-        self._inner, self._numbers = inner, numbers
+        super().__init__(inner)
+        self._numbers = numbers
         boxes: Answer = [("count", "<i4", ()), ("box", "<f4", (5,))]
         self._people = files.store("people", f"people {inner.name}", inner.weights, boxes)
         self._poses = files.store("people", f"pose {inner.name}", inner.weights, [("pose", "<f4", (25, 3))])
         self.stores = (self._people, self._poses)
-
-    @property
-    def name(self) -> str:
-        """Of the backend inside."""
-        return self._inner.name
-
-    @property
-    def weights(self) -> Mapping[str, str]:
-        """Of the backend inside."""
-        return self._inner.weights
-
-    @property
-    def joints(self) -> tuple[str, ...]:
-        """Of the backend inside."""
-        return self._inner.joints
 
     def people(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
         """As the backend inside says, now or earlier."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from harvest.around import AroundBackend
 from harvest.backends.protocol import PoseBackend
 from harvest.phi.protocol import Phi
 
@@ -40,26 +41,12 @@ class Stopwatch:
         return {name: {key: round(value, 3) for key, value in spent.items()} for name, spent in self.seconds.items()}
 
 
-class TimedBackend:
+class TimedBackend(AroundBackend):
     """A backend whose calls are timed."""
 
     def __init__(self, inner: PoseBackend, watch: Stopwatch) -> None:
-        self._inner, self._watch = inner, watch
-
-    @property
-    def name(self) -> str:
-        """Of the backend inside."""
-        return self._inner.name
-
-    @property
-    def weights(self) -> Mapping[str, str]:
-        """Of the backend inside."""
-        return self._inner.weights
-
-    @property
-    def joints(self) -> tuple[str, ...]:
-        """Of the backend inside."""
-        return self._inner.joints
+        super().__init__(inner)
+        self._watch = watch
 
     def people(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Timed as 'people'."""
