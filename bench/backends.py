@@ -33,6 +33,7 @@ class Case:
 
     @property
     def runner(self) -> str:
+        """The word before the colon: whose session runs it."""
         return self.what.split(":")[0]
 
 

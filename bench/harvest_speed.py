@@ -45,16 +45,19 @@ class Recorder:
         self.calls: list[Call] = []
 
     def people(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """As the backend inside says; noted."""
         self.calls.append(lambda: self._backend.people(frames))
         return self._backend.people(frames)
 
     def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """As the backend inside says; noted."""
         self.calls.append(lambda: self._backend.pose(frames, boxes))
         return self._backend.pose(frames, boxes)
 
     def features(
         self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | None]:
+        """As the φ inside says; noted."""
         self.calls.append(lambda: self._phi.features(frames, boxes_N4, keypoints_N25x3))
         return self._phi.features(frames, boxes_N4, keypoints_N25x3)
 
@@ -71,9 +74,11 @@ class Walker:
         self._at = 0
 
     def people(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """One box of 80 px a frame."""
         return [np.array([[20, 20, 100, 100, 0.9]], np.float32) for _ in frames]
 
     def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The same shape in every box, moved on by one step of its swing a call."""
         self._at += 1
         place = self._shape + 20 + 10 * np.sin(self._at / 5)
         person = np.column_stack([place, np.full(25, 0.9)]).astype(np.float32)
@@ -82,6 +87,7 @@ class Walker:
     def features(
         self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | None]:
+        """(N, 1152) zeros, and no 3D."""
         return np.zeros((len(frames), self.dim), np.float32), None
 
 

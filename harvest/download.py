@@ -54,6 +54,7 @@ class DownloadConfig:
 
     @property
     def user_agent(self) -> str:
+        """What every request says of us."""
         return f"{AGENT}/0.1" + (f" (+{self.contact})" if self.contact else "")
 
 

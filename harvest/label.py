@@ -63,6 +63,7 @@ class LabelledVideo:
 
     @property
     def n_tracklets(self) -> int:
+        """How many were kept."""
         return len(self.rows["tracklets"])
 
 

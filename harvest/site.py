@@ -22,11 +22,17 @@ class Notes:
     def __init__(self) -> None:
         self.warnings: list[str] = []
 
-    def debug(self, message: str) -> None: ...
-    def info(self, message: str) -> None: ...
-    def error(self, message: str) -> None: ...
+    def debug(self, message: str) -> None:
+        """Chatter, dropped."""
+
+    def info(self, message: str) -> None:
+        """Chatter, dropped."""
+
+    def error(self, message: str) -> None:
+        """Dropped: the exception says it too."""
 
     def warning(self, message: str) -> None:
+        """Kept, the first hundred of them, 500 characters each."""
         if len(self.warnings) < _MAX_WARNINGS:
             self.warnings.append(message[:500])
 

@@ -4,6 +4,7 @@ import ast
 import statistics
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "cli": {"storage", "body", "harvest", "openworld", "hmmr_model", "evaluation", "dashboard", "flows"},
 }
 SOURCES = sorted(path for room in ALLOWED for path in (ROOT / room).rglob("*.py"))
+TOOLS = sorted(path for folder in ("bench", "scripts") for path in (ROOT / folder).rglob("*.py"))
 
 
 def _imported_rooms(tree: ast.Module) -> set[str]:
@@ -49,14 +51,21 @@ def test_sizes_and_docstrings(path: Path) -> None:
             assert node.end_lineno - node.lineno <= 50, f"{node.name} is too long"
 
 
-def test_public_functions_have_docstrings() -> None:
+def _public(tree: ast.Module | ast.ClassDef) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
+    """Public functions and classes of a module, and what is public in those classes."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield node
+            if isinstance(node, ast.ClassDef):
+                yield from _public(node)
+
+
+def test_public_functions_classes_and_methods_have_docstrings() -> None:
     bare = [
-        f"{path.relative_to(ROOT)}:{node.name}"
-        for path in SOURCES
-        for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-        and not node.name.startswith("_")
-        and not ast.get_docstring(node)
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in SOURCES + TOOLS
+        for node in _public(ast.parse(path.read_text()))
+        if not ast.get_docstring(node)
     ]
     assert not bare
 
