@@ -3,6 +3,7 @@
 Letters: T frames of a track. Keypoints (T, 25, 3); frames count from the track's start; ranges are [start, stop).
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from scipy.signal import medfilt
 
 from body.joints import KEYPOINTS_25, LIMBS_12, indices
 from harvest.boxes import diagonals, keypoint_boxes
-from harvest.plausible import too_fast, too_long
+from harvest.plausible import cut_off, too_fast, too_long
 from harvest.presets import Preset
 
 HEAD_AND_SHOULDERS = frozenset(
@@ -44,25 +45,43 @@ class Rejection:
     threshold: float
 
 
+@dataclass(frozen=True)
+class _Part:
+    """What one run is judged by."""
+
+    keypoints_TJ3: NDArray[np.float32]
+    visible_TJ: NDArray[np.bool_]
+    rate: float
+    picture: tuple[int, int] | None
+
+
 def clean(
-    keypoints_TJ3: NDArray[np.float32], observed_T: NDArray[np.bool_], preset: Preset, rate: float = 25.0
+    keypoints_TJ3: NDArray[np.float32],
+    observed_T: NDArray[np.bool_],
+    preset: Preset,
+    rate: float = 25.0,
+    *,
+    picture: tuple[int, int] | None = None,
+    frozen_T: NDArray[np.bool_] | None = None,
 ) -> tuple[list[Run], list[Rejection]]:
-    """Every frame of the track lands in exactly one run or one rejection. `rate`: frames a second."""
+    """Every frame of the track lands in exactly one run or one rejection. `rate`: frames a second. Without the
+    picture's (width, height) in px nobody is cut off; without `frozen_T` (harvest/frozen.py) no picture stays."""
     visible_TJ = keypoints_TJ3[:, :, 2] >= preset.visible_score
     counts_T, spans = _spans(visible_TJ, observed_T, preset)
     runs: list[Run] = []
-    rejected: list[Rejection] = []
-    for start, stop in spans:
-        why = _why_not(start, stop, keypoints_TJ3, visible_TJ, preset, rate)
-        if why:
-            rejected.append(why)
+    rejected = list(_between(spans, counts_T, preset))
+    parts, frozen = _thawed(spans, frozen_T, preset, rate)
+    for start, stop in parts:
+        part = _Part(keypoints_TJ3[start:stop], visible_TJ[start:stop], rate, picture)
+        fault = next(_faults(part, preset), None)
+        if fault:
+            rejected.append(Rejection(start, stop, *fault))
             continue
         end = stop if preset.max_frames is None else min(stop, start + preset.max_frames)
         runs.append(Run(start, end))
         if end < stop:
             rejected.append(Rejection(end, stop, "beyond_max_frames", stop - start, preset.max_frames or 0))
-    rejected += _between(spans, counts_T, preset)
-    return runs, sorted(rejected, key=lambda each: each.start)
+    return runs, sorted([*rejected, *frozen], key=lambda each: each.start)
 
 
 def candidates(keypoints_TJ3: NDArray[np.float32], observed_T: NDArray[np.bool_], preset: Preset) -> list[Run]:
@@ -110,32 +129,39 @@ def _every_run(counts_T: NDArray[np.int64], preset: Preset) -> Iterator[tuple[in
         yield start, len(counts_T)
 
 
-def _why_not(
-    start: int,
-    stop: int,
-    keypoints_TJ3: NDArray[np.float32],
-    visible_TJ: NDArray[np.bool_],
-    preset: Preset,
-    rate: float,
-) -> Rejection | None:
-    if stop - start < preset.min_frames:
-        return Rejection(start, stop, "too_short", stop - start, preset.min_frames)
-    share = float((~visible_TJ[start:stop, _BELOW].any(axis=1)).mean())
+def _thawed(
+    spans: list[tuple[int, int]], frozen_T: NDArray[np.bool_] | None, preset: Preset, rate: float
+) -> tuple[list[tuple[int, int]], list[Rejection]]:
+    """The spans without the stretches in which the picture stands still, and those."""
+    if frozen_T is None or preset.frozen_s <= 0:
+        return spans, []
+    parts, frozen = [], []
+    for start, stop in spans:
+        edges = np.flatnonzero(np.diff(frozen_T[start:stop].astype(np.int8))) + 1 + start
+        for low, high in itertools.pairwise([start, *edges.tolist(), stop]):
+            if frozen_T[low]:
+                frozen.append(Rejection(low, high, "frozen", (high - low) / rate, preset.frozen_s))
+            else:
+                parts.append((low, high))
+    return parts, frozen
+
+
+def _faults(part: _Part, preset: Preset) -> Iterator[tuple[str, float, float]]:
+    """(reason, measured, threshold) of what is wrong with a run, the cheapest first."""
+    keypoints_TJ3, visible_TJ = part.keypoints_TJ3, part.visible_TJ
+    if len(keypoints_TJ3) < preset.min_frames:
+        yield "too_short", len(keypoints_TJ3), preset.min_frames
+    share = float((~visible_TJ[:, _BELOW].any(axis=1)).mean())
     if share >= preset.upper_only_share:
-        return Rejection(start, stop, "upper_body_only", share, preset.upper_only_share)
-    if preset.min_motion > 0:
-        moved = motion(keypoints_TJ3[start:stop], visible_TJ[start:stop])
-        if moved < preset.min_motion:
-            return Rejection(start, stop, "still", moved, preset.min_motion)
-    if preset.max_fast < 1:
-        fast = too_fast(keypoints_TJ3[start:stop], visible_TJ[start:stop], rate)
-        if fast > preset.max_fast:
-            return Rejection(start, stop, "too_fast", fast, preset.max_fast)
-    if preset.max_long < 1:
-        long = too_long(keypoints_TJ3[start:stop], visible_TJ[start:stop])
-        if long > preset.max_long:
-            return Rejection(start, stop, "stretched", long, preset.max_long)
-    return None
+        yield "upper_body_only", share, preset.upper_only_share
+    if preset.min_motion > 0 and (moved := motion(keypoints_TJ3, visible_TJ)) < preset.min_motion:
+        yield "still", moved, preset.min_motion
+    if preset.max_cut_off < 1 and (cut := cut_off(keypoints_TJ3, part.picture, preset.cut_joints)) > preset.max_cut_off:
+        yield "cut_off", cut, preset.max_cut_off
+    if preset.max_fast < 1 and (fast := too_fast(keypoints_TJ3, visible_TJ, part.rate)) > preset.max_fast:
+        yield "too_fast", fast, preset.max_fast
+    if preset.max_long < 1 and (long := too_long(keypoints_TJ3, visible_TJ)) > preset.max_long:
+        yield "stretched", long, preset.max_long
 
 
 def motion(keypoints_TJ3: NDArray[np.float32], visible_TJ: NDArray[np.bool_]) -> float:

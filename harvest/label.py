@@ -172,7 +172,7 @@ class Labeller:
             if shot is None:
                 shot = ShotLabeller(memory.backend, memory.phis, self._config, float(video.working_rate), overlap)
                 shot_index += 1
-            shot.push(each.frame)
+            shot.push(each.frame, each.change)
             if count % max(1, round(SAMPLE_SECONDS * video.working_rate)) == 0 and len(prints) < MAX_SAMPLES:
                 prints.append(fingerprint(each.frame.pixels_HW3))
             if progress:

@@ -20,7 +20,25 @@ FAST = 0.25
 LONG = 1.6
 """A bone's picture can be shorter than the bone by any amount and longer by none: so much over its 90th percentile,
 which leaves room for a person who comes nearer, is a joint in the wrong place."""
+BORDER = 0.05
+"""Of the person's diagonal: a joint so near the picture's border, or beyond it, is where the border cut the person,
+since the network draws a cut leg into the picture as often as out of it."""
+
 Keypoints = NDArray[np.float32]
+
+
+def cut_off(keypoints_TJ3: Keypoints, picture: tuple[int, int] | None, joints: int) -> float:
+    """Share of the frames that show the person in which at least `joints` limb joints lie at the border of a picture of
+    (width, height) px, or beyond it; 0 for an unknown picture. Their scores do not matter: the network doubts what it
+    cannot see."""
+    known_T = (keypoints_TJ3[..., 2] > 0).any(axis=1)
+    boxes, there = keypoint_boxes(keypoints_TJ3, 0.0)
+    if picture is None or not there.any():
+        return 0.0
+    x, y, score = np.moveaxis(keypoints_TJ3[:, _LIMBS], -1, 0)
+    inside = np.minimum.reduce([x, picture[0] - x, y, picture[1] - y])
+    at_border = (score > 0) & (inside < BORDER * np.median(diagonals(boxes[there])))
+    return float((at_border.sum(axis=1) >= joints)[known_T].mean())
 
 
 def too_fast(keypoints_TJ3: Keypoints, visible_TJ: NDArray[np.bool_], rate: float) -> float:

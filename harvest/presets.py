@@ -30,19 +30,35 @@ class Preset:
     """The same, if more than this share of its limbs' bones is longer than they can be; 1: never."""
     every_run: bool
     """Keep every good run of a track; False: only the first."""
+    cut_joints: int = 2
+    """So many limb joints at the picture's border, or beyond it, make a frame in which the person is cut off."""
+    max_cut_off: float = 1.0
+    """A run is dropped if more than this share of its frames is so; 1: never."""
+    frozen_s: float = 0.0
+    """A stretch of so many seconds in which the picture stands still is taken out of a run; 0: never."""
+    max_together: float = 1.0
+    """A run is dropped if in more than this share of its frames somebody else is in the same place
+    (harvest/together.py); 1: never."""
 
 
 HMMR_2019 = Preset("hmmr_2019", 0.1, 6, 4, 5, 40, 500, 0.4, 0.0, 0.0, 1.0, 1.0, every_run=False)
 """The paper's released code to the letter (reference/paper.md 3.3), its quirks included."""
 
-DEFAULT = Preset("default", 0.3, 6, 4, 5, 20, None, 0.4, 0.008, 0.03, 1.0, 1.0, every_run=True)
+DEFAULT = Preset(
+    "default", 0.3, 6, 4, 5, 20, None, 0.4, 0.008, 0.03, 1.0, 1.0, every_run=True, cut_joints=3, max_cut_off=0.25,
+    frozen_s=0.5,
+)  # fmt: skip
 """Every good run of at least one training window (T = 20, paper.md 1.6), but for posters and statues (0.008: noise of
-a still picture is below 0.006, the quietest of 36 films is at 0.012) and for bystanders (those of pose2sim's two clips
-have 0.006 and 0.026, its athlete 0.10)."""
+a still picture is below 0.006, the quietest of 36 films is at 0.012), for bystanders (those of pose2sim's two clips
+have 0.006 and 0.026, its athlete 0.10), for pictures that stand still for as long as ends a shot where a file says so
+(label.py's LONGEST_STEP_S), and for people of whom the border cuts off so much that three limb joints lie at it: on
+films cropped through hips, knees, ankles and sides those have an error of 0.102 of the diagonal, whole people have
+0.028, and none of 60 uncropped films is dropped (docs/LOG.md)."""
 
-STRICT = replace(DEFAULT, name="strict", max_fast=0.01, max_long=0.01)
-"""`default` without runs whose joints jump or whose bones stretch. On 62 films it drops 1.8 % of the frames, with three
-times the mean error (docs/results/labels.md); of real video it drops the athlete of pose2sim's first camera, whose feet
-the frame cuts off, so it is not the default."""
+STRICT = replace(DEFAULT, name="strict", max_fast=0.01, max_long=0.01, cut_joints=2, max_together=0.25)
+"""`default` without runs whose joints jump or whose bones stretch, of people whose feet are cut off, or beside whom
+somebody stands in the way. On 62 films it drops 1.8 % of the frames, with three times the mean error
+(docs/results/labels.md); of real video it drops the athlete of pose2sim's first camera, so it is not the default: and
+a person without feet is a good example of the rest."""
 
 PRESETS = {preset.name: preset for preset in (HMMR_2019, DEFAULT, STRICT)}

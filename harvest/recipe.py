@@ -22,7 +22,7 @@ def recipe(config: LabelConfig, backend: PoseBackend, phis: Sequence[Phi]) -> Re
         Stage("people", "1", _plain({"backend": backend.name, **asdict(config.people)}), dict(backend.weights)),
         Stage("track", "1", _plain(asdict(config.track))),
         Stage("sides", "2", _plain(asdict(config.sides) if config.sides else {"as_is": True})),
-        Stage("filter", "1", _plain(asdict(config.preset))),
+        Stage("filter", "2", _plain(asdict(config.preset))),
         *_finishing(config, backend),
         *[Stage(f"phi/{phi.name}", "2", {"dim": phi.dim}, dict(phi.weights)) for phi in phis],
     ]

@@ -19,11 +19,13 @@ from harvest.bystanders import bystanders, candidates_of
 from harvest.config import LabelConfig
 from harvest.decode import Frame
 from harvest.filters import Rejection, Run, candidates, clean
+from harvest.frozen import frozen_frames
 from harvest.overlap import Overlap
 from harvest.people import Observer
 from harvest.remembered import RememberedPhi
 from harvest.sides import SidesConfig, repair_stretch
 from harvest.stored import Finishing
+from harvest.together import in_the_way
 from harvest.track import Track
 
 
@@ -66,9 +68,13 @@ class ShotLabeller:
         self._done = self._sided = 0
         self.frame_index = array("q")
         self.pts = array("q")
+        self._change = array("f")
+        self._picture: tuple[int, int] | None = None
 
-    def push(self, frame: Frame) -> None:
-        """The next frame."""
+    def push(self, frame: Frame, change: float) -> None:
+        """The next frame, and how much its picture differs from the one before (ShotFrame.change)."""
+        self._change.append(change)
+        self._picture = (frame.pixels_HW3.shape[1], frame.pixels_HW3.shape[0])
         self._pixels[len(self.pts)] = frame.pixels_HW3
         self.frame_index.append(frame.index)
         self.pts.append(frame.pts)
@@ -83,18 +89,25 @@ class ShotLabeller:
         self._settle(over=True)
         self._overlap.wait()
         preset, tracks = self._config.preset, self._observer.linker.tracks
-        cleaned = [clean(track.keypoints, track.observed, preset, self._rate) for track in tracks]
+        frozen_N = frozen_frames(np.array(self._change), self._rate, preset.frozen_s)
+        cleaned = [
+            clean(
+                track.keypoints, track.observed, preset, self._rate,
+                picture=self._picture, frozen_T=frozen_N[track.start : track.end],
+            )
+            for track in tracks
+        ]  # fmt: skip
         found = [
             each
             for i, track in enumerate(tracks)
             for each in candidates_of(i, track.start, track.keypoints, cleaned[i][0], preset)
         ]
-        idle = bystanders(found, preset)
+        refused = in_the_way(found, tracks, preset) | bystanders(found, preset)
         people = []
         for i, track in enumerate(tracks):
             runs, rejected = cleaned[i]
-            kept = [run for run in runs if (i, run.start) not in idle]
-            also = [why for (person, _), why in idle.items() if person == i]
+            kept = [run for run in runs if (i, run.start) not in refused]
+            also = [why for (person, _), why in refused.items() if person == i]
             stored = finishing.keypoints(track, kept, self._rate)
             people.append(Person(track, stored, self._of(i), kept, [*rejected, *also]))
         return people

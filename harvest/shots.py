@@ -51,10 +51,13 @@ class ShotFrame:
     shot_index: int
     starts: bool
     """True for the first frame of its shot."""
+    change: float = 255.0
+    """The largest difference to the frame before in any cell of 128 x 96, in levels of 255."""
 
 
 @dataclass(frozen=True)
 class _Thumb:
+    small: NDArray[np.uint8]
     rgb: NDArray[np.float32]
     histogram: NDArray[np.float32]
     blank: bool
@@ -70,7 +73,8 @@ def split_shots(frames: Iterable[Frame], config: ShotConfig) -> Iterator[ShotFra
         nonlocal shot, length
         cut = length > 0 and _is_boundary(list(thumbs), at, length, config)
         shot, length = shot + cut, 1 if cut else length + 1
-        return ShotFrame(waiting.popleft(), shot, length == 1)
+        change = float(cv2.absdiff(thumbs[at - 1].small, thumbs[at].small).max()) if at > 0 else 255.0
+        return ShotFrame(waiting.popleft(), shot, length == 1, change)
 
     for frame in frames:
         waiting.append(frame)
@@ -88,7 +92,12 @@ def _thumb(frame: Frame, config: ShotConfig) -> _Thumb:
     rgb = cv2.resize(small, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     # blurred, because a flat ground that lies on the border of two bins jumps between them from frame to frame
     histogram = gaussian_filter1d(counts / counts.sum(axis=1, keepdims=True), 5.0, axis=1, mode="reflect")
-    return _Thumb(rgb, histogram.astype(np.float32), bool(np.ptp(rgb, axis=(0, 1)).max() < config.blank_range))
+    return _Thumb(
+        np.asarray(small, np.uint8),
+        rgb,
+        histogram.astype(np.float32),
+        bool(np.ptp(rgb, axis=(0, 1)).max() < config.blank_range),
+    )
 
 
 def distance(a: _Thumb, b: _Thumb) -> float:

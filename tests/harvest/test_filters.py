@@ -112,6 +112,36 @@ def test_bones_that_stretch_are_rejected_by_the_strict_preset() -> None:
     assert clean(keypoints.astype(np.float32), observed, DEFAULT)[0]
 
 
+def test_people_whom_the_border_cuts_off() -> None:
+    """The bottom of the picture at the ankles: strict alone minds; at the knees: default too; never hmmr_2019."""
+    keypoints, observed = _track([25] * 60)
+    walking = keypoints[:1].repeat(60, axis=0) + np.linspace(0, 60, 60)[:, None, None] * np.array([1, 0, 0])
+    walking[..., :2] += 200
+    slow = replace(STRICT, max_fast=1.0, max_long=1.0)
+    for joints, refusing in ((["ankle"], {"strict"}), (["ankle", "knee"], {"strict", "default"})):
+        legs = [i for i, name in enumerate(KEYPOINTS_25) if any(word in name for word in joints)]
+        cut = walking.astype(np.float32)
+        cut[:20, legs, 1] = 499
+        for preset in (HMMR_2019, DEFAULT, slow):
+            runs, rejected = clean(cut, observed, preset, picture=(640, 500))
+            assert bool(runs) != (preset.name in refusing)
+            assert [each.reason for each in rejected] == (["cut_off"] if preset.name in refusing else [])
+            assert clean(cut, observed, preset)[0]
+
+
+def test_frozen_stretches_are_taken_out_and_every_frame_is_somewhere() -> None:
+    keypoints, observed = _track([25] * 100)
+    keypoints = (keypoints[:1] + np.linspace(0, 60, 100)[:, None, None] * np.array([1, 0, 0])).astype(np.float32)
+    frozen = np.zeros(100, bool)
+    frozen[30:50] = frozen[60:62] = frozen[90:] = True
+    runs, rejected = clean(keypoints, observed, DEFAULT, frozen_T=frozen)
+    assert [(run.start, run.stop) for run in runs] == [(0, 30), (62, 90)]
+    told = [(each.start, each.stop, each.reason) for each in rejected]
+    assert told == [(30, 50, "frozen"), (50, 60, "too_short"), (60, 62, "frozen"), (90, 100, "frozen")]
+    assert rejected[0].measured == 0.8
+    assert len(clean(keypoints, observed, HMMR_2019, frozen_T=frozen)[0]) == 1
+
+
 def test_motion_of_a_known_swing() -> None:
     keypoints = np.zeros((100, 25, 3), np.float32)
     keypoints[:, :, 2] = 1

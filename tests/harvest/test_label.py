@@ -129,8 +129,8 @@ def test_memory_holds_a_window_of_frames_only(
     most = [0]
     original = shot_labels.ShotLabeller.push
 
-    def push(self: shot_labels.ShotLabeller, frame: object) -> None:
-        original(self, frame)  # type: ignore[arg-type]
+    def push(self: shot_labels.ShotLabeller, frame: object, change: float) -> None:
+        original(self, frame, change)  # type: ignore[arg-type]
         most[0] = max(most[0], len(self._pixels))
 
     monkeypatch.setattr(shot_labels.ShotLabeller, "push", push)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from body.joints import KEYPOINTS_25
-from harvest.plausible import too_fast, too_long
+from harvest.plausible import cut_off, too_fast, too_long
 
 
 def _person(frames: int = 20) -> np.ndarray:
@@ -26,3 +26,20 @@ def test_each_fault_shows_in_its_share() -> None:
     longer = person.copy()
     longer[4, KEYPOINTS_25.index("left_wrist"), :2] += 500
     assert too_long(longer, person[:, :, 2] > 0) == 1 / (20 * 8)
+
+
+def test_a_person_at_the_border_is_cut_off_in_the_frames_that_show_it() -> None:
+    person = _person()
+    assert cut_off(person, (400, 400), 1) == 0
+    assert cut_off(person, None, 1) == 0
+    knees = [KEYPOINTS_25.index("left_knee"), KEYPOINTS_25.index("right_knee")]
+    person[:5, knees[0], 1] = 399
+    person[:5, knees[1], 0] = -30
+    person[5, knees[0], 0] = 2
+    assert cut_off(person, (400, 400), 2) == 5 / 20
+    assert cut_off(person, (400, 400), 1) == 6 / 20
+    person[:5, knees[0], 2] = 0.01
+    assert cut_off(person, (400, 400), 2) == 5 / 20
+    person[10:] = 0
+    assert cut_off(person, (400, 400), 2) == 5 / 10
+    assert cut_off(person * 0, (400, 400), 1) == 0
