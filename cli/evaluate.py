@@ -27,6 +27,7 @@ SMPL = typer.Option(help="Folder with SMPL_NEUTRAL, SMPL_MALE, SMPL_FEMALE: for 
 REGRESSOR = typer.Option(help="J_regressor_h36m.npy, for the same protocols.")
 LEAKED = typer.Option("--allow-contaminated", help="Write numbers although test data was trained on; the rows say so.")
 UNCHECKED = typer.Option("--unchecked", help="Do not look whether test data was trained on.")
+REFINE = typer.Option("--refine", help="Score bodies moved onto the 2D keypoints, as `hmmr predict` writes them.")
 DEVICE = typer.Option(help="cpu, cuda, mps.")
 
 
@@ -43,6 +44,7 @@ def evaluate(
     regressor: Annotated[Path | None, REGRESSOR] = None,
     allow_contaminated: Annotated[bool, LEAKED] = False,
     unchecked: Annotated[bool, UNCHECKED] = False,
+    refine: Annotated[bool, REFINE] = False,
     device: Annotated[str, DEVICE] = "cpu",
 ) -> None:
     """Predict every labelled tracklet of the data, score it, keep per-sequence rows in the lake and as JSON.
@@ -62,10 +64,12 @@ def evaluate(
     with _plain_errors():
         request = Request(
             checkpoint, dataset, Path(folder), protocol_named(protocol), split, tuple(trained_on or ()), device, smpl,
-            regressor, allow_contaminated, unchecked, command=shlex.join(["hmmr", *sys.argv[1:]]),
+            regressor, allow_contaminated, unchecked, refine, command=shlex.join(["hmmr", *sys.argv[1:]]),
         )  # fmt: skip
         outcome = run(request)
-        report = json_out or checkpoint.parent / f"scores-{dataset}-{split}-{protocol}.json"
+        report = (
+            json_out or checkpoint.parent / f"scores-{dataset}-{split}-{protocol}{'-refined' if refine else ''}.json"
+        )
         keep(outcome, _scores_lake(lake), report)
     _show(outcome)
     typer.echo(f"rows: run {outcome.run['run_id']}; JSON: {report}")

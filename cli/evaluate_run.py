@@ -27,6 +27,7 @@ from evaluation.study_worst import Worst, keep_worst
 from flows.provenance import code_commit
 from hmmr_model.checkpoint import Checkpoint, load_checkpoint
 from hmmr_model.predict import predict_lake
+from hmmr_model.refine import refine_lake
 from storage.atomic import write_atomically
 from storage.lake import Lake
 from storage.snapshot import load
@@ -54,6 +55,8 @@ class Request:
     regressor: Path | None = None
     allow_contaminated: bool = False
     unchecked: bool = False
+    refine: bool = False
+    """Score bodies moved onto the lake's 2D keypoints, as `hmmr predict` writes them."""
     command: str = ""
 
 
@@ -81,6 +84,8 @@ def evaluate(request: Request) -> Outcome:
         raise EvaluationError(f"{request.data}: no 3D labels of split {request.split!r}; see `hmmr data prepare`")
     matches = _leaks(request, checkpoint, lake, sorted(labels))
     predicted = predict_lake(checkpoint, lake, sorted(labels), request.device)
+    if request.refine:
+        predicted = refine_lake(predicted, lake, checkpoint.config.body)
     body = _bodies(request)
     motions = {
         name: predicted_joints(protocol, p.keypoints_3d, p.rotations, p.betas, body) for name, p in predicted.items()
@@ -201,6 +206,7 @@ def _bodies(request: Request) -> BodyNamed:
 
 def _run(request: Request, checkpoint: Checkpoint, began: datetime) -> dict[str, Any]:
     told = {"dataset": request.dataset, "split": request.split, "protocol": request.protocol.id}
+    told |= {"refined": "yes"} if request.refine else {}
     weights = hashlib.sha256(request.checkpoint.read_bytes()).hexdigest()
     key = json.dumps([weights, told, code_commit(), request.trained_on == ()], default=str)
     return {
@@ -227,7 +233,7 @@ def _rows(
     config = checkpoint.config
     scored = Scored(
         run_id=run["run_id"],
-        variant="evaluated",
+        variant="refined" if request.refine else "evaluated",
         dataset=request.dataset,
         split=request.split,
         commit=run["commit"],

@@ -143,6 +143,17 @@ class TestEvaluate:
         assert ("59.2" in out) == (protocol == "spin")
         assert ("pck_50mm" in out) == (protocol == "official_3dpw")
 
+    def test_refined_bodies_are_scored_apart(self, place: Path, tmp_path: Path) -> None:
+        files = ("--unchecked", "--smpl", place / "smpl", "--regressor", place / "regressor.npy")
+        found = {}
+        for way in ((), ("--refine",)):
+            self._evaluate(place, tmp_path, "spin", *files, *way)
+            found[way] = json.loads((tmp_path / "scores.json").read_text())["averages"]["mpjpe_mm"]["macro"]
+        assert found[("--refine",)] < 0.9 * found[()]
+        rows = Lake(tmp_path / "scores").read("scores").to_pylist()
+        assert {row["variant"] for row in rows} == {"evaluated", "refined"}
+        assert len({row["run_id"] for row in rows}) == 2
+
     def test_refusals_name_the_way_out_and_write_nothing(self, place: Path, tmp_path: Path) -> None:
         cases = {
             "open_v1": "open_v1 is for films, mocap, pose2sim, not for 3dpw",
