@@ -5,6 +5,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from harvest.shrink import shrink
+
 SAMPLE_SECONDS = 0.5
 """Two frames a second: clips of the open web are often a few seconds long."""
 MAX_SAMPLES = 600
@@ -13,7 +15,7 @@ MAX_SAMPLES = 600
 
 def fingerprint(pixels_HW3: NDArray[np.uint8]) -> int:
     """64 bits as a signed integer, as Parquet's int64 holds them."""
-    grey = cv2.cvtColor(cv2.resize(pixels_HW3, (32, 32), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(shrink(pixels_HW3, 32, 32), cv2.COLOR_RGB2GRAY)
     low = cv2.dct(grey.astype(np.float32))[:8, :8].ravel()
     bits = low > np.median(low[1:])
     return int(np.packbits(bits).view(">i8")[0])

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from harvest.decode import Frame
+from harvest.shrink import shrink
 
 _WIDTH, _HEIGHT = 32, 24
 _SAME_SCENE = 0.6
@@ -86,7 +87,7 @@ def split_shots(frames: Iterable[Frame], config: ShotConfig) -> Iterator[ShotFra
 
 
 def _thumb(frame: Frame, config: ShotConfig) -> _Thumb:
-    small = cv2.resize(frame.pixels_HW3, (4 * _WIDTH, 4 * _HEIGHT), interpolation=cv2.INTER_AREA)
+    small = shrink(frame.pixels_HW3, 4 * _WIDTH, 4 * _HEIGHT)
     ycc = cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb)
     counts = np.stack([cv2.calcHist([ycc], [k], None, [64], [0, 256]).ravel() for k in range(3)])
     rgb = cv2.resize(small, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA).astype(np.float32) / 255

@@ -48,7 +48,7 @@ class BlazePose:
         for start in range(0, len(frames), self._batch):
             rows = range(start, min(start + self._batch, len(frames)))
             pixels = np.stack([cut(frames[i], crops.squares_N4[i], CROP, crops.angles_N[i]) for i in rows])
-            for name, value in self._network(crops=pixels.astype(np.float32) / 255).items():
+            for name, value in self._network(crops=np.divide(pixels, np.float32(255))).items():
                 outputs[name].append(value.reshape(len(rows), -1))
         if not len(frames):
             return _reading({name: np.zeros((0, _WIDTHS[name])) for name in outputs}, crops)

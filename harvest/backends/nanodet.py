@@ -63,10 +63,11 @@ def _letterbox(frame_HW3: np.ndarray, size: int) -> tuple[np.ndarray, float]:
     height, width = frame_HW3.shape[:2]
     ratio = size / max(height, width)
     inner = (max(round(width * ratio), 1), max(round(height * ratio), 1))
-    canvas = np.zeros((-(-inner[1] // 32) * 32, -(-inner[0] // 32) * 32, 3), np.float32)
-    canvas[: inner[1], : inner[0]] = cv2.resize(frame_HW3, inner)[:, :, ::-1]
-    image = (canvas - _MEAN_BGR) / _DEVIATION_BGR
-    return np.ascontiguousarray(image.transpose(2, 0, 1)[None]), ratio
+    canvas_3HW = np.zeros((3, -(-inner[1] // 32) * 32, -(-inner[0] // 32) * 32), np.uint8)
+    canvas_3HW[:, : inner[1], : inner[0]] = cv2.resize(frame_HW3, inner)[:, :, ::-1].transpose(2, 0, 1)
+    image_3HW = np.subtract(canvas_3HW, _MEAN_BGR[:, None, None])
+    image_3HW /= _DEVIATION_BGR[:, None, None]
+    return image_3HW[None], ratio
 
 
 def _decode(scores_NC: np.ndarray, distances_NK: np.ndarray, stride: int, width: int) -> np.ndarray:
