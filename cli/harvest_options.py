@@ -59,9 +59,9 @@ class HarvestOptions:
         Path | None,
         typer.Option("--truth-films", help="Folder of the films, for --backend truth.", file_okay=False, exists=True),
     ] = None
-    preset: Annotated[str, typer.Option(help="Track filters: default, or hmmr_2019 (the paper's, to the letter).")] = (
-        "default"
-    )
+    preset: Annotated[
+        str, typer.Option(help="Track filters: default, strict, or hmmr_2019 (the paper's to the letter).")
+    ] = "default"
     detect_every: Annotated[
         int, typer.Option(min=1, help="People are detected in every n-th frame and followed in between.")
     ] = 4

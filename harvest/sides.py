@@ -63,10 +63,9 @@ def repair_stretch(track: Track, low: int, high: int, horizon: int, config: Side
     from `horizon` on are not looked at, nor those in which the person was not seen at the end: so what is decided does
     not depend on how much more is known by now."""
     first, last = max(low, track.start) - track.start, min(high, track.end) - track.start
-    seen = np.flatnonzero(track.observed[: max(0, horizon - track.start)])
-    if first >= last or not len(seen):
+    if first >= last or not (seen := np.flatnonzero(track.observed[first : horizon - track.start])).size:
         return
-    begin, end = max(0, first - config.before), max(last, int(seen[-1]) + 1)
+    begin, end = max(0, first - config.before), max(last, first + int(seen[-1]) + 1)
     repaired, _ = repair_sides(track.keypoints[begin:end], config, settled=first - begin)
     track.keypoints[first:last] = repaired[first - begin : last - begin]
 

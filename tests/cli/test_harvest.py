@@ -50,6 +50,8 @@ def test_status_and_retry(tmp_path: Path, offline: list[str]) -> None:
         (["--licence", "closed"], "vouched"),
         (["--preset", "mine"], "hmmr_2019"),
         (["--backend", "eyes"], "eyes"),
+        (["--scores", "sure"], "neither raw nor calibrated"),
+        (["--scores", "calibrated"], "fit_calibration.py FILMS --backend truth"),
     ],
 )
 def test_wrong_options_are_explained(tmp_path: Path, offline: list[str], option: list[str], says: str) -> None:
@@ -72,6 +74,7 @@ def test_options_reach_the_settings(tmp_path: Path) -> None:
     config = HarvestOptions(
         contact="a@example.org", interval_s=3.0, per_day=7, opt_out=wishes, licence="open", max_fps=12, detect_every=2,
         preset="hmmr_2019", phi=["keypoints"], apart_from=["test"], limit=9,
+        smoothing=0.08, scores="calibrated",
     ).config()  # fmt: skip
     assert (config.download.contact, config.pace.interval_s, config.pace.per_day) == ("a@example.org", 3.0, 7)
     assert config.policy.licence == "open"
@@ -80,4 +83,6 @@ def test_options_reach_the_settings(tmp_path: Path) -> None:
     assert (config.label.preset.name, config.phis, config.apart_from, config.limit) == (
         "hmmr_2019", ("keypoints",), ("test",), 9,
     )  # fmt: skip
+    assert config.label.smoothing is not None
+    assert (config.label.smoothing.sigma_s, config.label.scores) == (0.08, "calibrated")
     assert HarvestOptions().config() == HarvestConfig(retry_failed=True)
