@@ -11,6 +11,7 @@ from flows.label_quality.derived import make_cut_off, make_frozen, make_still
 from flows.label_quality.films import KnownFilm, by_kind, make_known_films
 from flows.label_quality.filter_presets import EVERYTHING
 from flows.label_quality.labels import LabelShelf
+from flows.label_quality.refilter import Changes
 from harvest.backends.protocol import PoseBackend
 from harvest.config import HarvestConfig, LabelConfig
 from harvest.networks import make_backend
@@ -48,7 +49,7 @@ class Bench:
         self.cut_off = make_cut_off(alone[: config.films], out / "derived")
         self.frozen = make_frozen(alone[: config.films // 2], out / "derived")
         self.still = make_still(alone[: config.films // 2], out / "derived")
-        self.alone = alone
+        self.alone, self.changes = alone, Changes()
         backend = make_backend(HarvestConfig(label=config.label, backend=config.backend))
         self.weights, self.shelf = backend.weights, self.shelf_of(backend)
 

@@ -1,15 +1,21 @@
 """What filters and the repair of sides do to the labels."""
 
+from collections.abc import Sequence
+
 from evaluation.label_quality.errors import error_row
 from evaluation.label_quality.filters import filters_table, kept_shares
+from evaluation.label_quality.matching import JudgedFilm, judge
+from evaluation.label_quality.people import Labelled
 from evaluation.label_quality.table import Table, Value, from_rows
 from flows.label_quality.bench import Bench
 from flows.label_quality.error_tables import ERRORS
-from flows.label_quality.films import by_kind
-from flows.label_quality.filter_presets import EVERYTHING, filters
+from flows.label_quality.films import KnownFilm, by_kind
+from flows.label_quality.filter_presets import filters
 from flows.label_quality.mirrored import BURST_FRAMES, MirroringBackend
+from flows.label_quality.refilter import refiltered
 from harvest.config import HarvestConfig
 from harvest.networks import make_backend
+from harvest.presets import Preset
 
 INJECTED = (0.1, 0.3)
 
@@ -17,10 +23,9 @@ INJECTED = (0.1, 0.3)
 def filter_tables(bench: Bench) -> list[Table]:
     """Every filter alone and every preset, over all films, and by kind of film."""
     films = bench.some_films()
-    everything = bench.judged("labels without a filter", films, preset=EVERYTHING)
-    filtered = {
-        name: bench.judged(f"labels, {name}", films, preset=preset) for name, preset in filters().items()
-    }  # fmt: skip
+    labels = bench.labels("labels without a filter", films, bench.unfiltered())
+    everything = [judge(film.truth, each) for film, each in zip(films, labels, strict=True)]
+    filtered = {name: _filtered(bench, films, labels, preset) for name, preset in filters().items()}
     place = {film.path: n for n, film in enumerate(films)}
     kinds = {kind: [place[film.path] for film in some] for kind, some in by_kind(films).items() if kind != "nobody"}
     note = (
@@ -34,6 +39,11 @@ def filter_tables(bench: Bench) -> list[Table]:
         "Frames that stay, as a share of the labelled frames without a filter.",
     )  # fmt: skip
     return [filters_table(everything, filtered, note), shares]
+
+
+def _filtered(bench: Bench, films: Sequence[KnownFilm], labels: Sequence[Labelled], preset: Preset) -> list[JudgedFilm]:
+    kept = [refiltered(each, preset, *bench.changes.of(film.path)) for film, each in zip(films, labels, strict=True)]
+    return [judge(film.truth, each) for film, each in zip(films, kept, strict=True)]
 
 
 def side_tables(bench: Bench) -> list[Table]:

@@ -7,7 +7,7 @@ from harvest.presets import DEFAULT, HMMR_2019, STRICT, Preset
 
 EVERYTHING = replace(
     DEFAULT, name="none", start_above=-1, stop_at=-1, min_frames=1, upper_only_share=2.0, min_motion=0.0,
-    bystander_motion=0.0,
+    bystander_motion=0.0, max_cut_off=1.0, frozen_s=0.0, max_together=1.0, max_fast=1.0, max_long=1.0,
 )  # fmt: skip
 """Keeps all."""
 
@@ -20,6 +20,10 @@ def filters() -> dict[str, Preset]:
         "upper body only": {"upper_only_share": DEFAULT.upper_only_share},
         "still": {"min_motion": DEFAULT.min_motion},
         "bystander": {"bystander_motion": DEFAULT.bystander_motion},
+        "cut off by the border, 3 joints": {"max_cut_off": DEFAULT.max_cut_off, "cut_joints": DEFAULT.cut_joints},
+        "cut off by the border, 2 joints": {"max_cut_off": STRICT.max_cut_off, "cut_joints": STRICT.cut_joints},
+        "frozen picture": {"frozen_s": DEFAULT.frozen_s},
+        "two people in one place": {"max_together": STRICT.max_together},
         "too fast": {"max_fast": STRICT.max_fast},
         "bones too long": {"max_long": STRICT.max_long},
     }

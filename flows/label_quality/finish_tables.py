@@ -14,11 +14,10 @@ from evaluation.label_quality.table import Table, Value, from_rows
 from flows.label_quality.bench import Bench
 from flows.label_quality.error_tables import ERRORS
 from flows.label_quality.films import KnownFilm
+from flows.label_quality.refilter import RATE
 from harvest.calibration import Calibration
 from harvest.smooth import SmoothingConfig, smooth_keypoints
 
-RATE = 25.0
-"""Frames a second of every film here."""
 SIGMAS_S = (0.02, 0.04, 0.06, 0.08, 0.12)
 
 

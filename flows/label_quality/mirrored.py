@@ -7,23 +7,26 @@ from pathlib import Path
 import numpy as np
 
 from body.joints import KEYPOINTS_25, mirror_permutation
+from harvest.around import AroundBackend
 from harvest.backends.protocol import PoseBackend, ReadsFile
 
 BURST_FRAMES = 3
 _MIRROR = mirror_permutation(KEYPOINTS_25)
 
 
-class MirroringBackend:
+class MirroringBackend(AroundBackend):
     """`PoseBackend` and `ReadsFile`: another one's poses, all joints of a frame exchanged in bursts, each burst with
     probability `share`. The same file gives the same bursts."""
 
     def __init__(self, inner: PoseBackend, share: float) -> None:
-        self._inner, self._share = inner, share
-        self._rng, self._frames = np.random.default_rng(0), 0
-        self._now = False
-        self.name = f"{inner.name}_mirrored"
-        self.weights: Mapping[str, str] = {**inner.weights, "mirrored": f"{share} of {BURST_FRAMES} frames"}
-        self.joints = inner.joints
+        super().__init__(inner)
+        self._share, self._now, self._frames = share, False, 0
+        self._rng = np.random.default_rng(0)
+
+    @property
+    def weights(self) -> Mapping[str, str]:
+        """Of the backend inside, and how much is mirrored: other labels, another key."""
+        return {**self._inner.weights, "mirrored": f"{self._share} of {BURST_FRAMES} frames"}
 
     def open_video(self, path: Path) -> None:
         """The next frames are of this file."""

@@ -1,0 +1,84 @@
+"""Filters applied to labels that were made without any: what the labeller would have kept, without labelling again.
+
+Tracks do not depend on filters, so this gives the labeller's own result (a test holds it to that).
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.label_quality.people import Labelled, Track
+from harvest.bystanders import bystanders, candidates_of
+from harvest.decode import DecodeConfig, Video
+from harvest.filters import Run, clean
+from harvest.frozen import frozen_frames
+from harvest.presets import Preset
+from harvest.shots import ShotConfig, split_shots
+from harvest.together import in_the_way
+from harvest.track import Observation
+from harvest.track import Track as LinkedTrack
+
+RATE = 25.0
+"""Frames a second of every film that is measured."""
+
+
+class Changes:
+    """How much each frame of a film differs from the one before (F), and its size; decoded once a film."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[NDArray[np.float64], tuple[int, int]]] = {}
+
+    def of(self, path: Path) -> tuple[NDArray[np.float64], tuple[int, int]]:
+        """(F) change, and (width, height)."""
+        if path not in self._known:
+            video = Video(path, path.name, DecodeConfig(), max_pixels=1 << 24, max_seconds=3600)
+            changes = [each.change for each in split_shots(video.frames(), ShotConfig())]
+            self._known[path] = np.array(changes), (video.width, video.height)
+        return self._known[path]
+
+
+def refiltered(
+    labelled: Labelled, preset: Preset, change_F: NDArray[np.float64], picture: tuple[int, int]
+) -> Labelled:  # fmt: skip
+    """What a preset keeps of labels without filters, shot by shot."""
+    kept = []
+    for shot, (first, stop) in enumerate(zip(labelled.starts, [*labelled.starts[1:], len(change_F)], strict=True)):
+        mine = [track for track in labelled.tracks if track.shot == shot]
+        frozen_N = frozen_frames(change_F[first:stop], RATE, preset.frozen_s)
+        kept += [_cut(mine[i], run) for i, run in _runs(mine, first, preset, picture, frozen_N)]
+    return Labelled(kept, labelled.starts)
+
+
+def _runs(
+    mine: list[Track], first: int, preset: Preset, picture: tuple[int, int], frozen_N: NDArray[np.bool_]
+) -> list[tuple[int, Run]]:
+    """As harvest/shot_labels.py decides: each track by itself, then beside the others of its shot."""
+    tracks = [_linked(track, first) for track in mine]
+    cleaned = [
+        clean(
+            track.keypoints, track.observed, preset, RATE, picture=picture, frozen_T=frozen_N[track.start : track.end]
+        )
+        for track in tracks
+    ]
+    found = [
+        each
+        for i, track in enumerate(tracks)
+        for each in candidates_of(i, track.start, track.keypoints, cleaned[i][0], preset)
+    ]
+    refused = in_the_way(found, tracks, preset) | bystanders(found, preset)
+    return [(i, run) for i, (runs, _) in enumerate(cleaned) for run in runs if (i, run.start) not in refused]
+
+
+def _linked(track: Track, first: int) -> LinkedTrack:
+    linked = LinkedTrack(int(track.frames_T[0]) - first)
+    box = np.zeros(4, np.float32)
+    for t in np.flatnonzero(track.observed_T).tolist():
+        joints = track.joints_TJ3[t]
+        linked.add(int(track.frames_T[t]) - first, Observation(box, joints, 1.0, confirmed=True, may_start=True))
+    return linked
+
+
+def _cut(track: Track, run: Run) -> Track:
+    part = slice(run.start, run.stop)
+    return Track(track.shot, track.person, track.frames_T[part], track.joints_TJ3[part], track.observed_T[part])
