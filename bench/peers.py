@@ -8,8 +8,10 @@ mediapipe   its Pose solution with the same BlazePose (full) as our embedded def
             has lost that person and follows otherwise, with smoothing. No φ, no shots, no filters, no boxes.
 rtmlib      YOLOX and RTMPose as ONNX, every frame detected, every person posed, as its README has it. Its weights are
             downloads from a model zoo: name files that you have. Random weights would find random people, so none here.
-CPU seconds of each process over the same frames, models loaded and warm, best of `--repeats`; the ratio is the result.
-Also: how far its joints are from ours, so that nobody compares two different things.
+CPU seconds of each process, its threads and its decoder, and wall seconds, over the same frames with models loaded and
+warm: best of `--repeats`, in as many rounds of all in turn, so that a busy machine slows them alike. The ratios are the
+result; wall time means something on an idle machine only. Also: how far its joints are from ours, so that nobody
+compares two different things.
 """
 
 import argparse
@@ -76,11 +78,13 @@ def run_ours(path: str, *phis: str) -> Callable[[], list[Any]]:
     from harvest.config import HarvestConfig
     from harvest.label import Labeller
     from harvest.networks import make_backend, make_phis
+    from harvest.overlap import threads_each
     from harvest.policy import Policy, licence_verdict
     from harvest.sources import expand
 
     config = HarvestConfig()
-    labeller = Labeller(make_backend(config), make_phis(phis or config.phis), config.label, Policy())
+    threads = threads_each(None, workers=1, items=1)
+    labeller = Labeller(make_backend(config), make_phis(phis or config.phis), config.label, Policy(), threads=threads)
     (source,) = expand([path])
 
     def run() -> list[Any]:
@@ -106,23 +110,45 @@ def _our_joints(rows: list[dict[str, Any]], width: int, height: int, frames: int
     return found
 
 
-def measure(run: Callable[[], list[Any]], repeats: int) -> dict[str, Any]:
-    """Best CPU seconds of a warm process, all its threads, and what was found."""
-    found, best = run(), float("inf")
-    for _ in range(repeats):
-        began = time.process_time()
+def serve(run: Callable[[], list[Any]]) -> None:
+    """For every line on stdin: run, and say on stdout in CPU and wall seconds what it took, and what was found."""
+    run()
+    for _ in sys.stdin:
+        wall, cpu = time.perf_counter(), os.times()
         found = run()
-        best = min(best, time.process_time() - began)
-    return {"cpu_s": best, "frames": len(found), "found": found}
+        spent = sum(os.times()[:4]) - sum(cpu[:4])
+        said = {"cpu_s": spent, "wall_s": time.perf_counter() - wall, "frames": len(found), "found": found}
+        print(json.dumps(said), flush=True)
 
 
-def in_another(python: str, *arguments: str) -> dict[str, Any]:
-    """What this file says when another interpreter runs it."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOG_minloglevel": "3"}
-    command = [python, __file__, *arguments]
-    run = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
-    said: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
-    return said
+class Runner:
+    """This file in another interpreter, with one side loaded and warm."""
+
+    def __init__(self, python: str, *arguments: str) -> None:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOG_minloglevel": "3"}
+        self._process = subprocess.Popen(
+            [python, __file__, *arguments], env=environment, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self.best: dict[str, Any] = {}
+
+    def once(self) -> None:
+        """One more run; the least CPU and wall time of all runs stay. RuntimeError if the interpreter ended."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        said = self._process.stdout.readline()
+        if not said:
+            raise RuntimeError(f"{' '.join(map(str, self._process.args))} ended: run it by hand to see why")  # type: ignore[arg-type]
+        told: dict[str, Any] = json.loads(said)
+        least = {key: min(told[key], self.best.get(key, told[key])) for key in ("cpu_s", "wall_s")}
+        self.best = {**told, **least}
+
+    def end(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
 
 
 def apart_px(ours: list[Any], theirs: list[Any]) -> float | None:
@@ -134,31 +160,46 @@ def apart_px(ours: list[Any], theirs: list[Any]) -> float | None:
     return gaps[len(gaps) // 2] if gaps else None
 
 
-def _each(measured: dict[str, Any]) -> float:
+def _each(measured: dict[str, Any], key: str) -> float:
     """Milliseconds a frame."""
-    return float(1000 * measured["cpu_s"] / measured["frames"])
+    return float(1000 * measured[key] / measured["frames"])
+
+
+def measure(video: str, given: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """What each side took at best, in turn."""
+    pythons = {"ours": sys.executable, "bare": sys.executable, "mediapipe": given.mediapipe}
+    if given.models:
+        pythons["rtmlib"] = given.rtmlib
+    models = ["--models", *given.models] if given.models else []
+    runners = {name: Runner(python, video, "--as", name, *models) for name, python in pythons.items() if python}
+    try:
+        for _ in range(given.repeats):
+            for runner in runners.values():
+                runner.once()
+    finally:
+        for runner in runners.values():
+            runner.end()
+    return {name: runner.best for name, runner in runners.items()}
 
 
 def compare(video: str, given: argparse.Namespace) -> None:
     """Print each one's milliseconds a frame and the ratios."""
-    times = ["--repeats", str(given.repeats)]
-    ours = in_another(sys.executable, video, "--as", "ours", *times)
-    bare = in_another(sys.executable, video, "--as", "bare", *times)
-    print(f"hmmr harvest {_each(ours):7.1f} ms CPU a frame, {_each(bare):.1f} without φ ({ours['frames']} frames)")
-    peers = {"mediapipe": given.mediapipe, "rtmlib": given.rtmlib if given.models else None}
-    for name, python in peers.items():
-        if not python:
-            print(f"{name:12} not run: name an interpreter that has it, see the head of {Path(__file__).name}")
-            continue
-        models = ["--models", *given.models] if name == "rtmlib" else []
-        peer = in_another(python, video, "--as", name, *times, *models)
-        ratios = [_each(peer) / _each(each) for each in (ours, bare)]
-        print(f"{name:12} {_each(peer):7.1f} ms CPU a frame; harvest runs at {ratios[0]:.2f} times its speed, "
-              f"{ratios[1]:.2f} without φ (aim above 1)")  # fmt: skip
+    measured = measure(video, given)
+    ours, bare = measured.pop("ours"), measured.pop("bare")
+    print(f"{'':22} CPU    wall  ms a frame ({ours['frames']} frames)")
+    for name, each in (("hmmr harvest", ours), ("hmmr without φ", bare), *measured.items()):
+        print(f"{name:18} {_each(each, 'cpu_s'):7.1f} {_each(each, 'wall_s'):7.1f}")
+    for name, peer in measured.items():
+        for key in ("cpu_s", "wall_s"):
+            ratios = [_each(peer, key) / _each(each, key) for each in (ours, bare)]
+            print(f"{key.removesuffix('_s'):4} harvest runs at {ratios[0]:.2f} times the speed of {name}, "
+                  f"{ratios[1]:.2f} without φ (aim above 1)")  # fmt: skip
         apart = apart_px(ours["found"], peer["found"])
         if apart is not None:
             there = sum(each is not None for each in peer["found"])
-            print(f"{'':12} found somebody in {there} frames; median joint {100 * apart:.1f} % of the side from ours")
+            print(f"{name} found somebody in {there} frames; median joint {100 * apart:.1f} % of the side from ours")
+    for name in {"mediapipe", "rtmlib"} - set(measured):
+        print(f"{name} not run: name an interpreter that has it, see the head of {Path(__file__).name}")
 
 
 def main() -> None:
@@ -168,11 +209,11 @@ def main() -> None:
     parser.add_argument("--mediapipe", help="an interpreter that has mediapipe")
     parser.add_argument("--rtmlib", help="an interpreter that has rtmlib")
     parser.add_argument("--models", nargs=2, help="YOLOX and RTMPose as ONNX files")
-    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--as", dest="role", choices=["ours", "bare", "mediapipe", "rtmlib"], help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.role:
-        print(json.dumps(measure(_role(given), given.repeats)))
+        serve(_role(given))
         return
     with tempfile.TemporaryDirectory() as folder:
         compare(given.video or _film(Path(folder)), given)
