@@ -104,11 +104,11 @@ def tracking_world(films: int = 5, seed: int = 0) -> WorldConfig:
     return WorldConfig(splits=(split,), seed=seed)
 
 
-def labels_world(films: int = 8, seed: int = 0) -> WorldConfig:
+def labels_world(films: int = 8, seed: int = 0, seconds: float = 3.2) -> WorldConfig:
     """For scoring labels: `films` of each kind of `tracking_world`, half as many without anybody, three times as many
-    of one person; 3.2 s each. Their split's name is their own, so none of them is a film of another world."""
+    of one person; `seconds` a shot. Their split's name is their own, so none of them is a film of another world."""
     split = SplitConfig("labels", 8 * films + films // 2, narrow_share=0.25, crossing=films, cut=films,
-                        empty=films // 2, four=films, hidden=films, away=films, seconds=(3.2, 3.2))  # fmt: skip
+                        empty=films // 2, four=films, hidden=films, away=films, seconds=(seconds, seconds))  # fmt: skip
     return WorldConfig(splits=(split,), seed=seed)
 
 

@@ -15,6 +15,7 @@ from flows.label_quality.refilter import Changes
 from harvest.backends.protocol import PoseBackend
 from harvest.config import HarvestConfig, LabelConfig
 from harvest.networks import make_backend
+from openworld.worlds import labels_world
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class MeasureConfig:
     films: int = 8
     """Of each kind (openworld/worlds.py labels_world): 68 films in all, and 16 made from them."""
     seed: int = 0
+    seconds: float = 3.2
+    """Length of a shot."""
     label: LabelConfig = field(default_factory=LabelConfig)
     backend: str = "embedded"
     real: Path | None = None
@@ -42,13 +45,12 @@ class Bench:
 
     def __init__(self, config: MeasureConfig, out: Path, told: Told) -> None:
         self.config, self.out, self.told = config, out, told
-        self.films = make_known_films(
-            out / "films", config.films, config.seed, lambda done, total: told("films made", done, total)
-        )
+        world = labels_world(config.films, config.seed, config.seconds)
+        self.films = make_known_films(world, out / "films", lambda done, total: told("films made", done, total))
         alone = [film for film in self.films if film.kind == "one person"]
         self.cut_off = make_cut_off(alone[: config.films], out / "derived")
-        self.frozen = make_frozen(alone[: config.films // 2], out / "derived")
-        self.still = make_still(alone[: config.films // 2], out / "derived")
+        self.frozen = make_frozen(alone[: max(1, config.films // 2)], out / "derived")
+        self.still = make_still(alone[: max(1, config.films // 2)], out / "derived")
         self.alone, self.changes = alone, Changes()
         backend = make_backend(HarvestConfig(label=config.label, backend=config.backend))
         self.weights, self.shelf = backend.weights, self.shelf_of(backend)

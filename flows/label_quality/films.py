@@ -8,7 +8,7 @@ import numpy as np
 from evaluation.label_quality.people import Truth
 from openworld.films import Progress, make_films
 from openworld.truth_file import SUFFIX, read_facts, read_people, truth_path
-from openworld.worlds import labels_world
+from openworld.worlds import WorldConfig
 
 KIND_WORDS = {
     "one": "one person",
@@ -30,9 +30,8 @@ class KnownFilm:
     cuts: tuple[int, ...] = ()
 
 
-def make_known_films(out: Path, films: int, seed: int, progress: Progress | None = None) -> list[KnownFilm]:
-    """The films of labels_world below `out`; those that are there already are kept."""
-    world = labels_world(films, seed)
+def make_known_films(world: WorldConfig, out: Path, progress: Progress | None = None) -> list[KnownFilm]:
+    """The films of a world below `out`; those that are there already are kept."""
     there = len(list(out.rglob(f"*{SUFFIX}")))
     # processes that would only find that there is nothing to do take longer to start than to look
     processes = 1 if there >= sum(split.films for split in world.splits) else None

@@ -1,12 +1,17 @@
 """Where the tables go: a row of the lake that the page reads, and a Markdown page below its marker."""
 
+import shutil
 from pathlib import Path
+
+import pytest
 
 from dashboard.label_tables import newest_tables
 from dashboard.view import read_view
 from evaluation.label_quality.table import from_rows
 from flows.label_quality.bench import MeasureConfig
-from flows.label_quality.measure import MARK, keep, write_page
+from flows.label_quality.derived import CUT_OFF, FROZEN, STILL
+from flows.label_quality.measure import MARK, keep, measure, write_page
+from harvest import weights
 from storage.lake import Lake
 
 TABLE = from_rows("e", "Errors", "A note.", {"one": {"mean": 0.25}}, of="film", bar="mean")
@@ -33,3 +38,28 @@ def test_what_people_wrote_above_the_marker_stays(tmp_path: Path) -> None:
     assert text.count("## Errors") == 1
     assert "--films 2" in text
     assert "| one | 0.2500 |" in text
+
+
+@pytest.mark.slow
+def test_measured_twice_is_the_same_and_asks_no_network_again(tmp_path: Path) -> None:
+    """The smallest world there is, with the real networks."""
+    weights.fetch()
+    config, parts = (
+        MeasureConfig(films=1, seconds=1.0),
+        ("errors", "tracking", "filters", "scores", "smoothing", "noise"),
+    )
+    first = measure(config, tmp_path, lambda what, done, total: None, parts)
+    found = {table.key: table for table in first}
+    assert list(found) == [
+        "end_to_end", "joints", "tracking", "filters", "filters_kinds", "calibration", "reliability_raw",
+        "reliability_calibrated", "smoothing", "noise",
+    ]  # fmt: skip
+    kinds = [row[0] for row in found["end_to_end"].rows]
+    assert {"one person", "four people who cross", CUT_OFF, FROZEN, STILL, "all"} <= set(kinds)
+    everybody = dict(zip(found["end_to_end"].columns, found["end_to_end"].rows[-1], strict=True))
+    assert 0 < float(str(everybody["median"])) < 0.1
+    answers = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("stages/*")}
+    assert answers
+    shutil.rmtree(tmp_path / "labels")
+    assert measure(config, tmp_path, lambda what, done, total: None, parts) == first
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("stages/*")} == answers
