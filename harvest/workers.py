@@ -136,8 +136,11 @@ def _serve(pipe: Connection, config: HarvestConfig, downloads: Path, ledger_url:
     """A worker's life. Ctrl-C is the parent's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    import cv2
+
     from harvest.item import ItemWorker
 
+    cv2.setNumThreads(1)  # its own threads would take the other workers' cores
     worker: ItemWorker | None = None
     while True:
         try:
