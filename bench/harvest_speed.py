@@ -9,8 +9,9 @@ networks    nothing but the network calls that this harvest made, on decoded fra
 plain loop  as peers write it: cv2 decodes, every frame is detected, every person posed, φ of each, one by one
 Least CPU time (all threads and the decoder's process) and least wall time of `--repeats` runs. CPU time counts the
 decoder, which runs beside the networks; wall time says what that brings, on a machine with nothing else to do. On a
-busy one trust the CPU column, and of wall times the ratios alone. `--memory` labels one minute and ten minutes of the
-same video, each in a process of its own, and compares their peaks.
+busy one trust the CPU columns, and of wall times the ratios alone. "first" is the CPU time of the first thread alone,
+which on idle cores is the wall time. `--memory` labels one minute and ten minutes of the same video, each in a process
+of its own, and compares their peaks.
 """
 
 import argparse
@@ -95,11 +96,11 @@ class Walker:
         return np.zeros((len(frames), self.dim), np.float32), None
 
 
-def seconds(work: Call) -> tuple[float, float]:
-    """CPU time of this process, all threads, and of the decoders that it started; wall time."""
-    began, wall = os.times(), time.perf_counter()
+def seconds(work: Call) -> tuple[float, float, float]:
+    """CPU time of this process, all threads, and of the decoders that it started; of this thread; wall time."""
+    began, own, wall = os.times(), time.thread_time(), time.perf_counter()
     work()
-    return sum(os.times()[:4]) - sum(began[:4]), time.perf_counter() - wall
+    return sum(os.times()[:4]) - sum(began[:4]), time.thread_time() - own, time.perf_counter() - wall
 
 
 def label(path: Path, backend: PoseBackend, phis: Sequence[Phi], *, cache: Path | None = None, threads: int = 1) -> int:
@@ -136,14 +137,20 @@ def compare_speed(path: Path, repeats: int) -> None:
         "plain loop": lambda: plain_loop(path, backend, phi),
     }
     rounds = [{name: seconds(run) for name, run in runs.items()} for _ in range(repeats)]
-    cpu, wall = ({name: 1000 * min(each[name][k] for each in rounds) / frames for name in runs} for k in (0, 1))
-    print(f"{'ms a frame':12} {'CPU':>7} {'wall':>7}")
-    for name in runs:
-        print(f"{name:12} {cpu[name]:7.1f} {wall[name]:7.1f}")
-    print("speed of the harvest over that of   CPU   wall   wall with 2 threads")
+    print_speed({name: [1000 * min(each[name][k] for each in rounds) / frames for k in range(3)] for name in runs})
+
+
+def print_speed(ms: Mapping[str, Sequence[float]]) -> None:
+    """`ms`: by name CPU, first thread and wall."""
+    print("ms a frame       CPU   first    wall")
+    for name, (cpu, first, wall) in ms.items():
+        print(f"{name:12} {cpu:7.1f} {first:7.1f} {wall:7.1f}")
+    print("speed over that of    CPU   first   wall   first, 2 threads   wall, 2 threads")
     for name, aim in (("networks", 0.85), ("plain loop", 1)):
-        ratios = cpu[name] / cpu["harvest"], wall[name] / wall["harvest"], wall[name] / wall["threads 2"]
-        print(f"{name:32} {ratios[0]:6.2f} {ratios[1]:6.2f} {ratios[2]:6.2f}   (aim {aim})")
+        one, two = (
+            [base / own for base, own in zip(ms[name], ms[key], strict=True)] for key in ("harvest", "threads 2")
+        )
+        print(f"{name:17} {one[0]:7.2f} {one[1]:7.2f} {one[2]:6.2f} {two[1]:18.2f} {two[2]:17.2f}   (aim {aim})")
 
 
 def compare_memory(path: Path, folder: Path) -> None:
