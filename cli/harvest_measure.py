@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from flows.label_quality.bench import MeasureConfig
 
 OUT = typer.Option("--out", help="Folder for films, networks' answers, labels and a lake with the tables; kept.")
-FILMS = typer.Option(min=1, help="Films of each kind; eight make 68 films, and 16 made from them.")
+FILMS = typer.Option(min=1, help="Films of each kind; eight make 68 films, and 20 made from them.")
 SEED = typer.Option(help="Another seed, other films.")
 REAL = typer.Option(help="Folder with pose_squats.mp4 and the pose2sim clips and their references.", exists=True)
 PART = typer.Option("--part", help="Measure this part only, once or more: errors, tracking, shots, filters, scores, "

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from evaluation.label_quality.matching import JudgedFilm, judge
 from evaluation.label_quality.people import Labelled
-from flows.label_quality.derived import make_cut_off, make_frozen, make_still
+from flows.label_quality.derived import make_cut_off, make_frozen, make_panned, make_still
 from flows.label_quality.films import KnownFilm, by_kind, make_known_films
 from flows.label_quality.filter_presets import EVERYTHING
 from flows.label_quality.labels import LabelShelf
@@ -23,7 +23,7 @@ class MeasureConfig:
     """What is measured. The defaults are those of docs/results/labels.md."""
 
     films: int = 8
-    """Of each kind (openworld/worlds.py labels_world): 68 films in all, and 16 made from them."""
+    """Of each kind (openworld/worlds.py labels_world): 68 films in all, and 20 made from them."""
     seed: int = 0
     seconds: float = 3.2
     """Length of a shot."""
@@ -51,6 +51,7 @@ class Bench:
         self.cut_off = make_cut_off(alone[: config.films], out / "derived")
         self.frozen = make_frozen(alone[: max(1, config.films // 2)], out / "derived")
         self.still = make_still(alone[: max(1, config.films // 2)], out / "derived")
+        self.panned = make_panned(alone[: max(1, config.films // 2)], out / "derived")
         self.alone, self.changes = alone, Changes()
         backend = make_backend(HarvestConfig(label=config.label, backend=config.backend))
         self.weights, self.shelf = backend.weights, self.shelf_of(backend)
@@ -58,12 +59,12 @@ class Bench:
     def some_films(self) -> list[KnownFilm]:
         """Half of the special films of each kind, as many of one person, and all that were made from others."""
         few = [film for films in by_kind(self.films).values() for film in films[: max(1, self.config.films // 2)]]
-        return [*few, *self.cut_off, *self.frozen, *self.still]
+        return [*few, *self.cut_off, *self.frozen, *self.still, *self.panned]
 
     @property
     def all_films(self) -> list[KnownFilm]:
         """The open world's and those made from them."""
-        return [*self.films, *self.cut_off, *self.frozen, *self.still]
+        return [*self.films, *self.cut_off, *self.frozen, *self.still, *self.panned]
 
     def shelf_of(self, backend: PoseBackend) -> LabelShelf:
         """Labels by another backend, kept in the same place."""

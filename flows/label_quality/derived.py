@@ -1,4 +1,4 @@
-"""Films that the open world does not make, from films that it does: cut off by the border, and frozen.
+"""Films that the open world does not make, from films that it does: cut off by the border, frozen, photographs.
 
 The truth goes along: a joint outside of what is left of the picture is not visible, a frozen frame repeats its truth.
 Letters as in evaluation/label_quality/people.py.
@@ -16,7 +16,9 @@ from flows.label_quality.films import KnownFilm
 from harvest.decode import DecodeConfig, Video
 
 FPS = 25
-CUT_OFF, FROZEN, STILL = "cut off by the border", "picture freezes for 1 s", "one picture all the time"
+CUT_OFF, FROZEN = "cut off by the border", "picture freezes for 1 s"
+STILL, PANNED = "one picture all the time", "one picture, panned over"
+_PAN_PX = 40
 _SMALLEST_PX = 96
 _HOLD_FRAMES = 25
 
@@ -42,6 +44,29 @@ def make_still(films: Sequence[KnownFilm], out: Path) -> list[KnownFilm]:
     return [
         _retimed(film, out, "still", STILL, np.full(2 * FPS, len(film.truth.shots_F) // 2)) for film in films
     ]  # fmt: skip
+
+
+def make_panned(films: Sequence[KnownFilm], out: Path) -> list[KnownFilm]:
+    """The middle frame of each film for two seconds, over which the picture's edges move: a photograph in a film."""
+    return [_panned(film, out) for film in films]
+
+
+def _panned(film: KnownFilm, out: Path) -> KnownFilm:
+    """A window of all but _PAN_PX of the width, from left to right."""
+    at_F = np.full(2 * FPS, len(film.truth.shots_F) // 2)
+    left_F = np.round(np.linspace(0, _PAN_PX, len(at_F))).astype(int)
+    pictures = _Pictures(film.path)
+    width = pictures.width - _PAN_PX
+
+    def frames() -> Iterator[NDArray[np.uint8]]:
+        still = list(pictures)[at_F[0]]
+        yield from (still[:, left : left + width] for left in left_F.tolist())
+
+    path = _written(frames(), out / f"{film.path.stem}_panned.mp4")
+    joints = film.truth.joints_PFJ3[:, at_F]
+    joints[..., 0] -= left_F[None, :, None]
+    joints[..., 2] *= (joints[..., 0] >= 0) & (joints[..., 0] < width)
+    return KnownFilm(path, PANNED, Truth(joints, film.truth.present_PF[:, at_F], film.truth.shots_F[at_F]))
 
 
 def _cut_off(film: KnownFilm, out: Path, side: str) -> KnownFilm:

@@ -5,11 +5,12 @@ from typing import Any
 
 from harvest.presets import DEFAULT, HMMR_2019, STRICT, Preset
 
-EVERYTHING = replace(
-    DEFAULT, name="none", start_above=-1, stop_at=-1, min_frames=1, upper_only_share=2.0, min_motion=0.0,
-    bystander_motion=0.0, max_cut_off=1.0, frozen_s=0.0, max_together=1.0, max_fast=1.0, max_long=1.0,
+EVERYTHING = Preset(
+    "none", DEFAULT.visible_score, start_above=-1, stop_at=-1, median_frames=DEFAULT.median_frames, min_frames=1,
+    max_frames=None, upper_only_share=2.0, min_motion=0.0, bystander_motion=0.0, max_fast=1.0, max_long=1.0,
+    every_run=True,
 )  # fmt: skip
-"""Keeps all."""
+"""Keeps all: what is not named here is off unless a preset names it."""
 
 
 def filters() -> dict[str, Preset]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.label_quality.derived import make_cut_off, make_frozen, make_still
+from flows.label_quality.derived import make_cut_off, make_frozen, make_panned, make_still
 from flows.label_quality.films import KnownFilm, by_kind
 from harvest.decode import DecodeConfig, Video
 
@@ -35,6 +35,14 @@ def test_a_frozen_picture_repeats_its_truth(film: KnownFilm, tmp_path: Path) -> 
     assert len(shades) == 45
     assert np.ptp(shades[10:35]) < 1
     assert shades[35] < shades[36] - 5
+
+
+def test_a_photograph_moves_with_its_truth(film: KnownFilm, tmp_path: Path) -> None:
+    (panned,) = make_panned([film], tmp_path / "panned")
+    assert _pictures(panned.path).shape == (50, 240, 280, 3)
+    x = panned.truth.joints_PFJ3[0, :, 0, 0]
+    assert (x[0], x[-1]) == (120, 80)
+    assert film.truth.joints_PFJ3[0, :, 0, 0].tolist() == [120] * 20  # the film's own truth is as it was
 
 
 def test_a_poster_is_one_picture_and_is_made_once(film: KnownFilm, tmp_path: Path) -> None:
