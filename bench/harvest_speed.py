@@ -190,7 +190,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", nargs="?", type=Path)
     parser.add_argument("--seconds", type=float, default=8.0, help="length of the film that is made")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--peak", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
