@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 
 from storage.lake import Lake
 from storage.schema import TABLES
@@ -26,6 +27,10 @@ class MemoryLake(Lake):
         table = self._tables.get(name, schema_of(name).empty_table())
         found = table if where is None else table.filter(where)
         return found if columns is None else found.select(list(columns))
+
+    def dataset(self, name: str) -> ds.Dataset | None:
+        """As `Lake.dataset`; None for a table without rows."""
+        return ds.dataset(self._tables[name]) if name in self._tables else None
 
     def versions(self) -> dict[str, int]:
         """There is one version of everything."""

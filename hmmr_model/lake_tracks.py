@@ -3,16 +3,23 @@
 T frames, J 25 keypoints, K 10 betas. Labels come in px of the source frame and metres of the camera frame.
 """
 
+import tempfile
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 
 from body.cameras import to_crop
 from hmmr_model.configs import DataConfig
 from hmmr_model.tracks import Floats, Track, TrackLabels
+from storage.errors import NoWindows
 from storage.lake import Lake
+from storage.snapshot import Snapshot
 from storage.tables import Labels3D, TrackletArrays, iter_tracklets, read_labels3d, read_phi
+from storage.windows import WindowStore
 
 
 class NoTrainingDataError(ValueError):
@@ -40,6 +47,41 @@ def read_tracks(
         converted = _labels(labels, tracklet, body) if labels and body else None
         tracks.append(Track(tid, features[tid], in_crop(tracklet.keypoints, tracklet.boxes), converted))
     return tracks
+
+
+def store_tracks(
+    lake: Lake, config: DataConfig, ids: Sequence[str], held_out: Collection[str] = (), scratch: Path | None = None
+) -> WindowStore | None:
+    """As `read_tracks` without labels, but the frames lie on the disk: memory does not grow with hours. None if no
+    tracklet is fit.
+
+    The files are made below `scratch` (None: where the system keeps such) and are gone from there before this returns;
+    what they hold lives as long as the store. They take 2.6 KB a frame with 1,152 numbers of φ.
+    """
+    fit = _fit_ids(lake, config, ids, held_out)
+    if not len(fit):
+        return None
+    if scratch is not None:
+        scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".windows-", dir=scratch) as folder:
+        try:
+            return WindowStore.build(lake, fit, config.phi_name, Path(folder))
+        except NoWindows:
+            return None
+
+
+def _fit_ids(lake: Lake, config: DataConfig, ids: Sequence[str], held_out: Collection[str]) -> Snapshot:
+    among = pc.field("tracklet_id").isin(pa.array(ids, pa.string()))
+    columns = ["tracklet_id", "source_id", "seconds", "n_frames", "fps_num", "fps_den"]
+    rows = lake.read("tracklets", columns, among)
+    back = lake.read("labels3d", ["tracklet_id", "split"], among)
+    back = back.filter(pc.is_in(back["split"], pa.array(held_out, pa.string())))
+    fps_N = rows["fps_num"].to_numpy() / rows["fps_den"].to_numpy()
+    fit_N = np.asarray([rate_fits(fps, config) for fps in fps_N], bool)
+    fit_N &= rows["n_frames"].to_numpy() >= config.window
+    fit_N &= ~pc.is_in(rows["tracklet_id"], back["tracklet_id"].combine_chunks()).to_numpy()
+    rows = rows.filter(pa.array(fit_N))
+    return Snapshot.of_columns(rows["tracklet_id"], rows["source_id"], rows["seconds"].to_numpy())
 
 
 def rate_fits(fps: float, config: DataConfig) -> bool:

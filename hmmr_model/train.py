@@ -11,11 +11,12 @@ from body.keypoints import KeypointModel
 from hmmr_model.configs import TrainConfig
 from hmmr_model.data import TrainingSet
 from hmmr_model.fit import Progress, TrainResult, fit
-from hmmr_model.lake_tracks import NoTrainingDataError, read_tracks
+from hmmr_model.lake_tracks import NoTrainingDataError, read_tracks, store_tracks
 from hmmr_model.prior_poses import labelled_poses, read_prior_poses
 from hmmr_model.tracks import Track
 from storage.lake import Lake
 from storage.snapshot import select
+from storage.windows import WindowStore
 
 
 def train(
@@ -31,7 +32,7 @@ def train(
     written into the checkpoint.
     Raises NoTrainingDataError, TrainingDivergedError, BadCheckpointError.
     """
-    data = training_set(config, pseudo, labelled, tracklet_ids, labelled_ids)
+    data = training_set(config, pseudo, labelled, tracklet_ids, labelled_ids, scratch=Path(out))
     keypoints = KeypointModel.load(config.body).to(config.device)
     return fit(
         config, data, keypoints, _real_poses(config, data, prior_poses), Path(out),
@@ -41,9 +42,10 @@ def train(
 
 def training_set(
     config: TrainConfig, pseudo: Lake | None, labelled: Sequence[Lake], tracklet_ids: Sequence[str] | None,
-    labelled_ids: Sequence[str] | None = None,
+    labelled_ids: Sequence[str] | None = None, *, scratch: Path | None = None,
 ) -> TrainingSet:  # fmt: skip
-    """What `train` draws from; NoTrainingDataError names the lake that has nothing fit."""
+    """What `train` draws from; NoTrainingDataError names the lake that has nothing fit. Labelled tracks lie in memory,
+    pseudo-labelled ones in files below `scratch` that have no name any more."""
     held_out = config.data.held_out
     with_3d: list[Track] = []
     for lake in labelled:
@@ -52,11 +54,12 @@ def training_set(
         with_3d += read_tracks(lake, config.data, wanted, config.body_name, held_out)
     if not with_3d:
         raise NoTrainingDataError(_nothing("3D labels", [lake.root for lake in labelled], config))
-    added: list[Track] = []
+    added: WindowStore | list[Track] = []
     if pseudo is not None and tracklet_ids:
-        added = read_tracks(pseudo, config.data, sorted(set(tracklet_ids)), None, held_out)
-        if not added:
+        stored = store_tracks(pseudo, config.data, sorted(set(tracklet_ids)), held_out, scratch)
+        if stored is None:
             raise NoTrainingDataError(_nothing("one of the ids asked for", [pseudo.root], config))
+        added = stored
     return TrainingSet(with_3d, added, config.data, config.seed)
 
 

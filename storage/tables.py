@@ -207,10 +207,15 @@ def read_phi(lake: Lake, phi_name: str, ids: Sequence[str] | None = None) -> dic
     return {tracklet_id: np.concatenate([part[tracklet_id] for part in parts], axis=1) for tracklet_id in complete}
 
 
+def zero_shot_phi(points: Float32) -> npt.NDArray[np.float16]:
+    """The 2D network's own 3D, of any shape with 75 numbers a frame, as a φ (T, 75)."""
+    return np.nan_to_num(points.reshape(-1, 75)).astype(np.float16)
+
+
 def _one_phi(lake: Lake, phi_name: str, ids: Sequence[str] | None) -> dict[str, npt.NDArray[np.float16]]:
     if phi_name == ZERO_SHOT:
         said = read_zero_shot(lake, ids)
-        return {key: np.nan_to_num(points.reshape(-1, 75)).astype(np.float16) for key, points in said.items()}
+        return {key: zero_shot_phi(points) for key, points in said.items()}
     chosen = pc.field("phi_name") == phi_name
     wanted = _among(ids)
     table = lake.read("features", ["tracklet_id", "phi_dim", "phi"], chosen if wanted is None else chosen & wanted)

@@ -9,7 +9,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.disk import says_full
-from storage.errors import LakeError
+from storage.errors import LakeError, NoWindows
 from storage.lake import Lake
 from storage.snapshot import Snapshot
 from storage.tables import TrackletArrays
@@ -74,8 +74,8 @@ class WindowStore:
         """Decode a snapshot into `folder` (default: below the lake's cache), or take what an earlier call left there.
 
         Memory: the largest row group of the tables, and the phi of tracklets whose row has not come up yet. Tracklets
-        without phi are left out. LakeError for a lake on S3 without `folder`, for an empty result, and where an
-        erasure came between.
+        without phi are left out; NoWindows if that is all of them. LakeError for a lake on S3 without `folder`, and
+        where an erasure came between.
         """
         if folder is None and lake.layout.remote:
             raise LakeError("windows of a lake on S3 need a local folder: name one, and delete it with the lake")
@@ -86,6 +86,25 @@ class WindowStore:
                 _write(lake, snapshot, phi_name, target)
             _check_that_nothing_was_erased(lake, target)
         return cls(target)
+
+    def places(self, tracklet_ids: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Number of the first frame, and how many frames there are, of each of these tracklets: for `phi_at` and its
+        like. KeyError for one that the store does not have."""
+        place = {tracklet_id: i for i, tracklet_id in enumerate(self.tracklet_ids)}
+        chosen = np.asarray([place[tracklet_id] for tracklet_id in tracklet_ids], np.int64)
+        return self._first_N[chosen], self._frames_N[chosen]
+
+    def phi_at(self, frames: npt.NDArray[np.int64]) -> npt.NDArray[np.float16]:
+        """(..., D) φ of the frames of these numbers, whatever shape they come in."""
+        return np.asarray(self._arrays["phi"][frames])
+
+    def keypoints_at(self, frames: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """(..., 25, 3) x y px and score."""
+        return np.asarray(self._arrays["keypoints"][frames])
+
+    def boxes_at(self, frames: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """(..., 4) x0 y0 x1 y1 px."""
+        return np.asarray(self._arrays["boxes"][frames])
 
     def count(self, length: int) -> int:
         """How many windows of `length` frames there are."""
@@ -158,7 +177,7 @@ def _write_arrays(lake: Lake, snapshot: Snapshot, phi_name: str, work: Path) -> 
         for file in files.values():
             file.close()
     if not ids:
-        raise LakeError(f"no tracklet of snapshot {snapshot.digest[:12]} has features {phi_name}")
+        raise NoWindows(f"no tracklet of snapshot {snapshot.digest[:12]} has features {phi_name}")
     return {"format": FORMAT, "digest": snapshot.digest, "phi": phi_name, "dim": dim, "tracklet_ids": ids,
             "frames": frames}  # fmt: skip
 

@@ -1,3 +1,4 @@
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -6,8 +7,8 @@ import pytest
 import torch
 
 from hmmr_model.configs import DataConfig
-from hmmr_model.data import TrainingSet
-from hmmr_model.tracks import Track
+from hmmr_model.data import TrainingSet, _squared_distance, _sum
+from hmmr_model.tracks import Track, TrackLabels
 
 CONFIG = DataConfig(batch=6, target_margin=0)
 MakeTracks = Callable[..., list[Track]]
@@ -97,3 +98,28 @@ def test_digest_sees_every_label(make_tracks: MakeTracks) -> None:
 def test_a_batch_that_cannot_be_halved_is_refused(make_tracks: MakeTracks) -> None:
     with pytest.raises(ValueError, match="halved"):
         TrainingSet(make_tracks([30]), [], replace(CONFIG, batch=5), 0)
+
+
+def test_mean_and_deviation_are_those_of_one_array(make_tracks: MakeTracks) -> None:
+    """Pieces are added as numpy adds the rows of one array: a run of an older version goes on with the same numbers."""
+    tracks = make_tracks([3000, 5000, 4096, 500])
+    phi_FD = np.concatenate([track.phi_TD for track in tracks])
+    mean_D = phi_FD.sum(axis=0, dtype=np.float64) / len(phi_FD)
+    pool = TrainingSet(tracks, [], CONFIG, 0).labelled
+    np.testing.assert_array_equal(_sum(pool) / len(phi_FD), mean_D)
+    pieces = [np.square(phi_FD[start : start + 4096] - mean_D).sum(axis=0) for start in range(0, len(phi_FD), 4096)]
+    np.testing.assert_array_equal(_squared_distance(pool, mean_D), sum(pieces))
+
+
+def test_the_hash_is_of_whole_arrays_however_they_are_read(make_tracks: MakeTracks) -> None:
+    """So that a state of an earlier version is gone on from."""
+    tracks = make_tracks([3000, 5000])
+    told = hashlib.sha256()
+    for _ in ("labelled", "pseudo"):
+        told.update("\n".join(track.tracklet_id for track in tracks).encode())
+        for name in ("phi_TD", "keypoints_TJ3"):
+            told.update(np.concatenate([getattr(track, name) for track in tracks]).tobytes())
+        labels = [track.labels for track in tracks if track.labels]
+        for name in TrackLabels.__dataclass_fields__:
+            told.update(np.concatenate([getattr(each, name) for each in labels]).tobytes())
+    assert TrainingSet(tracks, [], CONFIG, 0).digest() == told.hexdigest()

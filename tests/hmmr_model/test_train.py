@@ -1,5 +1,5 @@
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +8,13 @@ import torch
 
 from hmmr_model.checkpoint import load_checkpoint
 from hmmr_model.configs import TrainConfig
-from hmmr_model.lake_tracks import NoTrainingDataError
+from hmmr_model.data import TrainingSet
+from hmmr_model.lake_tracks import NoTrainingDataError, read_tracks
 from hmmr_model.prior_poses import NoPriorPosesError
 from hmmr_model.train import train, training_set
 from storage.example_rows import feature_row, source_name, tracklet_row
 from storage.lake import Lake
+from storage.rewrite import compact
 from storage.tables import rows_to_table
 
 FRAMES = 24
@@ -113,3 +115,32 @@ def test_nothing_usable_is_said_with_lake_and_wish(make_lake: MakeLake, config: 
     other = replace(config, data=replace(config.data, phi_name="resnet50"))
     with pytest.raises(NoTrainingDataError, match="wanted phi resnet50, 20 frames or more, 20 to 30 frames a second"):
         training_set(other, lake, [labelled], None)
+
+
+@pytest.mark.parametrize("phi_name", ["keypoints", "keypoints+zero_shot"])
+def test_windows_from_the_disk_train_as_those_in_memory(
+    make_lake: MakeLake, config: TrainConfig, tmp_path: Path, phi_name: str
+) -> None:
+    """Bit for bit: batches, what may be drawn as a hash, mean and deviation, weights."""
+    config = replace(config, data=replace(config.data, phi_name=phi_name, target_margin=5))
+    labelled, lake = make_lake("labelled", [0, 1], labelled=True), make_lake("lake", range(2, 9), labelled=True)
+    compact(lake, "features")
+    ids = _ids([7, 3, 4, 2, 8])
+    stored = training_set(config, lake, [labelled], ids, scratch=tmp_path / "scratch")
+    assert list((tmp_path / "scratch").iterdir()) == []
+    with_3d = read_tracks(labelled, config.data, None, config.body_name)
+    held = TrainingSet(with_3d, read_tracks(lake, config.data, ids, None), config.data, config.seed)
+    assert stored.pseudo.ids == held.pseudo.ids == sorted(ids)
+    assert stored.digest() == held.digest()
+    assert all(torch.equal(a, b) for a, b in zip(stored.phi_statistics(), held.phi_statistics(), strict=True))
+    for step in range(4):
+        a, b = stored.batch(step), held.batch(step)
+        assert a.tracklet_ids == b.tracklet_ids
+        assert all(
+            torch.equal(getattr(a, name), getattr(b, name))
+            for name in (field.name for field in fields(a))
+            if name != "tracklet_ids"
+        )
+    kept_back = replace(config, data=replace(config.data, held_out=("labelled",)))
+    with pytest.raises(NoTrainingDataError):
+        training_set(kept_back, lake, [make_lake("other", [0, 1])], ids)
