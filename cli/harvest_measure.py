@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from evaluation.label_quality.table import Table
     from flows.label_quality.bench import MeasureConfig
 
@@ -15,7 +17,9 @@ SEED = typer.Option(help="Another seed, other films.")
 REAL = typer.Option(help="Folder with pose_squats.mp4 and the pose2sim clips and their references.", exists=True)
 PART = typer.Option("--part", help="Measure this part only, once or more: errors, tracking, shots, filters, scores, "
                     "smoothing, sides, real, noise.")  # fmt: skip
-PAGE = typer.Option("--page", help="Also write the tables into this Markdown page, below its marker line.")
+PAGE = typer.Option(
+    "--page", help="Also write the newest tables of all parts into this Markdown page, below its marker line."
+)
 BACKEND = typer.Option(help="2D networks, as for `hmmr harvest run`.")
 
 
@@ -29,7 +33,7 @@ def measure(
     backend: Annotated[str, BACKEND] = "embedded",
 ) -> None:
     """Measure label quality on synthetic films with known truth: errors, tracking, shots, filters, scores, smoothing,
-    left and right; and on two real clips. Prints tables in Markdown and keeps them in OUT/lake.
+    left and right; and on two real clips. Prints tables in Markdown and keeps each part in OUT/lake when it is done.
 
     Some fifteen minutes of one core the first time. It may be stopped and run again; after a change of a threshold the
     networks are asked only what they were not asked before.
@@ -44,23 +48,24 @@ def measure(
 
     from evaluation.label_quality.table import markdown
     from flows.label_quality.bench import MeasureConfig
-    from flows.label_quality.measure import PARTS, keep, write_page
+    from flows.label_quality.kept import keep, newest, write_page
+    from flows.label_quality.measure import PARTS
     from storage.lake import Lake
 
     wanted = tuple(part or PARTS)
     if unknown := set(wanted) - set(PARTS):
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: there are {', '.join(PARTS)}", param_hint="--part")
     config = MeasureConfig(films=films, seed=seed, backend=backend, real=real)
-    began, command = time.time(), shlex.join(["hmmr", *sys.argv[1:]])
-    tables = _measured(config, out, wanted)
-    for table in tables:
-        typer.echo(markdown(table))
-    typer.echo(keep(tables, Lake(out / "lake"), config, command, began), err=True)
+    began, command, lake = time.time(), shlex.join(["hmmr", *sys.argv[1:]]), Lake(out / "lake")
+    for name, tables in _measured(config, out, wanted):
+        typer.echo("\n".join(markdown(table) for table in tables))
+        keep(name, tables, lake, config, command, began)
+        began = time.time()
     if page is not None:
-        write_page(tables, page, command)
+        write_page(newest(lake), page)
 
 
-def _measured(config: "MeasureConfig", out: Path, parts: tuple[str, ...]) -> "list[Table]":
+def _measured(config: "MeasureConfig", out: Path, parts: tuple[str, ...]) -> "Iterator[tuple[str, list[Table]]]":
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -76,7 +81,7 @@ def _measured(config: "MeasureConfig", out: Path, parts: tuple[str, ...]) -> "li
             def told(what: str, done: int, total: int) -> None:
                 bars.update(task, description=what, completed=done, total=total)
 
-            return measured(config, out, told, parts)
+            yield from measured(config, out, told, parts)
     except (WeightsError, HarvestError, ValueError, ImportError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error

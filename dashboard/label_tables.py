@@ -1,4 +1,4 @@
-"""The newest tables that `hmmr harvest measure` left in a lake, checked: a lake may come from anybody."""
+"""The newest parts that `hmmr harvest measure` left in a lake, checked: a lake may come from anybody."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 from dashboard.view import LakeView, Row
 
 KIND = "label_quality"
-"""Of the row of `runs`; its `config` is {"label_quality": {"settings": {...}, "tables": [...]}}."""
+"""Of the rows of `runs`; `config` is {"label_quality": {"part": ..., "place": ..., "tables": [...], ...}}."""
 
 Cell = str | int | float | None
 
@@ -26,21 +26,31 @@ class LabelTable:
     chart: str
 
 
-def newest_tables(view: LakeView) -> tuple[Row | None, list[LabelTable]]:
-    """The run that measured last, and its tables; what is no table is passed over."""
-    for row in sorted(view.runs, key=lambda row: row["started_at"], reverse=True):
-        if row["kind"] == KIND and (tables := _tables(row["config"])):
-            return row, tables
-    return None, []
+@dataclass(frozen=True)
+class LabelPart:
+    """One part, and the row of `runs` that it is from."""
+
+    run: Row
+    tables: Sequence[LabelTable]
 
 
-def _tables(text: str | None) -> list[LabelTable]:
+def newest_parts(view: LakeView) -> list[LabelPart]:
+    """Of each part the newest, in the page's order; what holds no table is passed over."""
+    found: dict[str, tuple[float, LabelPart]] = {}
+    for row in sorted(view.runs, key=lambda row: row["started_at"]):
+        if row["kind"] == KIND and (read := _read(row)):
+            name, place, tables = read
+            found[name] = place, LabelPart(row, tables)
+    return [part for _, part in sorted(found.values(), key=lambda pair: pair[0])]
+
+
+def _read(row: Row) -> tuple[str, float, list[LabelTable]] | None:
     try:
-        listed: Any = json.loads(text or "{}")[KIND]["tables"]
-        found = [_table(each) for each in listed]
+        content: Any = json.loads(row["config"] or "{}")[KIND]
+        tables = [table for each in content["tables"] if (table := _table(each)) is not None]
+        return (str(content["part"]), float(content["place"]), tables) if tables else None
     except (ValueError, TypeError, KeyError):
-        return []
-    return [table for table in found if table is not None]
+        return None
 
 
 def _table(raw: Mapping[str, Any]) -> LabelTable | None:

@@ -1,7 +1,7 @@
 """What the labels are worth against known truth: every table of `hmmr harvest measure`, with bars and diagrams."""
 
 from dashboard.bars import bars
-from dashboard.label_tables import LabelTable, newest_tables
+from dashboard.label_tables import LabelTable, newest_parts
 from dashboard.markup import Html, element, join
 from dashboard.panel import Panel
 from dashboard.reliability import Band, reliability
@@ -13,28 +13,23 @@ _TITLE = "Label quality"
 
 
 def labels_panel(view: LakeView) -> Panel:
-    """The tables of the newest measurement, after a list of links to them."""
-    run, tables = newest_tables(view)
-    if run is None:
+    """The tables of each part's newest measurement, after a list of links to them."""
+    parts = newest_parts(view)
+    if not parts:
         command = element("code", "hmmr harvest measure")
-        hint = element("p", "No label quality has been measured: ", command, " does it.",
-                       class_="empty")  # fmt: skip
+        hint = element("p", "No label quality has been measured: ", command, " does it.", class_="empty")
         return Panel("labels", _TITLE, hint)
-    links = [element("li", element("a", each.title, href=f"#labels-{n}")) for n, each in enumerate(tables)]
-    parts = [_part(n, each) for n, each in enumerate(tables)]
-    return Panel(
-        "labels", _TITLE, join(_made_by(run), element("nav", element("ul", *links), aria_label=_TITLE), *parts)
-    )
+    shown = [(part.run, each) for part in parts for each in part.tables]
+    links = [element("li", element("a", each.title, href=f"#labels-{n}")) for n, (_, each) in enumerate(shown)]
+    body = [_part(n, run, each) for n, (run, each) in enumerate(shown)]
+    return Panel("labels", _TITLE, join(element("nav", element("ul", *links), aria_label=_TITLE), *body))
 
 
-def _made_by(run: Row) -> Html:
-    return element("p", "Measured by ", element("code", run["command"]),
-                   f" on {when(run['started_at'])}, code {short(run['commit'])}.")  # fmt: skip
-
-
-def _part(n: int, each: LabelTable) -> Html:
+def _part(n: int, run: Row, each: LabelTable) -> Html:
     heading = element("h3", each.title, id=f"labels-{n}")
-    return join(heading, paragraphs(each.note) if each.note else None, _diagram(each), _table(each))
+    made = element("p", element("code", run["command"]), f", {when(run['started_at'])}, code {short(run['commit'])}.",
+                   class_="quiet")  # fmt: skip
+    return join(heading, paragraphs(each.note) if each.note else None, _diagram(each), _table(each), made)
 
 
 def _table(each: LabelTable) -> Html:

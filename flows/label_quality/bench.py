@@ -57,9 +57,12 @@ class Bench:
         self.weights, self.shelf = backend.weights, self.shelf_of(backend)
 
     def some_films(self) -> list[KnownFilm]:
-        """Half of the special films of each kind, as many of one person, and all that were made from others."""
-        few = [film for films in by_kind(self.films).values() for film in films[: max(1, self.config.films // 2)]]
-        return [*few, *self.cut_off, *self.frozen, *self.still, *self.panned]
+        """`world_films`, and all that were made from others."""
+        return [*self.world_films(), *self.cut_off, *self.frozen, *self.still, *self.panned]
+
+    def world_films(self) -> list[KnownFilm]:
+        """Half of the special films of each kind, and as many of one person."""
+        return [film for films in by_kind(self.films).values() for film in films[: max(1, self.config.films // 2)]]
 
     @property
     def all_films(self) -> list[KnownFilm]:

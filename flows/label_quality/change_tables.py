@@ -50,9 +50,9 @@ def side_tables(bench: Bench) -> list[Table]:
     """Before and after the repair, as the network errs and with more exchanged on purpose."""
     rows: dict[str, dict[str, Value]] = {}
     for name, changes in {"as detected": {"sides": None}, "repaired": {}}.items():
-        rows[name] = error_row(bench.judged(f"labels, sides {name}", bench.films, **changes))
+        rows[name] = error_row(bench.judged(f"labels, sides {name}", bench.world_films(), **changes))
     network = make_backend(HarvestConfig(label=bench.config.label, backend=bench.config.backend))
-    few = bench.alone[: bench.config.films]
+    few = bench.alone[: max(1, bench.config.films // 2)]
     for share in INJECTED:
         shelf = bench.shelf_of(MirroringBackend(network, share))
         for name, changes in {"as detected": {"sides": None}, "repaired": {}}.items():

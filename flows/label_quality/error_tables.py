@@ -55,7 +55,7 @@ def tracking_tables(bench: Bench) -> list[Table]:
 def noise_tables(bench: Bench) -> list[Table]:
     """The backend `truth`, whose noise was fitted earlier, against the network it stands for."""
     truth = bench.shelf_of(TruthBackend(TruthConfig(bench.out / "films")))
-    films = [film for film in bench.films if film.kind != "nobody"]
+    films = bench.world_films()
     rows: dict[str, dict[str, Value]] = {}
     for name, shelf in {bench.config.backend: bench.shelf, "truth with its noise model": truth}.items():
         judged = bench.judged(f"labels by {name}", films, shelf, sides=None)

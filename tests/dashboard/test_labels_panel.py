@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.label_tables import newest_tables
+from dashboard.label_tables import newest_parts
 from dashboard.page import export
 from dashboard.panels.labels import labels_panel
 from dashboard.reliability import Band, reliability
@@ -29,11 +29,11 @@ ERRORS = {
 }  # fmt: skip
 
 
-def measured(tables: list[Any], minute: int = 0) -> dict[str, Any]:
+def measured(tables: list[Any], minute: int = 0, part: str = "errors", place: int = 0) -> dict[str, Any]:
     """A row as `hmmr harvest measure` keeps it."""
     return {
         "run_id": f"label_quality-{minute}", "kind": "label_quality", "started_at": NOW + timedelta(minutes=minute),
-        "seconds": 3.0, "config": json.dumps({"label_quality": {"settings": {}, "tables": tables}}), "snapshot": None,
+        "seconds": 3.0, "config": json.dumps({"label_quality": {"part": part, "place": place, "tables": tables}}), "snapshot": None,
         "checkpoint": None, "command": "hmmr harvest measure", "commit": "c" * 40, "curves": "{}",
     }  # fmt: skip
 
@@ -48,14 +48,16 @@ def test_tables_bars_and_diagram_are_drawn() -> None:
     assert "<script" not in body
 
 
-def test_the_newest_measurement_counts_and_broken_ones_are_passed_over() -> None:
+def test_the_newest_of_each_part_counts_and_broken_ones_are_passed_over() -> None:
     ragged = ERRORS | {"rows": [["one", 1, 2]]}
     broken = measured([], 3) | {"config": "[no json"}
-    runs = [measured([ERRORS], 0), measured([ragged, RELIABILITY], 2), broken, measured([{"title": "x"}], 4)]
-    row, tables = newest_tables(LakeView(runs=runs))
-    assert row is not None
-    assert row["run_id"] == "label_quality-2"
-    assert [table.title for table in tables] == ["Reliability"]
+    runs = [
+        measured([ERRORS], 5, "scores", place=1), measured([ERRORS], 0), measured([ragged, RELIABILITY], 2), broken,
+        measured([{"title": "x"}], 4),
+    ]  # fmt: skip
+    parts = newest_parts(LakeView(runs=runs))
+    assert [part.run["run_id"] for part in parts] == ["label_quality-2", "label_quality-5"]
+    assert [table.title for part in parts for table in part.tables] == ["Reliability", "Errors"]
     assert "hmmr harvest measure" in labels_panel(LakeView(runs=[broken])).body
 
 

@@ -1,43 +1,55 @@
 """Where the tables go: a row of the lake that the page reads, and a Markdown page below its marker."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dashboard.label_tables import newest_tables
+from dashboard.label_tables import newest_parts
 from dashboard.view import read_view
-from evaluation.label_quality.table import from_rows
+from evaluation.label_quality.table import Table, from_rows
 from flows.label_quality.bench import MeasureConfig
 from flows.label_quality.derived import CUT_OFF, FROZEN, STILL
-from flows.label_quality.measure import MARK, keep, measure, write_page
+from flows.label_quality.kept import MARK, keep, newest, write_page
+from flows.label_quality.measure import measure
 from harvest import weights
 from storage.lake import Lake
 
 TABLE = from_rows("e", "Errors", "A note.", {"one": {"mean": 0.25}}, of="film", bar="mean")
 
 
-def test_the_page_of_a_lake_has_the_newest_tables(tmp_path: Path) -> None:
+def test_the_page_of_a_lake_has_the_newest_of_each_part(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
-    keep([], lake, MeasureConfig(), "hmmr harvest measure --part none", 1_000.0)
-    run_id = keep([TABLE], lake, MeasureConfig(real=Path("x")), "hmmr harvest measure", 2_000.0)
-    row, tables = newest_tables(read_view(lake))
-    assert row is not None
-    assert row["run_id"] == run_id
-    assert (tables[0].title, list(tables[0].columns), tables[0].rows) == ("Errors", ["film", "mean"], [["one", 0.25]])
+    keep("shots", [TABLE], lake, MeasureConfig(), "later part", 1_500.0)
+    keep("errors", [replace(TABLE, title="Old")], lake, MeasureConfig(), "old", 1_000.0)
+    keep("errors", [TABLE], lake, MeasureConfig(real=Path("x")), "new", 2_000.0)
+    assert [(part.name, part.command, part.tables[0].title) for part in newest(lake)] == [
+        ("errors", "new", "Errors"), ("shots", "later part", "Errors"),
+    ]  # fmt: skip
+    shown = newest_parts(read_view(lake))
+    assert [part.run["command"] for part in shown] == ["new", "later part"]
+    assert (list(shown[0].tables[0].columns), shown[0].tables[0].rows) == (["film", "mean"], [["one", 0.25]])
 
 
 def test_what_people_wrote_above_the_marker_stays(tmp_path: Path) -> None:
-    page = tmp_path / "labels.md"
-    write_page([TABLE], page, "hmmr harvest measure")
+    page, lake = tmp_path / "labels.md", Lake(tmp_path / "lake")
+    keep("errors", [TABLE], lake, MeasureConfig(), "hmmr harvest measure --films 2", 1_000.0)
+    write_page(newest(lake), page)
     page.write_text(page.read_text().replace("# What", "# Our own\n\nWhat"))
-    write_page([TABLE], page, "hmmr harvest measure --films 2")
+    write_page(newest(lake), page)
     text = page.read_text()
     assert text.startswith("# Our own")
     assert text.count(MARK) == 1
     assert text.count("## Errors") == 1
     assert "--films 2" in text
     assert "| one | 0.2500 |" in text
+
+
+def _tables(config: MeasureConfig, out: Path, parts: tuple[str, ...]) -> list[Table]:
+    measured = dict(measure(config, out, lambda what, done, total: None, parts))
+    assert tuple(measured) == parts
+    return [table for tables in measured.values() for table in tables]
 
 
 @pytest.mark.slow
@@ -48,7 +60,7 @@ def test_measured_twice_is_the_same_and_asks_no_network_again(tmp_path: Path) ->
         MeasureConfig(films=1, seconds=1.0),
         ("errors", "tracking", "filters", "scores", "smoothing", "noise"),
     )
-    first = measure(config, tmp_path, lambda what, done, total: None, parts)
+    first = _tables(config, tmp_path, parts)
     found = {table.key: table for table in first}
     assert list(found) == [
         "end_to_end", "joints", "tracking", "filters", "filters_kinds", "calibration", "reliability_raw",
@@ -61,5 +73,5 @@ def test_measured_twice_is_the_same_and_asks_no_network_again(tmp_path: Path) ->
     answers = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("stages/*")}
     assert answers
     shutil.rmtree(tmp_path / "labels")
-    assert measure(config, tmp_path, lambda what, done, total: None, parts) == first
+    assert _tables(config, tmp_path, parts) == first
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("stages/*")} == answers
