@@ -121,7 +121,7 @@ def _ours(api: str) -> set[int]:
 def _end(process: "subprocess.Popen[bytes]") -> None:
     """A worker waits for the flow run that it started; a test does not."""
     try:
-        process.wait(timeout=20)
+        process.wait(timeout=8)
     except subprocess.TimeoutExpired:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
