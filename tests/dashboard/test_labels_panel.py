@@ -31,9 +31,10 @@ ERRORS = {
 
 def measured(tables: list[Any], minute: int = 0, part: str = "errors", place: int = 0) -> dict[str, Any]:
     """A row as `hmmr harvest measure` keeps it."""
+    content = {"part": part, "place": place, "tables": tables}
     return {
         "run_id": f"label_quality-{minute}", "kind": "label_quality", "started_at": NOW + timedelta(minutes=minute),
-        "seconds": 3.0, "config": json.dumps({"label_quality": {"part": part, "place": place, "tables": tables}}), "snapshot": None,
+        "seconds": 3.0, "config": json.dumps({"label_quality": content}), "snapshot": None,
         "checkpoint": None, "command": "hmmr harvest measure", "commit": "c" * 40, "curves": "{}",
     }  # fmt: skip
 
