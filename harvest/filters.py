@@ -15,6 +15,7 @@ from scipy.signal import medfilt
 from body.joints import KEYPOINTS_25, LIMBS_12, indices
 from harvest.boxes import diagonals, keypoint_boxes
 from harvest.plausible import cut_off, too_fast, too_long
+from harvest.posture import posture_change
 from harvest.presets import Preset
 
 HEAD_AND_SHOULDERS = frozenset(
@@ -156,6 +157,8 @@ def _faults(part: _Part, preset: Preset) -> Iterator[tuple[str, float, float]]:
         yield "upper_body_only", share, preset.upper_only_share
     if preset.min_motion > 0 and (moved := motion(keypoints_TJ3, visible_TJ)) < preset.min_motion:
         yield "still", moved, preset.min_motion
+    if preset.min_posture > 0 and (changed := posture_change(keypoints_TJ3, visible_TJ)) < preset.min_posture:
+        yield "photograph", changed, preset.min_posture
     if preset.max_cut_off < 1 and (cut := cut_off(keypoints_TJ3, part.picture, preset.cut_joints)) > preset.max_cut_off:
         yield "cut_off", cut, preset.max_cut_off
     if preset.max_fast < 1 and (fast := too_fast(keypoints_TJ3, visible_TJ, part.rate)) > preset.max_fast:

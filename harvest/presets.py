@@ -30,6 +30,9 @@ class Preset:
     """The same, if more than this share of its limbs' bones is longer than they can be; 1: never."""
     every_run: bool
     """Keep every good run of a track; False: only the first."""
+    min_posture: float = 0.0
+    """A run is dropped as a photograph if the person's posture changes less than this, in parts of the diagonal,
+    however the picture moves (harvest/posture.py); 0: never."""
     cut_joints: int = 2
     """So many limb joints at the picture's border, or beyond it, make a frame in which the person is cut off."""
     max_cut_off: float = 1.0
@@ -45,15 +48,18 @@ HMMR_2019 = Preset("hmmr_2019", 0.1, 6, 4, 5, 40, 500, 0.4, 0.0, 0.0, 1.0, 1.0, 
 """The paper's released code to the letter (reference/paper.md 3.3), its quirks included."""
 
 DEFAULT = Preset(
-    "default", 0.3, 6, 4, 5, 20, None, 0.4, 0.008, 0.03, 1.0, 1.0, every_run=True, cut_joints=3, max_cut_off=0.25,
-    frozen_s=0.5,
+    "default", 0.3, 6, 4, 5, 20, None, 0.4, 0.008, 0.03, 1.0, 1.0, every_run=True, min_posture=0.008, cut_joints=3,
+    max_cut_off=0.25, frozen_s=0.5,
 )  # fmt: skip
-"""Every good run of at least one training window (T = 20, paper.md 1.6), but for posters and statues (0.008: noise of
-a still picture is below 0.006, the quietest of 36 films is at 0.012), for bystanders (those of pose2sim's two clips
-have 0.006 and 0.026, its athlete 0.10), for pictures that stand still for as long as ends a shot where a file says so
-(label.py's LONGEST_STEP_S), and for people of whom the border cuts off so much that three limb joints lie at it: on
-films cropped through hips, knees, ankles and sides those have an error of 0.102 of the diagonal, whole people have
-0.028, and none of 60 uncropped films is dropped (docs/LOG.md)."""
+"""Every good run of at least one training window (T = 20, paper.md 1.6), but for
+- posters and statues (0.008: noise of a still picture is below 0.006, the quietest of 36 films is at 0.012);
+- bystanders (those of pose2sim's two clips have 0.006 and 0.026, its athlete 0.10);
+- photographs that the film pans over or zooms into (three such, followed well: 0.001 to 0.006; 831 tracklets of films
+  and of pose2sim: 0.0097 and more);
+- pictures that stand still for as long as ends a shot where the file says so (label.py's LONGEST_STEP_S);
+- people of whom the border cuts off so much that three limb joints lie at it: on films cropped through hips, knees,
+  ankles and sides those have an error of 0.102 of the diagonal, whole people 0.028, and none of 60 uncropped films is
+  dropped (docs/LOG.md)."""
 
 STRICT = replace(DEFAULT, name="strict", max_fast=0.01, max_long=0.01, cut_joints=2, max_together=0.25)
 """`default` without runs whose joints jump or whose bones stretch, of people whose feet are cut off, or beside whom

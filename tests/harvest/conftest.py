@@ -107,7 +107,9 @@ class RectangleBackend:
                 best, area = (box, overlap) if overlap > area else (best, area)
         if best is None:
             return np.zeros((25, 3), np.float32)
-        xy = best[:2] + self._places_J2 * (best[2:] - best[:2])
+        # where somebody is says how they hold themselves: rigid joints would be a photograph
+        bent_J2 = self._places_J2 + 0.05 * np.sin(np.arange(25)[:, None] * (1.0, 2.0) + best[:2].sum() / 25)
+        xy = best[:2] + np.clip(bent_J2, 0.05, 0.95) * (best[2:] - best[:2])
         return np.column_stack([xy, np.full(25, 0.9)]).astype(np.float32)
 
 
