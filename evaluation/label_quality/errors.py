@@ -62,10 +62,21 @@ def swapped_share(tracks: Iterable[Judged]) -> float | None:
     return float(found.mean()) if len(found) else None
 
 
-def swapped_frames(track: Judged) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(T) whether sides are exchanged, and (T) whether enough joints show to tell: six with their mirror images."""
-    both_TJ = track.counted & track.counted[:, _MIRROR]
-    told_T = both_TJ.sum(axis=1) >= 6
+def limb_swaps(track: Judged) -> NDArray[np.bool_]:
+    """(T) whether the sides of the arms, of the legs or of all joints are exchanged."""
+    swapped_T, _ = swapped_frames(track)
+    for words in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle")):
+        swapped_T |= swapped_frames(track, [name.endswith(words) for name in KEYPOINTS_25], least=4)[0]
+    return swapped_T
+
+
+def swapped_frames(
+    track: Judged, among: Sequence[bool] = (True,) * len(KEYPOINTS_25), least: int = 6
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(T) whether sides are exchanged, and (T) whether enough joints show to tell: `least` with their mirror images,
+    of the joints (25) `among` which it is asked."""
+    both_TJ = track.counted & track.counted[:, _MIRROR] & np.array(among)
+    told_T = both_TJ.sum(axis=1) >= least
     count_T = np.maximum(both_TJ.sum(axis=1), 1)
     plain_T = np.where(both_TJ, track.errors, 0).sum(axis=1) / count_T
     other_T = np.where(both_TJ, track.exchanged_TJ, 0).sum(axis=1) / count_T

@@ -8,6 +8,7 @@ from flows.label_quality.bench import Bench, MeasureConfig, Told
 from flows.label_quality.change_tables import filter_tables, side_tables
 from flows.label_quality.error_tables import error_tables, noise_tables, tracking_tables
 from flows.label_quality.finish_tables import calibration_tables, smoothing_tables
+from flows.label_quality.one_look import OneLookBackend
 from flows.label_quality.real_video import athlete_table, squats_table
 from flows.label_quality.shot_tables import shot_tables
 
@@ -15,9 +16,11 @@ from flows.label_quality.shot_tables import shot_tables
 def _real_tables(bench: Bench) -> list[Table]:
     if bench.config.real is None:
         return []
+    label = bench.config.label
+    one_look = bench.shelf_of(OneLookBackend(label.people.keep_score))
     return [
-        squats_table(bench.config.real, bench.shelf, bench.config.label),
-        athlete_table(bench.config.real, bench.shelf, bench.config.label),
+        squats_table(bench.config.real, bench.shelf, label),
+        athlete_table(bench.config.real, bench.shelf, one_look, label),
     ]
 
 

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from body.joints import KEYPOINTS_25, mirror_permutation
-from evaluation.label_quality.errors import acceleration_errors, error_row, errors_of, film_row, swapped_share
+from evaluation.label_quality.errors import (
+    acceleration_errors,
+    error_row,
+    errors_of,
+    film_row,
+    limb_swaps,
+    swapped_share,
+)
 from evaluation.label_quality.filters import filter_row
 from evaluation.label_quality.joint_errors import joint_groups, joint_table
 from evaluation.label_quality.matching import judge
@@ -56,6 +63,11 @@ def test_exchanged_sides_are_seen(truth: Truth, track: MakeTrack) -> None:
     joints[:3] = joints[:3, mirror]
     film = judge(truth, Labelled([replace(good, joints_TJ3=joints)], [0]))
     assert swapped_share(film.tracks) == pytest.approx(0.3)
+    assert limb_swaps(film.tracks[0]).tolist() == [True] * 3 + [False] * 7
+    arms = [name.endswith(("shoulder", "elbow", "wrist")) for name in KEYPOINTS_25]
+    joints[5, arms] = good.joints_TJ3[5, mirror][arms]
+    some = judge(truth, Labelled([replace(good, joints_TJ3=joints)], [0]))
+    assert np.flatnonzero(limb_swaps(some.tracks[0])).tolist() == [0, 1, 2, 5]
 
 
 def test_acceleration_error_of_a_joint_that_jumps_once(truth: Truth, track: MakeTrack) -> None:
