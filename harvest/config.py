@@ -31,7 +31,7 @@ class LabelConfig:
     """Stored places of joints are smoothed over time (harvest/smooth.py); None: as the network said."""
     scores: Literal["raw", "calibrated"] = "raw"
     """Stored scores: the network's, or the chance that the joint is right (harvest/calibration.py). Raw stays the
-    default: training takes joints with a score from 0.1 for visible, and a calibrated one is hardly ever below 0.5."""
+    default: training takes joints with a score from 0.1 for visible, and a calibrated one is hardly ever below 0.8."""
     phi_every: int = 16
     """Frames between two batches of φ; no influence on the result."""
 

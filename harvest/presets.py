@@ -58,7 +58,7 @@ DEFAULT = Preset(
   and of pose2sim: 0.0097 and more);
 - pictures that stand still for as long as ends a shot where the file says so (label.py's LONGEST_STEP_S);
 - people of whom the border cuts off so much that three limb joints lie at it: on films cropped through hips, knees,
-  ankles and sides those have an error of 0.102 of the diagonal, whole people 0.028, and none of 60 uncropped films is
+  ankles and sides those have an error of 0.09 of the diagonal, whole people 0.028, and none of 60 uncropped films is
   dropped (docs/LOG.md)."""
 
 STRICT = replace(DEFAULT, name="strict", max_fast=0.01, max_long=0.01, cut_joints=2, max_together=0.25)
