@@ -76,10 +76,12 @@ def download(
     config: DownloadConfig = DownloadConfig(),
     progress: Callable[[int, int | None], None] | None = None,
     pace: Pace | None = None,
+    robots: Robots | None = None,
 ) -> Download:
     """Fetch a source into `folder`/ITEM_ID.EXT; a part left by an earlier try is resumed. Raises HarvestError only.
 
-    `progress` gets (bytes so far, bytes in all or None). Without a `pace` no request waits.
+    `progress` gets (bytes so far, bytes in all or None). Without a `pace` no request waits; `robots`
+    remembers the rules of hosts that were asked before.
     """
     check_before_contact(source, policy)
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,7 +91,7 @@ def download(
     options = _options(source, folder, config, cap, _hook(source, cap, progress), notes)
     try:
         with guarded(hosts), time_limit(config.max_wall_s), Site(options, source.name, pace) as site:
-            return _fetch(source, policy, site)
+            return _fetch(source, policy, site, robots or Robots(AGENT))
     except TimeIsUp:
         raise TooSlow(source.name, f"download did not end within {config.max_wall_s:.0f} s") from None
     except HarvestError as error:
@@ -108,9 +110,9 @@ def discard(source: Source, folder: Path) -> None:
         folder.rmdir()
 
 
-def _fetch(source: Source, policy: Policy, site: YoutubeDL) -> Download:
+def _fetch(source: Source, policy: Policy, site: YoutubeDL, robots: Robots) -> Download:
     if policy.obey_robots and _is_plain_page(source.address):
-        _ask_robots(source, site)
+        _ask_robots(source, site, robots)
     info = _single(source, site.extract_info(source.address, download=False))
     verdict = check_metadata(source, info, policy)
     done = site.process_ie_result(info, download=True)
@@ -195,7 +197,7 @@ def _is_plain_page(url: str) -> bool:
     return not any(each.suitable(url) for each in gen_extractor_classes() if each.ie_key() != "Generic")
 
 
-def _ask_robots(source: Source, site: YoutubeDL) -> None:
+def _ask_robots(source: Source, site: YoutubeDL, robots: Robots) -> None:
     """Before the first byte of a plain web address: its host's robots.txt, then its own X-Robots-Tag."""
 
     def fetch(url: str) -> tuple[int, str]:
@@ -205,7 +207,7 @@ def _ask_robots(source: Source, site: YoutubeDL) -> None:
         except HTTPError as error:
             return error.status, ""
 
-    Robots(AGENT, fetch).check(source.name, source.address)
+    robots.check(source.name, source.address, fetch)
     try:
         with site.urlopen(HEADRequest(source.address)) as answer:
             check_robots_tag(source.name, answer.headers.get("X-Robots-Tag"), AGENT)

@@ -5,12 +5,13 @@ from functools import partial
 from pathlib import Path
 
 from harvest.config import HarvestConfig
-from harvest.download import discard, download
+from harvest.download import AGENT, discard, download
 from harvest.errors import Unreadable
 from harvest.label import LabelledVideo, Labeller
 from harvest.networks import make_backend, make_phis
 from harvest.pace import Pace
 from harvest.policy import check_before_contact, check_limits, licence_verdict
+from harvest.robots import Robots
 from harvest.s3 import fetch_object
 from harvest.sources import Source
 
@@ -23,7 +24,7 @@ class ItemWorker:
 
     def __init__(self, config: HarvestConfig, downloads: Path, ledger_url: str) -> None:
         self._config, self._downloads = config, downloads
-        self._pace = Pace.of(ledger_url, config.pace)
+        self._pace, self._robots = Pace.of(ledger_url, config.pace), Robots(AGENT)
         backend = make_backend(config)
         self._labeller = Labeller(
             backend, make_phis(config.phis, config.device), config.label, config.policy, cache=downloads,
@@ -49,7 +50,7 @@ class ItemWorker:
 
     def _remote(self, source: Source, report: Report) -> LabelledVideo:
         config = self._config
-        fetch = fetch_object if source.is_s3 else partial(download, pace=self._pace)
+        fetch = fetch_object if source.is_s3 else partial(download, pace=self._pace, robots=self._robots)
         got = fetch(
             source, self._downloads / source.item_id, config.policy, config.download,
             progress=lambda done, total: report("download", done, total),

@@ -1,5 +1,6 @@
 """robots.txt and X-Robots-Tag, asked for plain web pages (sites with an extractor of their own have an API between)."""
 
+import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 from urllib.robotparser import RobotFileParser
@@ -13,32 +14,40 @@ Fetch = Callable[[str], "tuple[int, str]"]
 """URL -> (status, text); raises what it likes for a host that cannot be reached."""
 
 
+KEPT_S = 24 * 3600.0
+"""RFC 9309, 2.4: rules are not to be relied on for longer than a day."""
+
+
 class Robots:
-    """Answers for one process, one robots.txt a host. RFC 9309: 4xx means no rules, 5xx means stay away."""
+    """Answers for one process, one robots.txt a host and day. RFC 9309: 4xx means no rules, 5xx means stay away."""
 
-    def __init__(self, agent: str, fetch: Fetch) -> None:
-        self._agent = agent
-        self._fetch = fetch
-        self._rules: dict[str, RobotFileParser] = {}
+    def __init__(self, agent: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._agent, self._clock = agent, clock
+        self._rules: dict[str, tuple[float, RobotFileParser]] = {}
 
-    def check(self, item: str, url: str) -> None:
-        """RobotsRefused if the host's robots.txt forbids this address to our agent."""
+    def check(self, item: str, url: str, fetch: Fetch) -> None:
+        """RobotsRefused if the host's robots.txt forbids this address to our agent. `fetch` is asked where no rules
+        are known yet; that a host was in trouble (5xx) is not kept."""
         parts = urlsplit(url)
         site = f"{parts.scheme}://{parts.netloc}"
-        if site not in self._rules:
-            self._rules[site] = self._load(site)
-        if not self._rules[site].can_fetch(self._agent, url):
+        until, rules = self._rules.get(site, (0.0, RobotFileParser()))
+        if until <= self._clock():
+            status, text = fetch(f"{site}/robots.txt")
+            rules = _parsed(status, text)
+            if status < 500:
+                self._rules[site] = (self._clock() + KEPT_S, rules)
+        if not rules.can_fetch(self._agent, url):
             raise RobotsRefused(item, f"{site}/robots.txt forbids this address")
 
-    def _load(self, site: str) -> RobotFileParser:
-        rules = RobotFileParser()
-        status, text = self._fetch(f"{site}/robots.txt")
-        if status >= 500:
-            text = "User-agent: *\nDisallow: /"
-        elif status >= 400:
-            text = ""
-        rules.parse(text.splitlines())
-        return rules
+
+def _parsed(status: int, text: str) -> RobotFileParser:
+    rules = RobotFileParser()
+    if status >= 500:
+        text = "User-agent: *\nDisallow: /"
+    elif status >= 400:
+        text = ""
+    rules.parse(text.splitlines())
+    return rules
 
 
 def check_robots_tag(item: str, header: str | None, agent: str) -> None:

@@ -1,9 +1,11 @@
 """robots.txt and X-Robots-Tag."""
 
+from contextlib import suppress
+
 import pytest
 
 from harvest.errors import RobotsRefused
-from harvest.robots import Robots, check_robots_tag
+from harvest.robots import KEPT_S, Robots, check_robots_tag
 
 
 def _allows(status: int, text: str, path: str = "/video/a.mp4") -> bool:
@@ -13,16 +15,21 @@ def _allows(status: int, text: str, path: str = "/video/a.mp4") -> bool:
         asked.append(url)
         return status, text
 
-    robots = Robots("hmmr-harvest", fetch)
+    now = [0.0]
+    robots = Robots("hmmr-harvest", lambda: now[0])
     answers = []
     for _ in range(2):
         try:
-            robots.check("item", f"https://example.org:8443{path}")
+            robots.check("item", f"https://example.org:8443{path}", fetch)
             answers.append(True)
         except RobotsRefused:
             answers.append(False)
-    assert asked == ["https://example.org:8443/robots.txt"]
+    assert asked == ["https://example.org:8443/robots.txt"] * (2 if status >= 500 else 1)
     assert answers[0] == answers[1]
+    now[0] = KEPT_S
+    with suppress(RobotsRefused):
+        robots.check("item", f"https://example.org:8443{path}", fetch)
+    assert len(asked) == (3 if status >= 500 else 2), "rules are asked for anew after a day"
     return answers[0]
 
 
