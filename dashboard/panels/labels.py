@@ -34,7 +34,7 @@ def _part(n: int, run: Row, each: LabelTable) -> Html:
 
 def _table(each: LabelTable) -> Html:
     if each.bar in each.columns:
-        return bars(each.title, each.columns, each.rows, of=list(each.columns).index(each.bar))
+        return bars(f"{each.title} (bars: {each.bar})", each.columns, each.rows, of=list(each.columns).index(each.bar))
     return table(each.title, each.columns, each.rows)
 
 

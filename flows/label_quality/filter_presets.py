@@ -20,6 +20,7 @@ def filters() -> dict[str, Preset]:
         "7 visible joints at least": {"start_above": DEFAULT.start_above, "stop_at": DEFAULT.stop_at},
         "upper body only": {"upper_only_share": DEFAULT.upper_only_share},
         "still": {"min_motion": DEFAULT.min_motion},
+        "photograph": {"min_posture": DEFAULT.min_posture},
         "bystander": {"bystander_motion": DEFAULT.bystander_motion},
         "cut off by the border, 3 joints": {"max_cut_off": DEFAULT.max_cut_off, "cut_joints": DEFAULT.cut_joints},
         "cut off by the border, 2 joints": {"max_cut_off": STRICT.max_cut_off, "cut_joints": STRICT.cut_joints},
