@@ -13,8 +13,11 @@ from harvest.presets import DEFAULT
 from harvest.run import harvest
 from storage.lake import Lake
 
-EVERYBODY = replace(DEFAULT, name="everybody", min_frames=1, upper_only_share=1.1, min_motion=0.0)
-"""A prediction is wanted of bystanders, seated people and short appearances too."""
+EVERYBODY = replace(
+    DEFAULT, name="everybody", min_frames=1, upper_only_share=1.1, min_motion=0.0, bystander_motion=0.0,
+    min_posture=0.0, max_cut_off=1.0, frozen_s=0.0,
+)  # fmt: skip
+"""A prediction is wanted of bystanders, seated or cut-off people, photographs and short appearances too."""
 
 
 def harvested(source: Path, phi: str, scratch: Path) -> Lake:
