@@ -54,6 +54,8 @@ def newest_among(rows: pa.Table) -> NewestKeys:
 def make_current(lake: Lake, pairs: Collection[tuple[str, str]], now: datetime) -> int:
     """Make labels that the lake has already, (source_id, label_key) each, the newest of their sources again, by the
     time of their row of `videos`. In one version of the table; returns how many were not the newest."""
+    if not pairs:
+        return 0
     sources = pa.array(sorted({source for source, _ in pairs}), pa.string())
     among, columns = pc.field("source_id").isin(sources), ["source_id", "label_key", "committed_at"]
     newest = newest_among(pa.concat_tables([lake.read(name, columns, among) for name in ("videos", "tracklets")]))

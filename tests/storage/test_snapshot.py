@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.errors import SnapshotMissing
-from storage.example_rows import WHEN, shard, source_name, tracklet_row
+from storage.example_rows import WHEN, shard, source_name, tracklet_row, video_row
+from storage.label_versions import make_current
 from storage.lake import Lake
 from storage.snapshot import Member, Snapshot, digests, freeze, load, nested
 from storage.tables import rows_to_table
@@ -43,6 +44,22 @@ def test_only_the_newest_labels_of_a_source_are_taken(tmp_path: Path) -> None:
     )
     lake.append("tracklets", newer)
     assert freeze(lake).tracklet_ids == tuple(newer["tracklet_id"].to_pylist())
+
+
+def test_earlier_labels_are_made_current_again_in_one_version(tmp_path: Path) -> None:
+    lake, later = Lake(tmp_path), WHEN + timedelta(hours=1)
+    for source in (source_name(0), source_name(1)):
+        for key, at in (("k1", WHEN), ("k2", later)):
+            lake.append("tracklets", rows_to_table("tracklets", [tracklet_row(source, label_key=key, committed_at=at)]))
+            lake.append("videos", rows_to_table("videos", [video_row(source, label_key=key, committed_at=at)]))
+    newer, version = freeze(lake).tracklet_ids, lake.version("videos")
+    pairs = {(source_name(0), "k1"), (source_name(1), "k2")}
+    assert make_current(lake, pairs, later + timedelta(hours=1)) == 1
+    assert (make_current(lake, pairs, later + timedelta(hours=2)), make_current(lake, set(), later)) == (0, 0)
+    assert lake.version("videos") == version + 1
+    first = tracklet_row(source_name(0), label_key="k1")["tracklet_id"]
+    assert set(freeze(lake).tracklet_ids) - set(newer) == {first}
+    assert lake.read("videos").num_rows == 4
 
 
 def test_a_filter_selects(tmp_path: Path) -> None:
