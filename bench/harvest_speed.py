@@ -75,7 +75,7 @@ class Walker:
     joints = KEYPOINTS_25
 
     def __init__(self) -> None:
-        self._shape = np.random.default_rng(0).uniform(0, 80, (25, 2))
+        self._shape, self._beat = np.random.default_rng(0).uniform(0, 80, (25, 2)), np.arange(25)[:, None]
         self._at = 0
 
     def people(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -85,7 +85,7 @@ class Walker:
     def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The same shape in every box, moved on by one step of its swing a call."""
         self._at += 1
-        place = self._shape + 20 + 10 * np.sin(self._at / 5)
+        place = self._shape + 20 + 10 * np.sin(self._at / 5 + self._beat)  # a thing that moves as one is no person
         person = np.column_stack([place, np.full(25, 0.9)]).astype(np.float32)
         return [np.repeat(person[None], len(boxes_P4), axis=0) for boxes_P4 in boxes]
 
@@ -108,6 +108,8 @@ def label(path: Path, backend: PoseBackend, phis: Sequence[Phi], *, cache: Path 
     (source,) = expand([path])
     labeller = Labeller(backend, phis, HarvestConfig().label, Policy(), cache=cache, threads=threads)
     labelled = labeller.label(path, source, licence_verdict(source, {}, Policy()))
+    if labelled.rejection:
+        raise labelled.rejection
     return int(labelled.rows["videos"][0]["n_frames"])
 
 

@@ -5,6 +5,8 @@ Letters: T frames of a run, J 12 limb joints. Points of the picture are complex 
 scales them.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,8 @@ from harvest.boxes import diagonals, keypoint_boxes
 ENOUGH_JOINTS = 6
 """A frame that shows fewer limb joints cannot be laid over another."""
 _ROUNDS = 3
+_BLOCK = 1024
+"""Frames at a time, for the memory of long tracks."""
 _LIMBS = indices(LIMBS_12, KEYPOINTS_25)
 
 Complex = NDArray[np.complex128]
@@ -29,31 +33,40 @@ def posture_change(keypoints_TJ3: NDArray[np.float32], visible_TJ: NDArray[np.bo
     boxes, there = keypoint_boxes(np.where(visible_TJ[:, :, None], keypoints_TJ3, 0), 0.0)
     if usable_T.sum() < 2 or not there.any():
         return float("inf")
-    weight_TJ = seen_TJ[usable_T].astype(np.float64)
-    xy = keypoints_TJ3[usable_T][:, _LIMBS].astype(np.float64)
-    laid_TJ = _laid_over_mean(xy[..., 0] + 1j * xy[..., 1], weight_TJ)
-    counts_J = weight_TJ.sum(axis=0)
+    frames = np.flatnonzero(usable_T)
+    blocks = [frames[start : start + _BLOCK] for start in range(0, len(frames), _BLOCK)]
+
+    def laid(goal_J: Complex) -> Iterator[tuple[Complex, Float]]:
+        for rows in blocks:
+            weight_TJ = seen_TJ[rows].astype(np.float64)
+            yield _laid_over(goal_J, _points(keypoints_TJ3[rows]), weight_TJ), weight_TJ
+
+    counts_J = seen_TJ[frames].sum(axis=0)
+    fullest = frames[seen_TJ[frames].sum(axis=1).argmax()]
+    goal_J = mean_J = _points(keypoints_TJ3[fullest])
+    for _ in range(_ROUNDS):
+        goal_J = mean_J
+        sums = [(laid_TJ * weight_TJ).sum(axis=0) for laid_TJ, weight_TJ in laid(goal_J)]
+        mean_J = np.sum(sums, axis=0) / np.maximum(counts_J, 1)
+    off_J = np.sum(
+        [(np.abs(each_TJ - mean_J) ** 2 * weight_TJ).sum(axis=0) for each_TJ, weight_TJ in laid(goal_J)], axis=0
+    )
     often_J = counts_J >= 2
-    off_TJ = np.abs(laid_TJ - _mean(laid_TJ, weight_TJ)) ** 2 * weight_TJ
-    deviation_J = np.sqrt(off_TJ.sum(axis=0)[often_J] / counts_J[often_J])
+    deviation_J = np.sqrt(off_J[often_J] / counts_J[often_J])
     return float(np.median(deviation_J) / np.median(diagonals(boxes[there])))
 
 
-def _laid_over_mean(points_TJ: Complex, weight_TJ: Float) -> Complex:
-    """Each frame, moved by the similarity that brings it nearest to the mean of all."""
-    mean_J = points_TJ[int(weight_TJ.sum(axis=1).argmax())]
-    laid_TJ = points_TJ
-    for _ in range(_ROUNDS):
-        count_T1 = weight_TJ.sum(axis=1, keepdims=True)
-        centre_T1 = (points_TJ * weight_TJ).sum(axis=1, keepdims=True) / count_T1
-        goal_T1 = (mean_J * weight_TJ).sum(axis=1, keepdims=True) / count_T1
-        own_TJ = points_TJ - centre_T1
-        fit_T1 = (own_TJ.conj() * (mean_J - goal_T1) * weight_TJ).sum(axis=1, keepdims=True)
-        spread_T1 = (np.abs(own_TJ) ** 2 * weight_TJ).sum(axis=1, keepdims=True)
-        laid_TJ = own_TJ * fit_T1 / np.maximum(spread_T1, 1e-9) + goal_T1
-        mean_J = _mean(laid_TJ, weight_TJ)
-    return np.asarray(laid_TJ)
+def _points(keypoints: NDArray[np.float32]) -> Complex:
+    xy = keypoints[..., _LIMBS, :2].astype(np.float64)
+    return np.asarray(xy[..., 0] + 1j * xy[..., 1])
 
 
-def _mean(points_TJ: Complex, weight_TJ: Float) -> Complex:
-    return np.asarray((points_TJ * weight_TJ).sum(axis=0) / np.maximum(weight_TJ.sum(axis=0), 1))
+def _laid_over(goal_J: Complex, points_TJ: Complex, weight_TJ: Float) -> Complex:
+    """Each frame, moved by the similarity that brings it nearest to one posture."""
+    count_T1 = weight_TJ.sum(axis=1, keepdims=True)
+    centre_T1 = (points_TJ * weight_TJ).sum(axis=1, keepdims=True) / count_T1
+    goal_T1 = (goal_J * weight_TJ).sum(axis=1, keepdims=True) / count_T1
+    own_TJ = points_TJ - centre_T1
+    fit_T1 = (own_TJ.conj() * (goal_J - goal_T1) * weight_TJ).sum(axis=1, keepdims=True)
+    spread_T1 = (np.abs(own_TJ) ** 2 * weight_TJ).sum(axis=1, keepdims=True)
+    return np.asarray(own_TJ * fit_T1 / np.maximum(spread_T1, 1e-9) + goal_T1)

@@ -6,12 +6,15 @@ as not observed and hold no joints. Letters: J joints, P people, K tracks.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from harvest.boxes import iou_matrix
+
+T = TypeVar("T", bound=np.generic)
 
 JOINTS = 25
 _SURE = 0.3
@@ -46,7 +49,7 @@ class Observation:
 
 
 class Track:
-    """One person through a shot. Frame n of the shot is entry n - start. Arrays grow by doubling."""
+    """One person through a shot. Frame n of the shot is entry n - start. Arrays grow by half."""
 
     def __init__(self, start: int) -> None:
         self.start = start
@@ -72,8 +75,7 @@ class Track:
     def add(self, n: int, seen: Observation) -> None:
         """The person is seen in frame n; frames since the last are bridged."""
         while n - self.start >= len(self._observed):
-            self._keypoints = np.concatenate([self._keypoints, np.zeros_like(self._keypoints)])
-            self._observed = np.concatenate([self._observed, np.zeros_like(self._observed)])
+            self._keypoints, self._observed = _grown(self._keypoints), _grown(self._observed)
         if self.end > self.start:
             step = (_centre(seen.box) - _centre(self._box)) / np.float32(n - self.end + 1)
             self._velocity = ((self._velocity + step) / 2).astype(np.float32)
@@ -162,6 +164,12 @@ def _distance(a_J3: NDArray[np.float32], b_J3: NDArray[np.float32]) -> float:
     a, b = a_J3[both, :2], b_J3[both, :2]
     size = (np.hypot(*np.ptp(a, axis=0)) + np.hypot(*np.ptp(b, axis=0))) / 2
     return float(np.median(np.hypot(*(a - b).T)) / max(size, 1.0))
+
+
+def _grown(rows: NDArray[T]) -> NDArray[T]:
+    wide = np.zeros((len(rows) * 3 // 2, *rows.shape[1:]), rows.dtype)
+    wide[: len(rows)] = rows
+    return wide
 
 
 def _centre(box: NDArray[np.float32]) -> NDArray[np.float32]:
