@@ -29,7 +29,8 @@ def _part(n: int, run: Row, each: LabelTable) -> Html:
     heading = element("h3", each.title, id=f"labels-{n}")
     made = element("p", element("code", run["command"]), f", {when(run['started_at'])}, code {short(run['commit'])}.",
                    class_="quiet")  # fmt: skip
-    return join(heading, paragraphs(each.note.replace("`", "")) if each.note else None, _diagram(each), _table(each), made)
+    note = paragraphs(each.note.replace("`", "")) if each.note else None
+    return join(heading, note, _diagram(each), _table(each), made)
 
 
 def _table(each: LabelTable) -> Html:
