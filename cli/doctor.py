@@ -24,7 +24,7 @@ class Finding:
 
 def _python() -> Finding:
     version = platform.python_version()
-    return Finding("Python", version.startswith(("3.11.", "3.12.")), f"{version} (3.11 is tested)")
+    return Finding("Python", version.startswith("3.11."), f"{version} (3.11 is needed)")
 
 
 def _ffmpeg() -> Finding:
