@@ -142,7 +142,9 @@ def test_refusals_leave_nothing(here: str, tmp_path: Path) -> None:
 
 
 def test_lists_that_hold_nothing_keep_their_problem(here: str) -> None:
-    (empty,), (gone,) = (read_list(_one(each), Lookup(POLICY, DownloadConfig())) for each in (f"{here}/no/", "s3://nobucket/"))
+    (empty,), (gone,) = (
+        read_list(_one(each), Lookup(POLICY, DownloadConfig())) for each in (f"{here}/no/", "s3://nobucket/")
+    )
     assert isinstance(empty.problem, errors.SiteUnsupported | errors.SourceGone)
     assert isinstance(gone.problem, errors.SourceGone)
 
