@@ -27,7 +27,8 @@ Float = NDArray[np.float64]
 def posture_change(keypoints_TJ3: NDArray[np.float32], visible_TJ: NDArray[np.bool_]) -> float:
     """The median over limb joints of the deviation of their place, after every frame was shifted, scaled and turned to
     lie best over their mean (generalised Procrustes analysis, Gower 1975), over the median diagonal of the visible
-    joints. inf if that cannot be said."""
+    joints. Frames that share no posture fit best as a point: what the mean has shrunk is made good. inf if that cannot
+    be said."""
     seen_TJ = visible_TJ[:, _LIMBS]
     usable_T = seen_TJ.sum(axis=1) >= ENOUGH_JOINTS
     boxes, there = keypoint_boxes(np.where(visible_TJ[:, :, None], keypoints_TJ3, 0), 0.0)
@@ -53,7 +54,8 @@ def posture_change(keypoints_TJ3: NDArray[np.float32], visible_TJ: NDArray[np.bo
     )
     often_J = counts_J >= 2
     deviation_J = np.sqrt(off_J[often_J] / counts_J[often_J])
-    return float(np.median(deviation_J) / np.median(diagonals(boxes[there])))
+    shrunk = np.std(mean_J[often_J]) / np.std(_points(keypoints_TJ3[fullest])[often_J])
+    return float(np.median(deviation_J) / np.median(diagonals(boxes[there])) / max(shrunk, 1e-6))
 
 
 def _points(keypoints: NDArray[np.float32]) -> Complex:

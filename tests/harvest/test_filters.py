@@ -23,6 +23,14 @@ def _track(counts: list[int], *, score: float = 0.9) -> tuple[np.ndarray, np.nda
     return keypoints, np.ones(len(counts), dtype=bool)
 
 
+def _walking(posture_J3: np.ndarray, frames: int) -> np.ndarray:
+    """A posture that is carried 60 px to the right, its joints swinging by a few px, each in its own time."""
+    phase = np.arange(frames)[:, None] / 4 + np.arange(25)[None]
+    swing = np.stack([4 * np.sin(phase), 4 * np.cos(phase), np.zeros_like(phase)], axis=-1)
+    way = np.linspace(0, 60, frames)[:, None, None] * np.array([1, 0, 0])
+    return np.asarray(posture_J3 + way + swing, np.float32)
+
+
 def _runs(counts: list[int], preset: Preset) -> list[tuple[int, int]]:
     return [(run.start, run.stop) for run in clean(*_track(counts), preset)[0]]
 
@@ -85,14 +93,12 @@ def test_still_people_are_rejected_and_walkers_are_not() -> None:
     assert runs == []
     assert rejected[0].reason == "still"
     assert 0 < rejected[0].measured < DEFAULT.min_motion == rejected[0].threshold
-    walking = still + np.linspace(0, 60, 60)[:, None, None] * np.array([1, 0, 0])
-    assert clean(walking.astype(np.float32), observed, DEFAULT)[0]
+    assert clean(_walking(still[0], 60), observed, DEFAULT)[0]
 
 
 def test_joints_that_jump_across_the_person_are_rejected() -> None:
     keypoints, observed = _track([25] * 60)
-    walking = keypoints[:1].repeat(60, axis=0) + np.linspace(0, 60, 60)[:, None, None] * np.array([1, 0, 0])
-    walking = walking.astype(np.float32)
+    walking = _walking(keypoints[0], 60)
     assert clean(walking, observed, STRICT)[0]
     walking[10:60:3, :, :2] += (90, 90)
     assert [each.reason for each in clean(walking, observed, STRICT)[1]] == ["too_fast"]
@@ -104,11 +110,11 @@ def test_joints_that_jump_across_the_person_are_rejected() -> None:
 
 def test_bones_that_stretch_are_rejected_by_the_strict_preset() -> None:
     keypoints, observed = _track([25] * 60)
-    keypoints = keypoints + np.linspace(0, 60, 60)[:, None, None] * np.array([1, 0, 0])
+    keypoints = _walking(keypoints[0], 60)
     wrists = [KEYPOINTS_25.index("left_wrist"), KEYPOINTS_25.index("right_wrist")]
     keypoints[20:24, wrists, 0] += 4000
     slow = replace(STRICT, max_fast=1.0)
-    assert [each.reason for each in clean(keypoints.astype(np.float32), observed, slow)[1]] == ["stretched"]
+    assert [each.reason for each in clean(keypoints, observed, slow)[1]] == ["stretched"]
     assert clean(keypoints.astype(np.float32), observed, DEFAULT)[0]
 
 
@@ -131,7 +137,7 @@ def test_people_whom_the_border_cuts_off() -> None:
 
 def test_frozen_stretches_are_taken_out_and_every_frame_is_somewhere() -> None:
     keypoints, observed = _track([25] * 100)
-    keypoints = (keypoints[:1] + np.linspace(0, 60, 100)[:, None, None] * np.array([1, 0, 0])).astype(np.float32)
+    keypoints = _walking(keypoints[0], 100)
     frozen = np.zeros(100, bool)
     frozen[30:50] = frozen[60:62] = frozen[90:] = True
     runs, rejected = clean(keypoints, observed, DEFAULT, frozen_T=frozen)
