@@ -32,8 +32,13 @@ class ShotConfig:
     """Least distance over a hard cut."""
     ratio: float = 3.0
     """How much larger than the median step around it: a fast pan is large everywhere."""
+    clear_step: float = 0.05
+    """Least distance over a hard cut that stands out: between places that look alike, in a quiet picture."""
+    clear_ratio: float = 8.0
+    """How much larger than every other step around it such a cut is. 40 joins of synthetic clips: 14 and more; no other
+    step of theirs is above 0.02."""
     flash_frames: int = 3
-    """A picture that comes back within so many frames was a flash."""
+    """A picture that comes back after so many frames at most was a flash."""
     blank_range: float = 0.08
     """A picture in which every colour channel (0 to 1) varies by less than this has no content."""
     dissolve_rest: float = 0.3
@@ -124,14 +129,17 @@ def _after_blank(thumbs: list[_Thumb], at: int, config: ShotConfig) -> bool:
 
 
 def _is_cut(thumbs: list[_Thumb], at: int, config: ShotConfig) -> bool:
-    before, after = thumbs[max(0, at - config.flash_frames) : at], thumbs[at : at + config.flash_frames]
+    reach = config.flash_frames + 1
+    before, after = thumbs[max(0, at - reach) : at], thumbs[at : at + reach]
     step = distance(before[-1], after[0])
-    if step < config.cut or after[0].blank:
+    if step < min(config.cut, config.clear_step) or after[0].blank:
         return False
     others = [distance(a, b) for i, (a, b) in enumerate(itertools.pairwise(thumbs)) if i != at - 1]
-    if others and step < config.ratio * float(np.median(others)):
+    large = step >= config.cut and (not others or step >= config.ratio * float(np.median(others)))
+    clear = bool(others) and step >= config.clear_step and step >= config.clear_ratio * max(others)
+    if not (large or clear):
         return False
-    return min(distance(a, b) for a in before for b in after) >= _SAME_SCENE * config.cut
+    return min(distance(a, b) for a in before for b in after) >= _SAME_SCENE * min(step, config.cut)
 
 
 def _is_dissolve(thumbs: list[_Thumb], at: int, config: ShotConfig) -> bool:

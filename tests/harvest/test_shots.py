@@ -43,7 +43,7 @@ def test_moving_camera_is_no_cut(speed: float) -> None:
     assert _starts(_view(5, n, speed) for n in range(38)) == [0]
 
 
-@pytest.mark.parametrize("length", [1, 2])
+@pytest.mark.parametrize("length", [1, 2, 3])
 @pytest.mark.parametrize("level", [255, 0])
 def test_flash_and_blink_are_no_cut(length: int, level: int) -> None:
     pictures = [_view(6, n) for n in range(40)]
@@ -79,3 +79,12 @@ def test_dissolve_is_cut_in_its_middle() -> None:
     starts = _starts(pictures)
     assert len(starts) == 2
     assert abs(starts[1] - 27) <= 4
+
+
+def test_a_cut_between_places_that_look_alike() -> None:
+    """A small step, in a picture in which nothing else moves."""
+    other = _view(1, 0) * 0.8 + _view(2, 0) * 0.2
+    pictures = [_view(1, 0) if n < 20 else other for n in range(40)]
+    assert _starts(pictures) == [0, 20]
+    pictures[21:] = [_view(1, 0)] * 19
+    assert _starts(pictures) == [0]  # it came back
