@@ -90,7 +90,7 @@ class Calibration:
             raw = json.loads(file.read_text())
             scores, chances = (tuple(map(float, raw[name])) for name in ("scores", "chances"))
             return cls(str(raw["backend"]), scores, chances, dict(raw["weights"]), dict(raw["fitted"]))
-        except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except (OSError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise ValueError(f"{file}: no calibration of scores ({error})") from error
 
     def to_json(self) -> str:

@@ -64,7 +64,7 @@ DEFAULT = Preset(
 STRICT = replace(DEFAULT, name="strict", max_fast=0.01, max_long=0.01, cut_joints=2, max_together=0.25)
 """`default` without runs whose joints jump or whose bones stretch, of people whose feet are cut off, or beside whom
 somebody stands in the way. On 62 films it drops 1.8 % of the frames, with three times the mean error
-(docs/results/labels.md); of real video it drops the athlete of pose2sim's first camera, so it is not the default: and
+(docs/LOG.md); of real video it drops the athlete of pose2sim's first camera, so it is not the default: and
 a person without feet is a good example of the rest."""
 
 PRESETS = {preset.name: preset for preset in (HMMR_2019, DEFAULT, STRICT)}

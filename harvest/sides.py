@@ -28,7 +28,7 @@ class SidesConfig:
     visible_score: float = 0.3
     exchange: float = 0.02
     """Of every change between named-as-is and exchanged: more than joints jitter by. On 60 dev films 0.02 and 0.01 left
-    1.9 % of the frames with sides exchanged, 0.05 and 0.02 left 2.3 %, of 3.7 % (docs/results/labels.md)."""
+    1.9 % of the frames with sides exchanged, 0.05 and 0.02 left 2.3 %, of 3.7 % (docs/LOG.md)."""
     doubt: float = 0.01
     """Of every exchanged frame: where both namings move alike, the detector is believed."""
     stretch: int = 16
