@@ -64,7 +64,7 @@ class HostBudgets:
                 raise HostClosed(host, opens - now)
             if not full:
                 self._write(connection, host, day=today, spent=spent + 1)
-        return float(max(0.0, opens - now, row.next_at - now))
+        return float(max(0.0, opens - now, min(row.next_at - now, row.interval_s)))
 
     def slot(self, host: str, patience_s: float) -> float:
         """Take a slot for one request that goes out now: 0, or the seconds after which to ask again, and none is taken.
@@ -74,7 +74,11 @@ class HostBudgets:
             row = self._locked(connection, host)
             if row.banned_until - now > patience_s:
                 raise HostClosed(host, row.banned_until - now)
-            start = max(row.next_at, row.banned_until)
+            # a slot further away than the interval is of a clock that was wrong, and would be waited for as long
+            far = row.next_at > now + row.interval_s
+            if far:
+                self._write(connection, host, next_at=now + row.interval_s)
+            start = max(now + row.interval_s if far else row.next_at, row.banned_until)
             if start <= now:
                 self._write(connection, host, next_at=now + row.interval_s)
         return float(max(0.0, start - now))
@@ -83,7 +87,7 @@ class HostBudgets:
         """The interval to the next request begins anew: nobody knows when this one, slow to start, came to the host."""
         with self.engine.begin() as connection:
             row = self._locked(connection, host)
-            self._write(connection, host, next_at=max(row.next_at, self.clock() + row.interval_s))
+            self._write(connection, host, next_at=self.clock() + row.interval_s)
 
     def budget(self, host: str) -> HostBudget:
         """What is known of a host."""

@@ -146,6 +146,23 @@ def test_hosts_are_paced_and_bans_are_kept(ledger: Ledger, clock: Any) -> None:
     assert [claim.item.item_id for claim in ledger.claim("w")] == ["a"]
 
 
+def test_a_clock_that_was_wrong_shuts_no_host(ledger: Ledger, clock: Any) -> None:
+    """Another machine whose clock is a month ahead took a slot; on this one the wait is an interval at most."""
+    ledger.hosts.limit("slow.test", interval_s=2.0)
+    clock.now += 30 * 86_400
+    assert ledger.hosts.slot("slow.test", 9) == 0.0
+    clock.now -= 30 * 86_400
+    assert ledger.hosts.admit("slow.test", 9) == 2.0
+    assert ledger.hosts.slot("slow.test", 9) == 2.0
+    clock.now += 2
+    assert ledger.hosts.slot("slow.test", 9) == 0.0
+    clock.now += 30 * 86_400
+    ledger.hosts.answered("slow.test")
+    clock.now -= 30 * 86_400
+    ledger.hosts.answered("slow.test")
+    assert ledger.hosts.admit("slow.test", 9) == 2.0
+
+
 def test_eight_threads_share_one_list(ledger: Ledger) -> None:
     ledger.ask(items(*(f"i{n:02d}" for n in range(40))))
     taken: Counter[str] = Counter()
