@@ -34,7 +34,7 @@ class SmoothingConfig:
     """Of the window, in seconds, so that it means the same motion at every rate; 1.5 frames at 25 a second."""
 
     def __post_init__(self) -> None:
-        if not 1e-6 <= self.sigma_s <= 1:  # much less, and the window's numbers overflow
+        if not 0 < self.sigma_s <= 1:
             raise ValueError(f"smoothing of {self.sigma_s} s: it must be above 0 and at most 1 second")
 
 
@@ -65,6 +65,7 @@ def _stretches(observed_T: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
 
 def _local_quadratic(places_T2: Float, weight_T: Float, sigma: float) -> Float:
     """(T, 2) the value at 0 of the weighted parabola around each frame, time in units of sigma."""
+    sigma = max(sigma, 1e-3)  # holds the frame alone; of less, the powers below overflow
     radius = max(1, int(np.ceil(WINDOW_SIGMAS * sigma)))
     time = np.arange(-radius, radius + 1) / sigma
     window = np.exp(-(time**2) / 2)

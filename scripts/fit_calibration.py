@@ -69,7 +69,9 @@ def fitted_on_half(films: dict[str, Scored], backend: PoseBackend, folder: str) 
     """Fitted on films 0, 2, 4, ..., with its reliability on films 1, 3, 5, ..."""
     names = sorted(films)
     ours, others = (_together([films[name] for name in names[k::2]]) for k in (0, 1))
-    scores, chances = (tuple(np.round(each, 5).tolist()) for each in fit(*ours))
+    raw, right = fit(*ours)
+    # scores that are alike to the last digits must stay apart
+    scores, chances = tuple(raw.tolist()), tuple(np.round(right, 5).tolist())
     plain = Calibration(backend.name, scores, chances, dict(backend.weights))
     told: dict[str, Any] = {"films": folder, "fitted_on_films": len(names[::2]), "fitted_on_joints": len(ours[0])}
     told |= {"other_films": len(names[1::2]), "other_joints": len(others[0])}

@@ -79,3 +79,11 @@ def test_a_file_that_is_no_map_is_named(tmp_path: Path, change: dict[str, object
     file.write_text("[]")
     with pytest.raises(ValueError, match=r"calibration-net\.json"):
         Calibration.read(file)
+
+
+@pytest.mark.parametrize("scores", ["[0.1, 1" + "0" * 400 + "]", "[" * 100_000])
+def test_numbers_and_brackets_without_end_are_no_map(tmp_path: Path, scores: str) -> None:
+    file = tmp_path / "calibration-x.json"
+    file.write_text(f'{{"backend": "x", "chances": [0.1, 0.9], "weights": {{}}, "fitted": {{}}, "scores": {scores}}}')
+    with pytest.raises(ValueError, match=r"calibration-x\.json: no calibration of scores"):
+        Calibration.read(file)

@@ -93,3 +93,17 @@ def test_a_width_that_makes_no_sense_is_refused() -> None:
     for sigma in (0.0, -1.0, 3.0, float("nan")):
         with pytest.raises(ValueError, match="smoothing of"):
             SmoothingConfig(sigma)
+
+
+def test_a_place_that_is_no_number_reaches_no_other_frame() -> None:
+    keypoints = _noisy(30)
+    keypoints[12, 4] = [np.nan, np.nan, 0]
+    smooth = _all(keypoints)
+    assert np.isnan(smooth[12, 4, :2]).all()
+    assert np.isfinite(np.delete(smooth, 12, axis=0)).all()
+
+
+def test_a_window_of_next_to_nothing_leaves_everything() -> None:
+    keypoints = _noisy(30)
+    smooth = smooth_keypoints(keypoints, np.ones(30, bool), 25.0, SmoothingConfig(1e-300))
+    np.testing.assert_allclose(smooth, keypoints, rtol=1e-6)
