@@ -10,6 +10,9 @@ from dashboard.view import LakeView, Row
 KIND = "label_quality"
 """Of the rows of `runs`; `config` is {"label_quality": {"part": ..., "place": ..., "tables": [...], ...}}."""
 
+_LARGEST = 10**300
+"""JSON's whole numbers may be larger than a float, and bars and diagrams are drawn with floats."""
+
 Cell = str | int | float | None
 
 
@@ -49,7 +52,7 @@ def _read(row: Row) -> tuple[str, float, list[LabelTable]] | None:
         content: Any = json.loads(row["config"] or "{}")[KIND]
         tables = [table for each in content["tables"] if (table := _table(each)) is not None]
         return (str(content["part"]), float(content["place"]), tables) if tables else None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
 
 
@@ -63,4 +66,5 @@ def _table(raw: Mapping[str, Any]) -> LabelTable | None:
 
 
 def _cell(value: Any) -> Cell:
-    return value if value is None or isinstance(value, int | float) else str(value)
+    drawable = isinstance(value, float) or (isinstance(value, int) and abs(value) < _LARGEST)
+    return value if value is None or drawable else str(value)

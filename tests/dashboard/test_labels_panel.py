@@ -62,6 +62,15 @@ def test_the_newest_of_each_part_counts_and_broken_ones_are_passed_over() -> Non
     assert "hmmr harvest measure" in labels_panel(LakeView(runs=[broken])).body
 
 
+def test_numbers_and_brackets_without_end_harm_nothing() -> None:
+    huge = int("1" + "0" * 400)
+    rows = [["0.0 to 0.5", huge, 0.2, 0.3], ["0.5 to 1.0", 5, 0.9, huge]]
+    deep = measured([ERRORS], 3) | {"config": '{"label_quality": ' + "[" * 100_000}
+    runs = [measured([RELIABILITY | {"rows": rows, "bar": "joints"}]), measured([ERRORS], 1, place=huge), deep]
+    assert [part.run["run_id"] for part in newest_parts(LakeView(runs=runs))] == ["label_quality-0"]
+    assert str(huge) in labels_panel(LakeView(runs=runs)).body
+
+
 def test_the_page_carries_no_plotly(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     lake.append("runs", rows_to_table("runs", [measured([ERRORS, RELIABILITY])]))
