@@ -3,6 +3,9 @@
 T frames, J 25 keypoints, K 10 betas. Labels come in px of the source frame and metres of the camera frame.
 """
 
+import os
+import shutil
+import socket
 import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -20,6 +23,9 @@ from storage.lake import Lake
 from storage.snapshot import Snapshot
 from storage.tables import Labels3D, TrackletArrays, iter_tracklets, read_labels3d, read_phi
 from storage.windows import WindowStore
+
+_MINE = f".windows-{socket.gethostname()}-"
+"""A folder's name goes on with the process that makes it."""
 
 
 class NoTrainingDataError(ValueError):
@@ -63,11 +69,30 @@ def store_tracks(
         return None
     if scratch is not None:
         scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".windows-", dir=scratch) as folder:
+        _sweep(scratch)
+    with tempfile.TemporaryDirectory(prefix=f"{_MINE}{os.getpid()}-", dir=scratch) as folder:
         try:
             return WindowStore.build(lake, fit, config.phi_name, Path(folder))
         except NoWindows:
             return None
+
+
+def _sweep(scratch: Path) -> None:
+    """Take away what killed processes of this machine left: erase, which looks below the lake, would not find it."""
+    for folder in scratch.glob(f"{_MINE}*"):
+        pid = folder.name.removeprefix(_MINE).split("-")[0]
+        if pid.isdecimal() and not _alive(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _fit_ids(lake: Lake, config: DataConfig, ids: Sequence[str], held_out: Collection[str]) -> Snapshot:

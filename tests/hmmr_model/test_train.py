@@ -1,3 +1,8 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -9,7 +14,7 @@ import torch
 from hmmr_model.checkpoint import load_checkpoint
 from hmmr_model.configs import TrainConfig
 from hmmr_model.data import TrainingSet
-from hmmr_model.lake_tracks import NoTrainingDataError, read_tracks
+from hmmr_model.lake_tracks import NoTrainingDataError, read_tracks, store_tracks
 from hmmr_model.prior_poses import NoPriorPosesError
 from hmmr_model.train import train, training_set
 from storage.example_rows import feature_row, source_name, tracklet_row
@@ -144,3 +149,31 @@ def test_windows_from_the_disk_train_as_those_in_memory(
     kept_back = replace(config, data=replace(config.data, held_out=("labelled",)))
     with pytest.raises(NoTrainingDataError):
         training_set(kept_back, lake, [make_lake("other", [0, 1])], ids)
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+import hmmr_model.lake_tracks as tracks
+from hmmr_model.configs import DataConfig
+from storage.lake import Lake
+
+class Killed(tracks.WindowStore):
+    def __init__(self, folder):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+tracks.WindowStore = Killed
+tracks.store_tracks(Lake(sys.argv[1]), DataConfig(phi_name="keypoints"), sys.argv[3:], scratch=Path(sys.argv[2]))
+"""
+
+
+def test_what_a_killed_run_left_goes_with_the_next(make_lake: MakeLake, config: TrainConfig, tmp_path: Path) -> None:
+    """Its files lie outside of the lake, where erase does not look; those of a run that still works stay."""
+    lake, out, ids = make_lake("lake", range(3)), tmp_path / "out", _ids(range(3))
+    command = [sys.executable, "-c", _KILLED, lake.root, str(out), *ids]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert list(out.glob(".windows-*/*/phi"))
+    working = out / f".windows-{socket.gethostname()}-{os.getpid()}-abc"
+    working.mkdir()
+    assert store_tracks(lake, config.data, ids, scratch=out) is not None
+    assert list(out.iterdir()) == [working]
