@@ -14,6 +14,7 @@ from body.mp4 import write_mp4
 from evaluation.label_quality.people import Truth
 from flows.label_quality.films import KnownFilm
 from harvest.decode import DecodeConfig, Video
+from harvest.identity import file_sha256
 
 FPS = 25
 CUT_OFF, FROZEN = "cut off by the border", "picture freezes for 1 s"
@@ -62,7 +63,7 @@ def _panned(film: KnownFilm, out: Path) -> KnownFilm:
         still = list(pictures)[at_F[0]]
         yield from (still[:, left : left + width] for left in left_F.tolist())
 
-    path = _written(frames(), out / f"{film.path.stem}_panned.mp4")
+    path = _written(frames(), _place(film, out, "panned"))
     joints = film.truth.joints_PFJ3[:, at_F]
     joints[..., 0] -= left_F[None, :, None]
     joints[..., 2] *= (joints[..., 0] >= 0) & (joints[..., 0] < width)
@@ -72,7 +73,7 @@ def _panned(film: KnownFilm, out: Path) -> KnownFilm:
 def _cut_off(film: KnownFilm, out: Path, side: str) -> KnownFilm:
     pictures = _Pictures(film.path)
     x0, y0, x1, y1 = _left_over(film.truth, side, pictures.width, pictures.height)
-    path = _written((p[y0:y1, x0:x1] for p in pictures), out / f"{film.path.stem}_{side}.mp4")
+    path = _written((p[y0:y1, x0:x1] for p in pictures), _place(film, out, side))
     joints = film.truth.joints_PFJ3 - np.array([x0, y0, 0])
     x, y, shown = np.moveaxis(joints, -1, 0)
     joints[..., 2] = shown * ((x >= 0) & (y >= 0) & (x < x1 - x0) & (y < y1 - y0))
@@ -101,7 +102,7 @@ def _retimed(film: KnownFilm, out: Path, name: str, kind: str, at_F: NDArray[np.
         pictures = list(_Pictures(film.path))
         yield from (pictures[n] for n in at_F)
 
-    path = _written(frames(), out / f"{film.path.stem}_{name}.mp4")
+    path = _written(frames(), _place(film, out, name))
     truth = film.truth
     return KnownFilm(path, kind, Truth(truth.joints_PFJ3[:, at_F], truth.present_PF[:, at_F], truth.shots_F[at_F]))
 
@@ -115,6 +116,11 @@ class _Pictures:
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         return (frame.pixels_HW3 for frame in self._video.frames())
+
+
+def _place(film: KnownFilm, out: Path, name: str) -> Path:
+    """Named by what the film holds too: a world of another seed has films of the same names."""
+    return out / f"{film.path.stem}_{name}_{file_sha256(film.path)[:8]}.mp4"
 
 
 def _written(pictures: Iterator[NDArray[np.uint8]], path: Path) -> Path:

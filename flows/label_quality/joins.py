@@ -11,7 +11,9 @@ import ffmpeg
 from body.mp4 import VideoWriteError, ffmpeg_program
 from evaluation.label_quality.shots import Cuts
 from harvest.decode import DecodeConfig, Video
+from harvest.identity import file_sha256
 from harvest.shots import ShotConfig, split_shots
+from storage.label_key import digest
 
 CLIP = 36
 """Frames of each clip at 25 fps."""
@@ -30,7 +32,8 @@ class Joined:
 
 
 def make_joined(clips: Sequence[Path], out: Path) -> dict[str, Joined]:
-    """The clips one after the other, each cut to CLIP frames, once for each kind of transition; what is there is kept.
+    """The clips one after the other, each cut to CLIP frames, once for each kind of transition; what is there of the
+    same clips is kept.
 
     VideoWriteError if ffmpeg fails.
     """
@@ -46,8 +49,9 @@ def make_joined(clips: Sequence[Path], out: Path) -> dict[str, Joined]:
         "hard cuts, a flash of 2 frames in each shot": (lambda each: _flashing(each, 2), hard),
         "hard cuts, a flash of 3 frames in each shot": (lambda each: _flashing(each, 3), hard),
     }
+    mark = digest([file_sha256(clip) for clip in clips])[:8]
     return {
-        kind: Joined(_written(graph, clips, out / f"{kind.replace(',', '').replace(' ', '_')}.mp4"), transitions)
+        kind: Joined(_written(graph, clips, out / f"{kind.replace(',', '').replace(' ', '_')}_{mark}.mp4"), transitions)
         for kind, (graph, transitions) in kinds.items()
     }
 

@@ -7,6 +7,7 @@ import numpy as np
 from flows.label_quality.derived import make_cut_off, make_frozen, make_panned, make_still
 from flows.label_quality.films import KnownFilm, by_kind
 from harvest.decode import DecodeConfig, Video
+from tests.flows.label_quality.conftest import grey_film
 
 
 def _pictures(path: Path) -> np.ndarray:
@@ -52,3 +53,11 @@ def test_a_poster_is_one_picture_and_is_made_once(film: KnownFilm, tmp_path: Pat
     make_still([film], tmp_path / "still")
     assert still.path.stat().st_mtime_ns == before
     assert list(by_kind([still, film])) == ["one person", still.kind]
+
+
+def test_a_film_of_the_same_name_that_shows_something_else_is_made_anew(film: KnownFilm, tmp_path: Path) -> None:
+    """`hmmr harvest measure` with another seed and the same --out."""
+    (before,) = make_still([film], tmp_path / "still")
+    grey_film(film.path, [220, 230])
+    (after,) = make_still([film], tmp_path / "still")
+    assert _pictures(after.path).mean() > _pictures(before.path).mean() + 20

@@ -56,3 +56,10 @@ def test_what_is_there_is_kept(joined: dict[str, Joined]) -> None:
     before = path.stat().st_mtime_ns
     make_joined([path], path.parent)
     assert path.stat().st_mtime_ns == before
+
+
+def test_more_clips_are_joined_anew(joined: dict[str, Joined]) -> None:
+    """`hmmr harvest measure` with more films and the same --out."""
+    out = joined["hard cuts"].path.parent
+    fewer = make_joined([out.parent / f"{n}.mp4" for n in range(CLIPS - 1)], out)["hard cuts"]
+    assert cuts_of(fewer.path, fewer.transitions, ShotConfig()).n_frames == (CLIPS - 1) * CLIP
