@@ -70,16 +70,15 @@ def _video(
     from rich.progress import track
 
     from body.model import BodyModel
-    from cli.predict_video import decoded, harvested
+    from cli.predict_video import decoded, harvested, tracklets_of
     from hmmr_model.export.lake_people import people_of_lake
     from hmmr_model.export.video import render_motion
     from hmmr_model.predict import paper_windows, predict_lake
     from hmmr_model.refine import refine_lake
     from hmmr_model.windows import inner_windows
-    from storage.snapshot import select
 
     lake = harvested(source, phi, out / "lake")
-    windows, now = paper_windows if padded else inner_windows, select(lake).tracklet_ids
+    windows, now = paper_windows if padded else inner_windows, tracklets_of(source, lake)
     found = predict_lake(model, lake, now, device, windows=windows)
     if refine:
         found = refine_lake(found, lake, model.config.body)

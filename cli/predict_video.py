@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.compute as pc
+
 from flows.harvest_bars import HarvestProgress
 from harvest.config import HarvestConfig, LabelConfig
 from harvest.decode import Video
@@ -11,7 +13,9 @@ from harvest.phi.joined import harvested_parts
 from harvest.policy import Policy
 from harvest.presets import DEFAULT
 from harvest.run import harvest
+from harvest.sources import expand
 from storage.lake import Lake
+from storage.snapshot import select
 
 EVERYBODY = replace(
     DEFAULT, name="everybody", min_frames=1, upper_only_share=1.1, min_motion=0.0, bystander_motion=0.0,
@@ -30,6 +34,12 @@ def harvested(source: Path, phi: str, scratch: Path) -> Lake:
     for trouble in report.troubles:
         raise DecodeFailed(trouble.name, trouble.message)
     return lake
+
+
+def tracklets_of(source: Path, lake: Lake) -> tuple[str, ...]:
+    """The newest labels of this video alone: an earlier call with the same --out may have left another one's."""
+    (item,) = expand([source])
+    return select(lake, where=pc.field("source_id") == item.item_id).tracklet_ids
 
 
 def decoded(source: Path) -> Video:

@@ -8,9 +8,14 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cli.predict_photo import people_boxes
+from cli.predict_video import tracklets_of
+from harvest.sources import expand
 from hmmr_model.checkpoint import Checkpoint, save_checkpoint
 from hmmr_model.configs import DataConfig, ModelConfig, TrainConfig
 from hmmr_model.network import HMMR
+from storage.example_rows import tracklet_row
+from storage.lake import Lake
+from storage.tables import rows_to_table
 
 RUN = CliRunner()
 
@@ -75,3 +80,12 @@ def test_what_is_wrong_is_said_in_a_line(checkpoint: Path, tmp_path: Path) -> No
     assert "text.mp4: is not a checkpoint" in _predict(text, text, out)
     cv2.imwrite(str(picture), np.zeros((120, 160, 3), np.uint8))
     assert _predict(picture, checkpoint, out) == "1 error: nobody was found in the picture"
+
+
+def test_another_video_of_the_same_scratch_lake_is_left_out(tmp_path: Path) -> None:
+    lake, videos = Lake(tmp_path / "lake"), [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    for video in videos:
+        video.write_bytes(video.name.encode())
+    rows = [tracklet_row(expand([video])[0].item_id) for video in videos]
+    lake.append("tracklets", rows_to_table("tracklets", rows))
+    assert [tracklets_of(video, lake) for video in videos] == [(row["tracklet_id"],) for row in rows]
