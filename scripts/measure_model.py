@@ -137,10 +137,13 @@ def tables(asked: Sequence[Run], data: Path, out: Path, split: str) -> Iterator[
         by_name.setdefault(run.name, []).append(score_run(run, data, out, split))
     by_name["BlazePose's own 3D"] = [zero_shot_errors(data, split)]
     yield f"### {split}\n"
-    yield "| model | seeds | PA-MPJPE mm | MPJPE mm | acceleration error mm/frame^2 |\n|---|---|---|---|---|"
+    yield "| model | seeds | PA-MPJPE mm | MPJPE mm | acceleration error mm/frame^2 | future | hallucinated future |"
+    yield "|---|---|---|---|---|---|---|"
     for name, rows in by_name.items():
         for prefix in ("", REFINED) if REFINED + METRICS[0] in rows[0] else ("",):
+            heads = [f"{what}/head/mpjpe_mm" for what in ("future", "hallucinated_future")]
             cells = [_mean(rows, prefix + metric) for metric in METRICS]
+            cells += [_mean(rows, head) if head in rows[0] and not prefix else "-" for head in heads]
             yield f"| {name}{', refined' if prefix else ''} | {len(rows)} | " + " | ".join(cells) + " |"
     yield "\n| at five frames away, MPJPE / PA-MPJPE mm | head | nothing moves | constant velocity |\n|---|---|---|---|"
     for what in ("future", "past", "hallucinated_future", "hallucinated_past"):
