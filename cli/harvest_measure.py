@@ -52,7 +52,9 @@ def measure(
     from flows.label_quality.measure import PARTS
     from storage.lake import Lake
 
-    wanted = tuple(part or PARTS)
+    wanted = tuple(part or (name for name in PARTS if real is not None or name != "real"))
+    if real is None and "real" in wanted:
+        raise typer.BadParameter("part real needs --real, the folder of the real clips", param_hint="--part")
     if unknown := set(wanted) - set(PARTS):
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: there are {', '.join(PARTS)}", param_hint="--part")
     config = MeasureConfig(films=films, seed=seed, backend=backend, real=real)

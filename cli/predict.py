@@ -1,5 +1,6 @@
 """`hmmr predict`: 3D motion of every person in a video or a photograph, as files to go on with."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -44,9 +45,11 @@ def predict(
     shows them. Where a tracklet breaks, a new N begins. Bodies are moved onto the detected 2D keypoints afterwards,
     which is nearer to the truth too (docs/results/model.md); --no-refine gives the network's own answer.
     """
+    from body.mp4 import VideoWriteError
     from harvest.errors import HarvestError
     from harvest.packages import WeightsError
     from hmmr_model.checkpoint import BadCheckpointError, load_checkpoint
+    from storage.errors import LakeError
 
     if not source.is_file():
         _fail(f"{source}: no such file")
@@ -57,7 +60,9 @@ def predict(
             people = _photo(source, model, out, device, render, refine, phi or model.config.data.phi_name)
         else:
             people = _video(source, model, out, device, render, refine, padded, phi or model.config.data.phi_name)
-    except (BadCheckpointError, HarvestError, WeightsError, ValueError, OSError) as error:
+    except (
+        BadCheckpointError, HarvestError, WeightsError, LakeError, VideoWriteError, ValueError, OSError
+    ) as error:  # fmt: skip
         _fail(str(error))
     for number, person in enumerate(people):
         frames = f"frames {person.frame_index[0]} to {person.frame_index[-1]}, {len(person.pts)} predicted"
@@ -114,6 +119,9 @@ def _write(people: "Sequence[PersonMotion]", body: "BodyModel", out: Path) -> No
     from hmmr_model.export.gltf import write_glb
     from hmmr_model.export.npz import write_npz
 
+    for old in out.glob("motion_*"):  # of an earlier run, in which there may have been more people
+        if re.fullmatch(r"motion_\d+\.(npz|glb|bvh)", old.name):
+            old.unlink()
     for number, person in enumerate(people):
         write_npz(person, out / f"motion_{number}.npz")
         write_glb(person, body, out / f"motion_{number}.glb")

@@ -78,7 +78,7 @@ def _reading(outputs: dict[str, np.ndarray], crops: Crops) -> Reading:
         world_N33x3[n, :, :2] = world_N33x3[n, :, :2] @ turn.T
     return Reading(
         landmarks_N33x2=places_N39x2[:, :33],
-        visibility_N33=1 / (1 + np.exp(-raw_N39x5[:, :33, 3])),
+        visibility_N33=1 / (1 + np.exp(-np.maximum(raw_N39x5[:, :33, 3], -80))),
         presence_N=outputs["presence"].reshape(count),
         world_N33x3=world_N33x3,
         penultimate_ND=outputs["penultimate"],

@@ -54,7 +54,14 @@ def test_a_photograph_has_past_present_and_future(shared_data: Path, checkpoint:
     video = cv2.VideoCapture(str(shared_data / "real_video" / "pose_squats.mp4"))
     cv2.imwrite(str(tmp_path / "photo.png"), video.read()[1])
     out = tmp_path / "out"
+    out.mkdir()
+    (out / "motion_7.glb").write_text("of an earlier run")
+    (out / "motion_of_mine.txt").write_text("kept")
     assert _predict(tmp_path / "photo.png", checkpoint, out).startswith("0 ")
+    assert sorted(p.name for p in out.glob("motion_*.*") if p.suffix in (".glb", ".txt")) == [
+        "motion_0.glb",
+        "motion_of_mine.txt",
+    ]
     assert (out / "strip.png").is_file()
     with np.load(out / "motion_0.npz") as motion:
         assert motion["poses"].shape == motion["past_poses"].shape == motion["future_poses"].shape == (1, 72)
