@@ -18,8 +18,8 @@ def recipe(config: LabelConfig, backend: PoseBackend, phis: Sequence[Phi]) -> Re
     """The stages of labelling in order. NoCalibrationError if calibrated scores are wanted and cannot be had."""
     stages = [
         Stage("decode", "1", _plain({"max_fps": config.decode.max_fps, "max_side": config.decode.max_side})),
-        Stage("shots", "2", _plain(asdict(config.shots))),
-        Stage("people", "1", _plain({"backend": backend.name, **asdict(config.people)}), dict(backend.weights)),
+        Stage("shots", "3", _plain(asdict(config.shots))),
+        Stage("people", "2", _plain({"backend": backend.name, **asdict(config.people)}), dict(backend.weights)),
         Stage("track", "1", _plain(asdict(config.track))),
         Stage("sides", "2", _plain(asdict(config.sides) if config.sides else {"as_is": True})),
         Stage("filter", "2", _plain(asdict(config.preset))),

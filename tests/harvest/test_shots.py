@@ -88,3 +88,16 @@ def test_a_cut_between_places_that_look_alike() -> None:
     assert _starts(pictures) == [0, 20]
     pictures[21:] = [_view(1, 0)] * 19
     assert _starts(pictures) == [0]  # it came back
+
+
+def test_a_dissolve_between_places_of_like_colours() -> None:
+    """The ends are 0.14 apart, less than a hard cut must be."""
+    parts = np.concatenate([np.zeros(20), np.linspace(0, 1, 14), np.ones(20)])
+    pictures = [120 + 0.38 * ((1 - part) * _view(5, n) + part * _view(6, n) - 120) for n, part in enumerate(parts)]
+    assert len(_starts(pictures)) == 2
+
+
+@pytest.mark.parametrize("gain", [0.3, 0.6])
+def test_light_that_grows_is_no_dissolve(gain: float) -> None:
+    gains = np.concatenate([np.full(20, gain), np.linspace(gain, 1, 14), np.ones(20)])
+    assert _starts(_view(1, n, gain=each) for n, each in enumerate(gains)) == [0]
