@@ -3,7 +3,6 @@
 Legend: T frames of one track; pixels.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,26 +15,27 @@ from body.joints import COCO_17
 from evaluation.errors import BadDatasetError
 from evaluation.joint_sets import POSETRACK_17
 from evaluation.sequence import BenchmarkSequence, Joints, field_of, shaped
+from storage.json_text import BadJsonError, number, read_object, word
 
 
 def read_coco(path: Path, images: Path | None = None) -> Iterator[BenchmarkSequence]:
     """Each annotated person of a person_keypoints_*.json as a sequence of one frame. Crowds and people without a
     keypoint are left out; how many is in the `counted` of the first sequence."""
     data = _load(path)
-    by_id = {image["id"]: image for image in data["images"]}
-    kept = [a for a in data["annotations"] if not a.get("iscrowd") and a.get("num_keypoints", 0) > 0]
+    by_id = _by_id(path, data)
+    kept = [a for a in data["annotations"] if not a.get("iscrowd") and _count(path, a) > 0]
     dropped = {"crowd_or_without_keypoints": len(data["annotations"]) - len(kept)}
     for i, person in enumerate(kept):
         image = _image(path, by_id, person)
         yield BenchmarkSequence(
             dataset="coco",
             split=path.stem.split("_")[-1],
-            name=f"{image['id']}/{person['id']}",
+            name=f"{image['id']}/{field_of(path, person, 'id')}",
             fps=None,
             frame_ids=np.zeros(1, np.int64),
             valid=np.ones(1, bool),
             joints_2d=Joints(COCO_17, _keypoints(path, person)[None]),
-            images=((images or path.parent) / image["file_name"],),
+            images=((images or path.parent) / _file_name(path, image),),
             counted=dropped if i == 0 else {},
         )
 
@@ -53,11 +53,11 @@ def read_posetrack(root: Path, split: str) -> Iterator[BenchmarkSequence]:
 def read_posetrack_file(root: Path, path: Path, split: str) -> list[BenchmarkSequence]:
     """The tracks of one video, each in the order of its frames."""
     data = _load(path)
-    by_id = {image["id"]: image for image in data["images"]}
+    by_id = _by_id(path, data)
     tracks: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for person in data["annotations"]:
         if person.get("keypoints"):
-            tracks[int(field_of(path, person, "track_id"))].append(person)
+            tracks[_whole(path, person, "track_id")].append(person)
     unlabelled = sum(not image.get("is_labeled", True) for image in data["images"])
     return [_track(root, path, split, track, people, by_id, unlabelled) for track, people in sorted(tracks.items())]
 
@@ -68,11 +68,11 @@ def _track(
     split: str,
     track: int,
     people: Sequence[dict[str, Any]],
-    by_id: dict[Any, dict[str, Any]],
+    by_id: dict[str, dict[str, Any]],
     unlabelled: int,
 ) -> BenchmarkSequence:
     both = [(_image(path, by_id, person), _keypoints(path, person)) for person in people]
-    both.sort(key=lambda pair: int(field_of(path, pair[0], "frame_id")))
+    both.sort(key=lambda pair: _whole(path, pair[0], "frame_id"))
     points = np.stack([keypoints for _, keypoints in both])
     points[..., 2] = (points[..., :2] != 0).any(-1)
     return BenchmarkSequence(
@@ -80,10 +80,10 @@ def _track(
         split=split,
         name=f"{path.stem}/{track}",
         fps=None,
-        frame_ids=np.array([int(image["frame_id"]) % 10_000 for image, _ in both]),
+        frame_ids=np.array([_whole(path, image, "frame_id") % 10_000 for image, _ in both]),
         valid=np.asarray(points[..., 2].any(1)),
         joints_2d=Joints(POSETRACK_17, points),
-        images=tuple(root / image["file_name"] for image, _ in both),
+        images=tuple(root / _file_name(path, image) for image, _ in both),
         counted={"frames_not_labelled": unlabelled},
     )
 
@@ -92,19 +92,46 @@ def _keypoints(path: Path, person: dict[str, Any]) -> NDArray[np.float64]:
     return shaped(path, f"keypoints of annotation {person.get('id')}", person["keypoints"], 51).reshape(17, 3)
 
 
-def _image(path: Path, by_id: dict[Any, dict[str, Any]], person: dict[str, Any]) -> dict[str, Any]:
-    if person.get("image_id") not in by_id:
+def _image(path: Path, by_id: dict[str, dict[str, Any]], person: dict[str, Any]) -> dict[str, Any]:
+    image = by_id.get(str(person.get("image_id")))
+    if image is None:
         raise BadDatasetError(path, f"annotation {person.get('id')} belongs to no image of the file")
-    return by_id[person["image_id"]]
+    return image
+
+
+def _by_id(path: Path, data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {str(field_of(path, image, "id")): image for image in data["images"]}
+
+
+def _count(path: Path, person: dict[str, Any]) -> int:
+    return _whole(path, person, "num_keypoints") if "num_keypoints" in person else 0
+
+
+def _whole(path: Path, entries: dict[str, Any], name: str) -> int:
+    try:
+        return int(number(field_of(path, entries, name)))
+    except BadJsonError as error:
+        raise BadDatasetError(path, f"{name} of entry {entries.get('id')}: {error}") from error
+
+
+def _file_name(path: Path, image: dict[str, Any]) -> str:
+    try:
+        return word(field_of(path, image, "file_name"))
+    except BadJsonError as error:
+        raise BadDatasetError(path, f"file_name of image {image.get('id')}: {error}") from error
 
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text())
+        data = read_object(path.read_bytes())
     except OSError as error:
         raise BadDatasetError(path, f"cannot be read: {error.strerror}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except BadJsonError as error:
         raise BadDatasetError(path, f"is not whole JSON ({error})") from error
-    if not isinstance(data, dict) or not all(isinstance(data.get(key), list) for key in ("images", "annotations")):
+    if not all(_are_objects(data.get(key)) for key in ("images", "annotations")):
         raise BadDatasetError(path, "has no images and annotations: is it a COCO-style file?")
     return data
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, dict) for each in value)

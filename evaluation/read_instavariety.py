@@ -3,10 +3,8 @@
 Legend: T detected frames of a track; pixels of the source video.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from evaluation.errors import BadDatasetError
 from evaluation.joint_sets import OPENPOSE_25
 from evaluation.sequence import BenchmarkSequence, Joints
+from storage.json_text import MISFIT, number, read_object
 
 _SIDES = {"R": "right", "L": "left"}
 _SAME = {"hip": "mid_hip"}
@@ -58,14 +57,14 @@ def keypoint_name(label: str) -> str:
 
 def _load(path: Path) -> tuple[int, NDArray[np.float64]]:
     try:
-        entries: dict[str, Any] = json.loads(path.read_text())
+        entries = read_object(path.read_bytes())
         points = np.zeros((len(OPENPOSE_25), 3))
         for label, value in entries.items():
             name = keypoint_name(label) if isinstance(value, dict) and "logits" in value else ""
             if name in OPENPOSE_25:
-                points[OPENPOSE_25.index(name)] = value["x"], value["y"], value["logits"]
-        return int(entries["frame"]), points
+                points[OPENPOSE_25.index(name)] = [number(value[each]) for each in ("x", "y", "logits")]
+        return int(np.int64(int(entries["frame"]))), points
     except OSError as error:
         raise BadDatasetError(path, f"cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except MISFIT as error:
         raise BadDatasetError(path, f"is not a track file of InstaVariety ({error})") from error

@@ -10,12 +10,17 @@ from evaluation.study_config import StudyConfig, StudyConfigError
 from evaluation.study_grid import GridCell
 from flows.ground import Cell, Ground, HeldOut
 from flows.study_labelled import LabelledSets
+from flows.study_labels import frozen_film
 from flows.study_perfect import check_truth, perfect_pool
 from flows.study_places import Places
 from hmmr_model.configs import TrainConfig
 from storage.atomic import write_json_atomically
+from storage.json_text import read_object
 from storage.lake import Lake
-from storage.snapshot import freeze, load
+from storage.snapshot import load
+
+_FIXED = ("train", "labels")
+"""What may not change under a study's name: rows of before and after would be drawn as one curve."""
 
 
 def begin(config: StudyConfig, places: Places, command: str, *, score_test: bool) -> Ground:
@@ -23,7 +28,7 @@ def begin(config: StudyConfig, places: Places, command: str, *, score_test: bool
     held_out = places.scored_on(score_test=score_test)
     check_truth(config, places.lake, places.perfect)
     kept = _kept(config, places.out)
-    digest = str(kept["snapshot"]) if kept else freeze(Lake(places.lake)).digest
+    digest = str(kept["snapshot"]) if kept else frozen_film(Lake(places.lake), config).digest
     snapshot = load(Lake(places.lake), digest)
     if not snapshot.members:
         raise StudyConfigError(f"{places.lake}: no tracklet of the study's snapshot is there; harvest first")
@@ -52,7 +57,7 @@ def cell_of(cell: GridCell, base: TrainConfig, sets: LabelledSets) -> Cell:
     """The training of a grid's cell."""
     train = replace(base, steps=max(round(base.steps * cell.step_share), 1),
                     data=replace(base.data, phi_name=cell.phi_name))  # fmt: skip
-    return Cell(cell.variant, cell.share, cell.seed, train, sets[cell.labelled, cell.seed], cell.noise)
+    return Cell(cell.variant, cell.share, cell.seed, train, sets[cell.labelled, cell.seed], cell.noise, cell.labels)
 
 
 def _kept(config: StudyConfig, out: Path) -> dict[str, Any] | None:
@@ -61,15 +66,15 @@ def _kept(config: StudyConfig, out: Path) -> dict[str, Any] | None:
     if not file.exists():
         return None
     try:
-        kept: dict[str, Any] = json.loads(file.read_text())
-        before = kept["study"]["train"]
+        kept = read_object(file.read_bytes())
+        before = dict(kept["study"]["train"])
         str(kept["snapshot"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StudyConfigError(f"{file} cannot be read ({error}); remove it to begin anew") from error
     now = json.loads(json.dumps(config.train))
     if before != now:
         raise StudyConfigError(
-            f"study {config.name} was begun with train {dict(before)}, now it is {dict(now)}: "
+            f"study {config.name} was begun with train {before}, now it is {dict(now)}: "
             f"give it another name, so that its rows are not mixed with the old ones"
         )
     return kept

@@ -20,6 +20,7 @@ from scipy.optimize import isotonic_regression
 
 from harvest.backends.protocol import PoseBackend
 from harvest.weights import cache_folder
+from storage.json_text import MISFIT, read_object
 from storage.label_key import digest
 
 RIGHT_WITHIN = 0.1
@@ -87,10 +88,10 @@ class Calibration:
     def read(cls, file: Path) -> "Calibration":
         """A file that `to_json` filled; ValueError names one that is something else."""
         try:
-            raw = json.loads(file.read_text())
+            raw = read_object(file.read_bytes())
             scores, chances = (tuple(map(float, raw[name])) for name in ("scores", "chances"))
             return cls(str(raw["backend"]), scores, chances, dict(raw["weights"]), dict(raw["fitted"]))
-        except (OSError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        except (OSError, *MISFIT) as error:
             raise ValueError(f"{file}: no calibration of scores ({error})") from error
 
     def to_json(self) -> str:

@@ -4,12 +4,13 @@ The format is TensorFlow's GraphDef as JSON: https://github.com/tensorflow/tfjs/
 """
 
 import base64
-import json
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
+
+from storage.json_text import MISFIT, read_object
 
 _STORED = {"float32": "<f4", "int32": "<i4", "bool": "u1", "float16": "<f2", "uint8": "u1", "uint16": "<u2"}
 _LOADED = {"float32": np.float32, "int32": np.int32, "bool": np.bool_}
@@ -36,10 +37,10 @@ class TfjsGraph:
 def read_tfjs(topology: bytes, weights: bytes) -> TfjsGraph:
     """Graph from the bytes of NAME.json and NAME.bin; ValueError if they are not a matching graph model."""
     try:
-        model = json.loads(topology)
+        model = read_object(topology)
         entries = [entry for group in model["weightsManifest"] for entry in group["weights"]]
         nodes = [_node(raw) for raw in model["modelTopology"]["node"]]
-    except (ValueError, KeyError, TypeError) as error:
+    except MISFIT as error:
         raise ValueError(f"not a tfjs graph model ({type(error).__name__})") from error
     return TfjsGraph({node.name: node for node in nodes if node.op != "Const"}, _constants(entries, weights))
 

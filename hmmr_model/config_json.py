@@ -7,6 +7,7 @@ import typing
 from typing import Any, TypeVar
 
 from hmmr_model.configs import TrainConfig
+from storage.json_text import BadJsonError, number, read_json
 
 T = TypeVar("T")
 
@@ -31,8 +32,8 @@ def to_json(config: TrainConfig) -> str:
 def from_json(text: str) -> TrainConfig:
     """The configuration that `to_json` wrote. Raises BadConfigError on unknown, missing or mistyped fields."""
     try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
+        value = read_json(text)
+    except BadJsonError as error:
         raise BadConfigError(f"configuration is not JSON: {error}") from error
     return _build(TrainConfig, value, "config")
 
@@ -60,8 +61,15 @@ def _read(hint: Any, value: Any, where: str) -> Any:
         return value
     if origin is types.UnionType and (value is None or isinstance(value, str)):
         return value
-    if hint is float and type(value) in (int, float):
-        return float(value)
+    if hint is float:
+        return _float(value, where)
     if isinstance(hint, type) and type(value) is hint:
         return value
     raise BadConfigError(f"{where}: {value!r} is not {hint}")
+
+
+def _float(value: Any, where: str) -> float:
+    try:
+        return number(value)
+    except BadJsonError as error:
+        raise BadConfigError(f"{where}: {error}") from error

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from openworld.truth_arrays import PersonTruth
 from storage.atomic import write_atomically
+from storage.json_text import MISFIT, read_object
 from storage.parquet_file import encodings
 from storage.schema import FILM_TRUTH
 from storage.tables import list_array
@@ -77,9 +78,9 @@ def read_facts(path: Path) -> FilmFacts:
     """The film-level facts. TruthFileError where the file is none of ours."""
     try:
         metadata = pq.read_schema(path).metadata or {}
-        facts = json.loads(metadata[b"film"])
+        facts = read_object(metadata[b"film"])
         return FilmFacts(**{**facts, "cuts": tuple(facts["cuts"])})
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as problem:
+    except (OSError, pa.ArrowException, *MISFIT) as problem:
         raise TruthFileError(f"{path}: not a film's truth file ({problem}); `hmmr films make` writes them") from problem
 
 

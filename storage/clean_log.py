@@ -8,6 +8,8 @@ import json
 
 import pyarrow.parquet as pq
 
+from storage.errors import LakeDamaged
+from storage.json_text import BadJsonError, read_object
 from storage.lake import Lake
 
 
@@ -29,15 +31,18 @@ def clean_log(lake: Lake, name: str) -> int:
 
 
 def _strip_commit(lake: Lake, path: str) -> bool:
-    text = lake.disk.read(path).decode()
-    if "minValues" not in text:
+    raw = lake.disk.read(path)
+    if b"minValues" not in raw:
         return False
-    actions = [json.loads(line) for line in text.splitlines() if line.strip()]
-    for action in actions:
-        for kind in ("add", "remove"):
-            if isinstance(action.get(kind), dict) and action[kind].get("stats"):
-                rows = json.loads(action[kind]["stats"]).get("numRecords")
-                action[kind]["stats"] = json.dumps({"numRecords": rows})
+    try:
+        actions = [read_object(line) for line in raw.splitlines() if line.strip()]
+        for action in actions:
+            for kind in ("add", "remove"):
+                if isinstance(action.get(kind), dict) and action[kind].get("stats"):
+                    rows = read_object(action[kind]["stats"]).get("numRecords")
+                    action[kind]["stats"] = json.dumps({"numRecords": rows})
+    except BadJsonError as error:
+        raise LakeDamaged(f"{path} is no commit of a Delta table: {error}") from error
     lake.disk.write(path, "".join(json.dumps(action) + "\n" for action in actions).encode())
     return True
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from storage.errors import LakeError
+from storage.json_text import MISFIT, number, read_object
 from storage.lake import Lake
 from storage.tables import rows_to_table
 
@@ -61,12 +62,12 @@ def _rows(tracks: list[Path], folder: Path) -> Iterator[dict[str, Any]]:
 
 def _frame(path: Path) -> dict[str, Any]:
     try:
-        frame: dict[str, Any] = json.loads(path.read_text())
+        frame = read_object(path.read_bytes())
         for name in NAMES:
             if name != "Head":
-                float(frame[name]["x"]), float(frame[name]["y"]), float(frame[name]["logits"])
-        int(frame["frame"]), {key: float(frame["bbox"][key]) for key in ("xmin", "ymin", "xmax", "ymax")}
-    except (ValueError, KeyError, TypeError) as error:
+                number(frame[name]["x"]), number(frame[name]["y"]), number(frame[name]["logits"])
+        np.int32(int(frame["frame"])), [number(frame["bbox"][key]) for key in ("xmin", "ymin", "xmax", "ymax")]
+    except MISFIT as error:
         raise LakeError(f"{path} is not a frame of InstaVariety's tracks: {error!r}") from error
     return frame
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from storage.json_text import read_object
+
 
 def digest(value: Any) -> str:
     """SHA-256 of a JSON-able value in canonical form."""
@@ -56,7 +58,7 @@ class Recipe:
     def from_json(cls, text: str) -> "Recipe":
         """What `to_json` wrote; ValueError if it is something else."""
         try:
-            raw = json.loads(text)
+            raw = read_object(text)
             return cls(tuple(Stage(**stage) for stage in raw["stages"]), raw.get("code", ""))
-        except (KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a recipe: {error}") from error

@@ -20,6 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from storage.errors import LedgerError
 from storage.hosts import HostBudgets
 from storage.items import DONE, ERASED, FAILED, PENDING, REJECTED, STATES, Books, Claim, Entry, Finished, Item
+from storage.json_text import BadJsonError, read_object
 from storage.layout import Layout
 from storage.ledger_tables import COMMITS, EVENTS, HOSTS, ITEMS, connect
 from storage.tombstones import Tombstones
@@ -308,7 +309,14 @@ class Ledger:
 
 
 def _item(row: Row[Any]) -> Item:
-    return Item(row.item_id, row.host, row.url, row.uploader, json.loads(row.request))
+    return Item(row.item_id, row.host, row.url, row.uploader, _told(row, row.request))
+
+
+def _told(row: Row[Any], text: str) -> dict[str, Any]:
+    try:
+        return read_object(text)
+    except BadJsonError as error:
+        raise LedgerError(f"the ledger's row of item {row.item_id} is damaged ({error}): delete it") from error
 
 
 def _entry(row: Row[Any]) -> Entry:
@@ -324,6 +332,6 @@ def _entry(row: Row[Any]) -> Entry:
         commit_id=row.commit_id,
         recipe=row.recipe,
         label_key=row.label_key,
-        evidence=None if row.evidence is None else json.loads(row.evidence),
+        evidence=None if row.evidence is None else _told(row, row.evidence),
         tracklets=row.tracklets,
     )

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, text, update
 
+from storage.errors import LedgerError
 from storage.items import ERASED
+from storage.json_text import MISFIT, read_object, word
 from storage.ledger import Ledger
 from storage.ledger_tables import COMMITS, ERASURES, EVENTS, HOSTS, ITEMS
 
@@ -55,11 +57,17 @@ def remember(ledger: Ledger, mark: str, names: dict[str, list[str]]) -> dict[str
     with ledger.engine.begin() as connection:
         mine = ERASURES.c.mark == mark
         old = connection.execute(select(ERASURES.c.names).where(mine)).scalar()
-        before = {} if old is None else json.loads(old)
-        merged = {kind: sorted({*values, *before.get(kind, ())}) for kind, values in names.items()}
+        merged = {kind: sorted({*values, *_before(old, kind, mark)}) for kind, values in names.items()}
         connection.execute(delete(ERASURES).where(mine))
         connection.execute(insert(ERASURES).values(mark=mark, names=json.dumps(merged)))
     return merged
+
+
+def _before(old: str | None, kind: str, mark: str) -> list[str]:
+    try:
+        return [word(name) for name in read_object(old or "{}").get(kind, ())]
+    except MISFIT as error:
+        raise LedgerError(f"the ledger's note of the erasure {mark} is damaged ({error})") from error
 
 
 def commits_of(ledger: Ledger, sources: Sequence[str]) -> list[str]:

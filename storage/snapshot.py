@@ -20,6 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.errors import SnapshotMissing
+from storage.json_text import MISFIT, read_object, word
+from storage.label_recipes import newest_of, version_named
 from storage.label_versions import newest_keys
 from storage.lake import Lake
 
@@ -128,18 +130,29 @@ def _bytes_of(strings: pa.Array) -> memoryview:
     return memoryview(characters)[ends[0] : ends[-1]]
 
 
-def select(lake: Lake, *, where: pc.Expression | None = None) -> Snapshot:
-    """The tracklets that match `where`, of each source only those of its newest label_key; nothing is written."""
+def select(lake: Lake, *, where: pc.Expression | None = None, labels: str | None = None) -> Snapshot:
+    """The tracklets that match `where`, of each source only those of its newest label_key; nothing is written.
+
+    `labels` names a label version (storage/label_recipes.py): then only its labels count, newest or not, and sources
+    without any are left out. LabelsMissing for an unknown one.
+    """
     versions = tuple(sorted(lake.versions().items()))
-    newest = newest_keys(lake)
+    version = None if labels is None else version_named(lake, labels)
+    newest = newest_keys(lake) if version is None else newest_of(lake, version)
     table = lake.read("tracklets", ["tracklet_id", "source_id", "seconds", "label_key"], where)
+    if version is not None:
+        table = table.filter(version.holds(table))
     table = table.filter(newest.holds(table))
     return Snapshot.of_columns(table["tracklet_id"], table["source_id"], table["seconds"].to_numpy(), versions)
 
 
-def freeze(lake: Lake, *, where: pc.Expression | None = None) -> Snapshot:
+def freeze(lake: Lake, *, where: pc.Expression | None = None, labels: str | None = None) -> Snapshot:
     """Select as `select` does, and keep the list in the lake under its digest. The same selection is one file."""
-    snapshot = select(lake, where=where)
+    return keep(lake, select(lake, where=where, labels=labels))
+
+
+def keep(lake: Lake, snapshot: Snapshot) -> Snapshot:
+    """Save a selection that was just made. What is left of it, if one of its sources was erased meanwhile."""
     save(lake, snapshot)
     # An erasure deletes rows first and then cleans the lists: what it may not have seen, because the list was written
     # too late, has no rows by now.
@@ -148,6 +161,12 @@ def freeze(lake: Lake, *, where: pc.Expression | None = None) -> Snapshot:
         drop_sources(lake, sorted(gone), "erased while the list was written")
         return load(lake, snapshot.digest)
     return snapshot
+
+
+def joined(parts: Sequence[Snapshot]) -> Snapshot:
+    """One selection of all of them, such as the same film under several labels; a tracklet of two counts once."""
+    members = {member.tracklet_id: member for part in parts for member in part.members}
+    return Snapshot(members.values(), parts[0].tables if parts else ())
 
 
 def save(lake: Lake, snapshot: Snapshot) -> None:
@@ -186,12 +205,12 @@ def _newest(lake: Lake, digest: str) -> str:
 
 def _value(lake: Lake, digest: str) -> dict[str, Any]:
     try:
-        value = json.loads(lake.disk.read(lake.layout.snapshot(digest)))
-    except (ValueError, FileNotFoundError) as error:
+        value = read_object(lake.disk.read(lake.layout.snapshot(digest)))
+        for name in (value.get("successor", ""), *value.get("sources", ())):
+            word(name)
+        return value
+    except (FileNotFoundError, *MISFIT) as error:
         raise _damaged(lake, digest, error) from error
-    if not isinstance(value, dict):
-        raise _damaged(lake, digest, "no JSON object")
-    return value
 
 
 def _damaged(lake: Lake, digest: str, why: object) -> SnapshotMissing:
@@ -293,7 +312,7 @@ def _decode(lake: Lake, digest: str) -> Snapshot:
         names = pa.array(value["sources"], pa.string()).take(pa.array(value["source_of"], pa.int32()))
         tables = tuple(sorted(value["tables"].items()))
         snapshot = Snapshot.of_columns(value["tracklets"], names, value["seconds"], tables)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, pa.ArrowException) as error:
+    except (*MISFIT, pa.ArrowException) as error:
         raise _damaged(lake, digest, error) from error
     if not len(snapshot.source_N) == len(snapshot.seconds_N) == len(snapshot) or not np.isfinite(snapshot.hours):
         raise _damaged(lake, digest, "its columns do not fit each other")

@@ -1,10 +1,8 @@
 """What a lake holds and what it cost, counted from narrow columns only."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +12,7 @@ from storage.label_versions import NewestKeys, newest_keys
 from storage.lake import Lake
 from storage.ledger import Ledger
 from storage.schema import TABLES
+from storage.stage_seconds import stage_seconds
 from storage.survival import Step, survival
 
 
@@ -109,23 +108,13 @@ def _counts(rows: pa.Table, key: str) -> dict[str, int]:
 def _costs(texts: Iterable[str], tracklets: int) -> dict[str, dict[str, float]]:
     total: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for text in texts:
-        for stage, spent in _stages(text).items():
+        for stage, spent in stage_seconds(text).items():
             for kind, seconds in spent.items():
                 total[stage][kind] += seconds
                 total["total"][kind] += seconds
     total["total"].setdefault("gpu", 0.0)
     scale = 1000.0 / tracklets if tracklets else 0.0
     return {stage: {kind: value * scale for kind, value in spent.items()} for stage, spent in sorted(total.items())}
-
-
-def _stages(text: str) -> dict[str, dict[str, float]]:
-    try:
-        value: Any = json.loads(text)
-    except json.JSONDecodeError:
-        return {}
-    return (
-        {stage: spent for stage, spent in value.items() if isinstance(spent, dict)} if isinstance(value, dict) else {}
-    )
 
 
 def _file_count(lake: Lake, name: str) -> int:

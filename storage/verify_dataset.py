@@ -1,15 +1,15 @@
 """An exported dataset checked against itself: files, rows, digest. Needs only the folder."""
 
 import hashlib
-import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.errors import SchemaMismatch
 from storage.export_dataset import FORMAT, file_sha256
+from storage.json_text import MISFIT, number, read_object, word
 from storage.schema import SCHEMA_VERSION, TABLES
 from storage.validate import validated
 
@@ -17,7 +17,7 @@ from storage.validate import validated
 def verify_dataset(folder: Path) -> list[str]:
     """Everything that is wrong with it, one line each; an empty list if it is as it was exported."""
     try:
-        info = json.loads((folder / "info.json").read_text())
+        info = read_object((folder / "info.json").read_bytes())
         manifest = _manifest(folder)
     except (OSError, ValueError) as error:
         return [f"{folder}: not an exported dataset: {error}"]
@@ -27,7 +27,11 @@ def verify_dataset(folder: Path) -> list[str]:
     if problems or info.get("schema_version") != SCHEMA_VERSION:
         note = f"rows not checked: schema {info.get('schema_version')}, this program has {SCHEMA_VERSION}"
         return problems or [note]
-    return _check_rows(folder, info)
+    try:
+        counts, digest = {word(name): number(count) for name, count in info["rows"].items()}, word(info["digest"])
+    except MISFIT as error:
+        return [f"{folder}/info.json does not say its rows and digest ({error!r})"]
+    return _check_rows(folder, counts, digest)
 
 
 def _manifest(folder: Path) -> dict[str, str]:
@@ -48,10 +52,10 @@ def _check_files(folder: Path, manifest: dict[str, str]) -> list[str]:
     return problems + [f"{name}: changed" for name in changed]
 
 
-def _check_rows(folder: Path, info: dict[str, Any]) -> list[str]:
+def _check_rows(folder: Path, counts: Mapping[str, float], digest: str) -> list[str]:
     problems = []
     ids: dict[str, list[str]] = {}
-    for name, count in info["rows"].items():
+    for name, count in counts.items():
         rows = 0
         for path in sorted((folder / "data" / name).glob("*.parquet")):
             table, problem = _read(name, path)
@@ -62,8 +66,8 @@ def _check_rows(folder: Path, info: dict[str, Any]) -> list[str]:
             if "tracklet_id" in table.column_names:
                 ids.setdefault(name, []).extend(table["tracklet_id"].to_pylist())
         if rows != count:
-            problems.append(f"{name}: {rows} rows, info.json says {count}")
-    return problems + _check_ids(ids, info["digest"])
+            problems.append(f"{name}: {rows} rows, info.json says {count:.0f}")
+    return problems + _check_ids(ids, digest)
 
 
 def _read(name: str, path: Path) -> tuple[pa.Table | None, str]:

@@ -1,11 +1,11 @@
 """Where a label came from: the chain from a tracklet back to its source, evidence, weights and settings."""
 
-import json
 from typing import Any
 
 import pyarrow.compute as pc
 
 from storage.errors import LakeError
+from storage.json_text import BadJsonError, read_json
 from storage.lake import Lake
 from storage.ledger import Ledger
 
@@ -52,8 +52,8 @@ def _tracklet(lake: Lake, tracklet_id: str) -> dict[str, Any]:
 def _parsed(value: Any) -> Any:
     if isinstance(value, str) and value[:1] in "{[":
         try:
-            return json.loads(value)
-        except json.JSONDecodeError:
+            return read_json(value)
+        except BadJsonError:
             return value
     return value
 

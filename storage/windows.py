@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from storage.disk import says_full
 from storage.errors import LakeError, NoWindows
+from storage.json_text import read_object
 from storage.lake import Lake
 from storage.snapshot import Snapshot
 from storage.tables import TrackletArrays
@@ -49,7 +50,7 @@ class WindowStore:
 
     def __init__(self, folder: Path) -> None:
         try:
-            head = json.loads((folder / "head.json").read_text())
+            head = read_object((folder / "head.json").read_bytes())
         except (OSError, ValueError) as error:
             raise LakeError(f"{folder} holds no windows: {error}") from error
         if head.get("format") != FORMAT:
@@ -154,7 +155,7 @@ def _write(lake: Lake, snapshot: Snapshot, phi_name: str, target: Path) -> None:
 
 def _check_that_nothing_was_erased(lake: Lake, folder: Path) -> None:
     # An erasure deletes rows first and this cache afterwards: what it may have come too early for has no rows by now.
-    ids = pa.array(json.loads((folder / "head.json").read_text())["tracklet_ids"], pa.string())
+    ids = pa.array(read_object((folder / "head.json").read_bytes())["tracklet_ids"], pa.string())
     there = lake.read("tracklets", ["tracklet_id"])["tracklet_id"].combine_chunks()
     if not pc.all(pc.is_in(ids, value_set=there)).as_py():
         shutil.rmtree(folder, ignore_errors=True)

@@ -54,7 +54,9 @@ class TestCoco:
         assert person.joints_2d.pick(["left_ankle"])[0, 0].tolist() == [150.0, 76.0, 2.0]
         assert person.counted == {"crowd_or_without_keypoints": 2}
 
-    @pytest.mark.parametrize("text", ["{", "[]", '{"images": 3}'])
+    @pytest.mark.parametrize(
+        "text", ["{", "[]", '{"images": 3}', "[" * 100_000, "9" * 5000, '{"images": [3], "annotations": []}']
+    )
     def test_not_a_coco_file(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "a.json").write_text(text)
         with pytest.raises(BadDatasetError, match=r"a\.json"):
@@ -64,6 +66,8 @@ class TestCoco:
         for person, words in (
             (_person(image_id=8), "belongs to no image"),
             (_person(keypoints=[1, 2]), "annotation 1"),
+            (_person(num_keypoints="many"), "num_keypoints of entry 1"),
+            (_person(image_id=[9]), "belongs to no image"),
         ):
             (tmp_path / "a.json").write_text(
                 json.dumps({"images": [{"id": 9, "file_name": "a"}], "annotations": [person]})
@@ -121,6 +125,15 @@ class TestInstaVariety:
         assert next(read_instavariety(tmp_path)).counted == {"second_detection_of_a_frame": 1}
         (tmp_path / "climbinggym" / "123_n" / "7" / "2.json").write_text('{"frame": 2, "R Knee": ')
         with pytest.raises(BadDatasetError, match=r"2\.json"):
+            next(read_instavariety(tmp_path))
+
+    @pytest.mark.parametrize(
+        "text", ["[" * 100_000, "[]", '{"frame": 1e999}', '{"frame": 1, "R Knee": {"x": NaN, "y": 1, "logits": 1}}']
+    )
+    def test_what_no_array_holds_is_named(self, tmp_path: Path, text: str) -> None:
+        self._detection(tmp_path, 2)
+        (tmp_path / "climbinggym" / "123_n" / "7" / "1.json").write_text(text)
+        with pytest.raises(BadDatasetError, match=r"1\.json"):
             next(read_instavariety(tmp_path))
 
     def test_names(self) -> None:

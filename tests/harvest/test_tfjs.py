@@ -276,7 +276,7 @@ def test_unknown_operation_is_named() -> None:
         translate(graph, {"x": ("x", (1, 4))}, {"out": "odd"})
 
 
-@pytest.mark.parametrize(("topology", "weights"), [(b"<html>", b""), (b"{}", b""), (b"[]", b"")])
+@pytest.mark.parametrize(("topology", "weights"), [(b"<html>", b""), (b"{}", b""), (b"[]", b""), (b"[" * 100_000, b"")])
 def test_other_files_are_refused(topology: bytes, weights: bytes) -> None:
     with pytest.raises(ValueError, match="not a tfjs graph model"):
         read_tfjs(topology, weights)

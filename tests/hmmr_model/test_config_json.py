@@ -23,6 +23,8 @@ def test_comes_back_equal(name: str) -> None:
         (lambda c: c | {"precision": "fp8"}, "config.precision"),
         (lambda c: c | {"model": c["model"] | {"deltas": ["a"]}}, "config.model.deltas"),
         (lambda c: c | {"model": 3}, "config.model"),
+        (lambda c: c | {"loss": c["loss"] | {"betas": 10**400}}, "config.loss.betas"),
+        (lambda c: c | {"loss": c["loss"] | {"betas": float("nan")}}, "config.loss.betas"),
     ],
 )
 def test_what_is_not_ours_is_refused_by_name(change, named: str) -> None:  # type: ignore[no-untyped-def]
@@ -31,9 +33,10 @@ def test_what_is_not_ours_is_refused_by_name(change, named: str) -> None:  # typ
         from_json(json.dumps(change(value)))
 
 
-def test_not_json() -> None:
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, '{"steps": ' + "1" * 5000 + "}"])
+def test_not_json(text: str) -> None:
     with pytest.raises(BadConfigError, match="not JSON"):
-        from_json("{")
+        from_json(text)
 
 
 def test_a_checkpoint_from_before_a_setting_says_what_it_did_then() -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import decord
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from openworld import films as films_module
@@ -123,3 +125,11 @@ def test_a_file_that_is_no_truth_is_named(tmp_path: Path) -> None:
     for read in (read_facts, read_people):
         with pytest.raises(TruthFileError, match=r"x\.truth\.parquet"):
             read(bad)
+
+
+@pytest.mark.parametrize("facts", [b"[" * 100_000, b"[]", b'{"cuts": 3}', b"\xff"])
+def test_facts_of_a_stranger_are_named(tmp_path: Path, facts: bytes) -> None:
+    bad = tmp_path / "x.truth.parquet"
+    pq.write_table(pa.table({"film_id": ["x"]}).replace_schema_metadata({b"film": facts}), bad)
+    with pytest.raises(TruthFileError, match=r"x\.truth\.parquet"):
+        read_facts(bad)

@@ -16,7 +16,7 @@ import pytest
 from body.joints import KEYPOINTS_25
 from storage.errors import LakeError
 from storage.example_rows import shard, source_name, video_row
-from storage.export_dataset import export_dataset
+from storage.export_dataset import export_dataset, file_sha256
 from storage.export_humandata import HUMAN_DATA_INDEX, export_humandata
 from storage.export_vibe import export_vibe
 from storage.import_instavariety import NAMES, import_instavariety
@@ -94,6 +94,22 @@ def test_verify_checks_rows_even_when_the_manifest_agrees(lake: Lake, part: Snap
         "features: 4 rows, info.json says 9",
         "the tracklets' ids do not hash to the snapshot's digest",
     ]
+
+
+@pytest.mark.parametrize("change", [{"rows": None}, {"rows": {"tracklets": "many"}}, {"digest": 7}])
+def test_verify_names_a_head_that_does_not_tell(
+    lake: Lake, part: Snapshot, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    out = export_dataset(lake, part, tmp_path / "out")
+    head = out / "info.json"
+    before = file_sha256(head)
+    head.write_text(json.dumps(json.loads(head.read_text()) | change))
+    manifest = out / "manifest.sha256"
+    manifest.write_text(manifest.read_text().replace(before, file_sha256(head)))
+    (problem,) = verify_dataset(out)
+    assert "info.json does not say its rows and digest" in problem
+    head.write_text("[" * 100_000)
+    assert "not an exported dataset" in verify_dataset(out)[0]
 
 
 def test_an_export_is_whole_or_not_there(lake: Lake, part: Snapshot, tmp_path: Path) -> None:
@@ -181,9 +197,16 @@ def test_instavariety_s_tracks_come_in_once(tmp_path: Path) -> None:
     assert lake.read("videos").num_rows == 1
 
 
-def test_a_file_that_is_no_frame_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("harm", ["lacks", "deep", "huge", "nan", "list", "bytes"])
+def test_a_file_that_is_no_frame_is_named(tmp_path: Path, harm: str) -> None:
     _track(tmp_path / "tracks" / "tag" / "post" / "0", first=0, count=2)
-    (tmp_path / "tracks" / "tag" / "post" / "0" / "000001.json").write_text('{"frame": 1}')
+    place = tmp_path / "tracks" / "tag" / "post" / "0" / "000001.json"
+    whole = json.loads(place.read_text())
+    harmed = {
+        "lacks": '{"frame": 1}', "deep": "[" * 100_000, "huge": json.dumps(whole | {"frame": 10**30}), "list": "[]",
+        "nan": json.dumps(whole | {"R Hip": {"x": float("nan"), "y": 1.0, "logits": 1.0}}), "bytes": "\xff",
+    }  # fmt: skip
+    place.write_bytes(harmed[harm].encode("latin-1"))
     with pytest.raises(LakeError, match=r"000001\.json"):
         import_instavariety(Lake(tmp_path / "lake"), tmp_path / "tracks")
     assert Lake(tmp_path / "lake").version("tracklets") == -1

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,22 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from storage.clean_log import clean_log
 from storage.delta import VERSION_KEY
 from storage.errors import LakeDamaged, LedgerError, NoSuchLake, SchemaMismatch, SnapshotMissing
 from storage.example_rows import shard, source_name
+from storage.growth import hours_since_training
+from storage.items import Item
+from storage.label_key import Recipe
 from storage.lake import Lake
 from storage.ledger import Ledger
 from storage.reconcile import reconcile
 from storage.schema import SCHEMA_VERSION
 from storage.snapshot import freeze, load
+from storage.stats import stats
+from storage.tables import rows_to_table
 from storage.upgrade import upgrade
+from storage.why import why
 
 ROWS = shard([source_name(0)])
 
@@ -113,15 +121,18 @@ DAMAGES: dict[str, Any] = {
     "no source": {"sources": [None]},
     "no list": {"tracklets": "ab"},
     "tables": {"tables": 3},
+    "a number for its successor": {"successor": 7},
 }
+DEEP = "[" * 100_000
 
 
-@pytest.mark.parametrize("damage", ["text", "list", "empty", "loop", *DAMAGES])
+@pytest.mark.parametrize("damage", ["text", "list", "empty", "loop", "deep", *DAMAGES])
 def test_a_damaged_snapshot_is_named(lake: Lake, damage: str) -> None:
     digest = freeze(lake).digest
     path = Path(lake.layout.snapshot(digest))
     whole = json.loads(path.read_text())
-    texts = {"text": '{"x"', "list": "[1]", "empty": "{}", "loop": json.dumps({"successor": digest})}
+    texts = {"text": '{"x"', "list": "[1]", "empty": "{}", "loop": json.dumps({"successor": digest}),
+             "deep": DEEP}  # fmt: skip
     path.write_text(texts.get(damage) or json.dumps({**whole, **DAMAGES.get(damage, {})}))
     with pytest.raises(SnapshotMissing, match=f"{digest}.*damaged"):
         load(lake, digest)
@@ -135,3 +146,45 @@ def test_a_snapshot_of_format_1_is_still_read(lake: Lake) -> None:
            "sources": snapshot.sources, "members": members}  # fmt: skip
     Path(lake.layout.snapshot(snapshot.digest)).write_text(json.dumps(old))
     assert load(lake, snapshot.digest) == snapshot
+
+
+@pytest.mark.parametrize("config", [DEEP, "{}", "[]", '{"lake_hours": "many"}', '{"lake_hours": NaN}'])
+def test_a_run_that_does_not_say_what_it_saw_is_no_training(lake: Lake, config: str) -> None:
+    runs = [run_row("told", 0, json.dumps({"lake_hours": 0.001})), run_row("strange", 1, config)]
+    lake.append("runs", rows_to_table("runs", runs))
+    hours = sum(ROWS["tracklets"]["seconds"].to_pylist()) / 3600
+    assert hours_since_training(lake) == pytest.approx(hours - 0.001)
+
+
+def run_row(run_id: str, minute: int, config: str) -> dict[str, Any]:
+    return {
+        "run_id": run_id, "kind": "train", "started_at": datetime(2026, 1, 1, 0, minute, tzinfo=UTC), "seconds": 1.0,
+        "config": config, "snapshot": None, "checkpoint": None, "command": "", "commit": "", "curves": "{}",
+    }  # fmt: skip
+
+
+def test_text_that_is_no_json_hides_neither_the_chain_nor_the_counts(lake: Lake) -> None:
+    strange = {**ROWS["videos"].to_pylist()[0], "evidence": DEEP, "stage_seconds": '{"pose": {"wall": "long"}}'}
+    lake.append("videos", rows_to_table("videos", [strange]))
+    chain = why(lake, ROWS["tracklets"]["tracklet_id"][0].as_py())
+    assert chain["video"]["evidence"] == DEEP
+    assert stats(lake).seconds_per_1000["total"] == {"gpu": 0.0}
+    with pytest.raises(ValueError, match="not a recipe"):
+        Recipe.from_json(DEEP)
+
+
+def test_a_damaged_row_of_the_ledger_is_named(tmp_path: Path) -> None:
+    ledger = Ledger.open(tmp_path)
+    ledger.ask([Item("one", "films.example")])
+    for column in ("request", "evidence"):
+        with sqlite3.connect(tmp_path / "ledger.sqlite") as db:
+            db.execute(f"UPDATE items SET {column} = ?", (DEEP,))
+        with pytest.raises(LedgerError, match="row of item one is damaged"):
+            ledger.entries()
+
+
+def test_statistics_in_a_damaged_commit_are_named(lake: Lake) -> None:
+    log = Path(lake.layout.table("tracklets"), "_delta_log", f"{1:020d}.json")
+    log.write_text(log.read_text() + '{"minValues": ' + DEEP)
+    with pytest.raises(LakeDamaged, match=log.name):
+        clean_log(lake, "tracklets")
