@@ -1,17 +1,15 @@
 """The newest parts that `hmmr harvest measure` left in a lake, checked: a lake may come from anybody."""
 
-import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dashboard.view import LakeView, Row
+from storage.json_text import MISFIT, read_object
 
 KIND = "label_quality"
 """Of the rows of `runs`; `config` is {"label_quality": {"part": ..., "place": ..., "tables": [...], ...}}."""
-
-_LARGEST = 10**300
-"""JSON's whole numbers may be larger than a float, and bars and diagrams are drawn with floats."""
 
 Cell = str | int | float | None
 
@@ -49,10 +47,10 @@ def newest_parts(view: LakeView) -> list[LabelPart]:
 
 def _read(row: Row) -> tuple[str, float, list[LabelTable]] | None:
     try:
-        content: Any = json.loads(row["config"] or "{}")[KIND]
+        content = read_object(row["config"])[KIND]
         tables = [table for each in content["tables"] if (table := _table(each)) is not None]
         return (str(content["part"]), float(content["place"]), tables) if tables else None
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+    except MISFIT:
         return None
 
 
@@ -66,5 +64,8 @@ def _table(raw: Mapping[str, Any]) -> LabelTable | None:
 
 
 def _cell(value: Any) -> Cell:
-    drawable = isinstance(value, float) or (isinstance(value, int) and abs(value) < _LARGEST)
-    return value if value is None or drawable else str(value)
+    """Bars and diagrams are drawn with finite numbers; NaN, and whole numbers larger than a float, are words."""
+    try:
+        return value if value is None or isinstance(value, bool) or math.isfinite(value) else str(value)
+    except (TypeError, OverflowError):
+        return str(value)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from storage.errors import SnapshotMissing
 from storage.items import Books
 from storage.label_versions import NewestKeys, newest_keys
 from storage.lake import Lake
@@ -47,6 +48,8 @@ class LakeView:
     """How many items were rejected or have failed, by reason."""
     versions: Mapping[str, int] = field(default_factory=dict)
     snapshots: Sequence[Snapshot] = ()
+    damaged: Sequence[str] = ()
+    """Digests of snapshots whose files cannot be read."""
 
 
 def read_view(lake: Lake) -> LakeView:
@@ -56,6 +59,7 @@ def read_view(lake: Lake) -> LakeView:
     runs = _newest(lake.read("runs").to_pylist(), "run_id", "started_at")
     books, reasons = read_books(lake.layout)
     scores = _newest(lake.read("scores").to_pylist(), "score_id", "scored_at")
+    snapshots, damaged = _snapshots(lake)
     return LakeView(
         tracklets=tracklets,
         videos=videos,
@@ -68,7 +72,8 @@ def read_view(lake: Lake) -> LakeView:
         books=books,
         item_reasons=reasons,
         versions=lake.versions(),
-        snapshots=_snapshots(lake),
+        snapshots=snapshots,
+        damaged=damaged,
     )
 
 
@@ -126,5 +131,12 @@ def _examples(lake: Lake, newest: NewestKeys, rejects: Sequence[Row]) -> dict[st
     return found
 
 
-def _snapshots(lake: Lake) -> list[Snapshot]:
-    return [load(lake, digest) for digest in digests(lake)]
+def _snapshots(lake: Lake) -> tuple[list[Snapshot], list[str]]:
+    """Those that can be read, and the digests of the others."""
+    whole, damaged = [], []
+    for digest in digests(lake):
+        try:
+            whole.append(load(lake, digest))
+        except SnapshotMissing:
+            damaged.append(digest)
+    return whole, damaged

@@ -1,20 +1,19 @@
 """What the labels cost: seconds of each stage of the harvest, per hour of video and per tracklet."""
 
-import json
 from collections import defaultdict
-from typing import Any
 
 from dashboard.markup import element, join
 from dashboard.panel import Panel
 from dashboard.tables import number, table
 from dashboard.view import LakeView
+from storage.stage_seconds import stage_seconds
 
 
 def cost_panel(view: LakeView) -> Panel:
     """Wall and CPU seconds by stage over all videos, and of the training runs."""
     totals: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for row in view.videos:
-        for stage, seconds in _stages(row["stage_seconds"]).items():
+        for stage, seconds in stage_seconds(row["stage_seconds"]).items():
             for kind, value in seconds.items():
                 totals[stage][kind] += value
     video_seconds = sum(row["duration_s"] for row in view.videos)
@@ -30,18 +29,3 @@ def cost_panel(view: LakeView) -> Panel:
     kept = sum(row["bytes"] for row in view.videos)
     bytes_said = f"{kept / 1e6:,.1f} MB of video were fetched; its pixels are not kept." if kept else ""
     return Panel("cost", "Cost", join(table("Harvest by stage", heads, rows), element("p", f"{said} {bytes_said}")))
-
-
-def _stages(text: str | None) -> dict[str, dict[str, float]]:
-    """{stage: {kind: seconds}} of a video; a plain number counts as wall time, and anything else is passed over."""
-    try:
-        content: Any = json.loads(text or "{}")
-    except ValueError:
-        return {}
-    if not isinstance(content, dict):
-        return {}
-    made: dict[str, dict[str, float]] = {}
-    for stage, value in content.items():
-        parts = value if isinstance(value, dict) else {"wall": value}
-        made[str(stage)] = {str(k): float(v) for k, v in parts.items() if isinstance(v, int | float)}
-    return made

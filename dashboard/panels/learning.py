@@ -1,9 +1,7 @@
 """Learning curves of every run: whether a point of the data-scale curve had converged, or had begun to overfit."""
 
-import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import Any
 
 import plotly.graph_objects as go
 
@@ -13,6 +11,7 @@ from dashboard.palette import colour, dash
 from dashboard.panel import Panel
 from dashboard.units import hours_text, short
 from dashboard.view import LakeView, Row
+from storage.json_text import MISFIT, read_object
 
 _MOST_RUNS = 60
 """Curves of one group; beyond that nobody can tell them apart, and the page grows."""
@@ -58,19 +57,19 @@ def learning_panel(view: LakeView) -> Panel:
 def _names(row: Row) -> tuple[str, str]:
     """Group and name of a run, from the settings that it keeps; others go by their id."""
     try:
-        told: Any = json.loads(row["config"] or "{}")
+        told = read_object(row["config"])
         group = f"{told['data']['phi_name']} · {told['variant']}"
         return group, f"{hours_text(told['hours'])}, seed {told['seed']}, {short(row['run_id'], 8)}"
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except MISFIT:
         return "other runs", short(row["run_id"], 20)
 
 
 def read_curves(text: str | None) -> dict[str, list[tuple[float, float]]]:
     """{term: [(step, value), ...]} of a run; a text that is no such thing gives no curve."""
     try:
-        content: Any = json.loads(text or "{}")
+        content = read_object(text or "{}")
         return {term: [(float(s), float(v)) for s, v in rows] for term, rows in content.items() if rows}
-    except (ValueError, TypeError, AttributeError):
+    except MISFIT:
         return {}
 
 

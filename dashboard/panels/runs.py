@@ -8,6 +8,7 @@ from dashboard.tables import Row as TableRow
 from dashboard.tables import table
 from dashboard.units import short, when
 from dashboard.view import LakeView, Row
+from storage.json_text import MISFIT, read_json
 
 
 def runs_panel(view: LakeView) -> Panel:
@@ -29,6 +30,6 @@ def _code(text: str | None) -> Html | None:
 
 def _settings(row: Row) -> str:
     try:
-        return json.dumps(json.loads(row["config"]), sort_keys=True)[:600]
-    except (ValueError, TypeError):
-        return ""
+        return json.dumps(read_json(row["config"]), sort_keys=True)[:600]
+    except MISFIT:
+        return "its configuration is no JSON"

@@ -1,9 +1,11 @@
 """What the statistics say about each study: verdict, trend, share of the gap, law, and what more video is worth."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from dashboard.fit_bands import Fitted, fitted_studies
+from dashboard.fit_bands import Fitted, fitted_studies, unusable_studies
+from dashboard.left_out import left_out, usable
 from dashboard.markup import Html, element, join
 from dashboard.panel import Panel
 from dashboard.panels.curve import setting_name
@@ -25,33 +27,49 @@ def verdict_panel(view: LakeView) -> Panel:
         where = (f.setting.split == "dev", f.setting.dataset)
         return (f.study not in first, metric, *where, rank(f.study, first), f.phi_name)
 
-    fits = sorted(fitted_studies(view.runs), key=order)
+    shown, misfits = usable(sorted(fitted_studies(view.runs), key=order), _shown)
+    strange = [*unusable_studies(view.runs), *[fitted.run_id for fitted in misfits]]
+    note = left_out("these runs carry a report that cannot be read", strange)
     title = "Does more video help, monotonically?"
-    if not fits:
+    if not shown:
         said = (
             "No study of this lake has been fitted yet; a verdict needs hmmr study run, three seeds and several sizes."
         )
-        return Panel("verdict", title, element("p", said, class_="empty"))
-    boxes = [_box(fitted) for fitted in fits]
+        return Panel("verdict", title, join(element("p", said, class_="empty"), note))
+    boxes = [one.box for one in shown]
     rest = folded(f"{len(boxes) - _MOST_OPEN} more", *boxes[_MOST_OPEN:]) if len(boxes) > _MOST_OPEN else None
-    return Panel("verdict", title, join(_overviews(fits, first), *boxes[:_MOST_OPEN], rest))
+    return Panel("verdict", title, join(_overviews(shown, first), *boxes[:_MOST_OPEN], rest, note))
 
 
-def _overviews(fits: Sequence[Fitted], first: Sequence[str]) -> Html:
+@dataclass(frozen=True)
+class _Shown:
+    """A report as markup: its row of the overview, and its box."""
+
+    study: str
+    row: Row
+    box: Html
+
+
+def _shown(fitted: Fitted) -> _Shown:
+    return _Shown(fitted.study, _compared(fitted), _box(fitted))
+
+
+def _overviews(shown: Sequence[_Shown], first: Sequence[str]) -> Html:
     """The main series in sight, the others behind a fold."""
-    main = [f for f in fits if f.study in first] or list(fits)
-    rest = [f for f in fits if f not in main]
+    main = [one for one in shown if one.study in first] or list(shown)
+    rest = [one for one in shown if one not in main]
     return join(_overview(main), folded(f"{len(rest)} further series and settings", _overview(rest)) if rest else None)
 
 
-def _overview(fits: Sequence[Fitted]) -> Html:
-    rows: list[Row] = [
-        (setting_name(f.setting), f"{f.study} · {f.phi_name}", _MARKS[f.report["verdict"]],
-         f"{f.report['trend_p']:.2g}", between(f.report["total_change"]), _share(f.report.get("gap_closed")))
-        for f in fits
-    ]  # fmt: skip
+def _overview(shown: Sequence[_Shown]) -> Html:
     heads = ["where", "study", "verdict", "trend p", "change from none to all", "share of the gap closed"]
-    return table("Studies compared; intervals are 95 %", heads, rows)
+    return table("Studies compared; intervals are 95 %", heads, [one.row for one in shown])
+
+
+def _compared(f: Fitted) -> Row:
+    told = f.report
+    return (setting_name(f.setting), f"{f.study} · {f.phi_name}", _MARKS[told["verdict"]], f"{told['trend_p']:.2g}",
+            between(told["total_change"]), _share(told.get("gap_closed")))  # fmt: skip
 
 
 def _box(fitted: Fitted) -> Html:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from dashboard.left_out import left_out
 from dashboard.markup import element, join
 from dashboard.panel import Panel
 from dashboard.tables import table
@@ -23,6 +24,7 @@ def versions_panel(view: LakeView) -> Panel:
         "Snapshots and versions",
         join(
             table("Frozen snapshots", ["digest", "tracklets", "videos", "person-time"], snapshots),
+            left_out("these snapshots are damaged: delete their files and freeze them again", view.damaged),
             table("Version of each table", ["table", "version"], versions),
             table("Who labelled", ["2D backend", "filter preset", "tracklets"], made),
         ),

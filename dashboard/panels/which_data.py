@@ -1,12 +1,13 @@
 """Which part of the pool is worth most: what to harvest next."""
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
 
 from dashboard.charts import Chart, Choice, chart_html, new_figure
+from dashboard.left_out import left_out, usable
 from dashboard.markup import Html, element, join, plotly_text
 from dashboard.palette import colour, mark
 from dashboard.panel import Panel
@@ -14,43 +15,64 @@ from dashboard.panels.verdict import between
 from dashboard.tables import Row, folded, table
 from dashboard.units import clipped, hours_text
 from dashboard.view import LakeView
+from storage.json_text import number, read_object, word
 
 _KINDS = {"per_hour": "an hour of it", "alone": "alone", "on_top": "on top of the rest", "shapley": "Shapley value"}
 
 
 def which_panel(view: LakeView) -> Panel:
     """One chart and table a ranking (evaluation/study_parts.py); the newest of each question counts."""
-    found = _rankings(view)
+    found, strange = _rankings(view)
+    rest = left_out("these runs carry a ranking that cannot be read", strange)
     if not found:
         body = element("p", "No ranking yet; hmmr study which makes one.", class_="empty")
-        return Panel("which", "What to harvest next", body)
-    choices = [Choice(_name(which), _figure(rows)) for which, rows in found]
+        return Panel("which", "What to harvest next", join(body, rest))
+    choices = [Choice(name, _figure(parts)) for name, parts in found.items()]
     chart = Chart("which", "What each part of the pool is worth; the tables below hold the same numbers", choices)
-    tables = [_table(_name(which), rows) for which, rows in found]
+    tables = [_table(name, parts) for name, parts in found.items()]
     note = element("p", "Error saved by training on the part; positive helps. Judged on dev, because it is a choice.")
-    return Panel("which", "What to harvest next", join(note, chart_html(chart), folded("The numbers", *tables)))
+    return Panel("which", "What to harvest next", join(note, chart_html(chart), folded("The numbers", *tables), rest))
 
 
-def _rankings(view: LakeView) -> list[tuple[Mapping[str, str], Sequence[Mapping[str, Any]]]]:
-    newest: dict[str, tuple[Mapping[str, str], Sequence[Mapping[str, Any]]]] = {}
-    for row in sorted((row for row in view.runs if row["kind"] == "study"), key=lambda row: row["started_at"]):
-        content = json.loads(row["config"] or "{}")
-        if content.get("which") and content.get("ranking"):
-            newest[_name(content["which"])] = (content["which"], content["ranking"])
-    return list(newest.values())
+@dataclass(frozen=True)
+class _Part:
+    """A part of the pool: its worth by each question, as value, low and high."""
+
+    group: str
+    hours: float
+    worth: Mapping[str, Mapping[str, float]]
+    verdict: str
+
+
+def _rankings(view: LakeView) -> tuple[dict[str, list[_Part]], list[str]]:
+    """The parts of each question's newest ranking, and the ids of runs whose ranking cannot be read."""
+    rows = sorted((row for row in view.runs if row["kind"] == "study"), key=lambda row: row["started_at"])
+    read, _ = usable(rows, lambda row: (row["run_id"], read_object(row["config"])))
+    told = [(run_id, content) for run_id, content in read if content.get("which") and content.get("ranking")]
+    made, misfits = usable(told, lambda one: (_name(one[1]["which"]), [_part(raw) for raw in one[1]["ranking"]]))
+    return dict(made), [run_id for run_id, _ in misfits]
+
+
+def _part(raw: Mapping[str, Any]) -> _Part:
+    worth = {
+        kind: {name: number(raw[kind][name]) for name in ("value", "low", "high")} for kind in _KINDS if raw.get(kind)
+    }
+    return _Part(word(raw["group"]), number(raw["hours"]), worth, word(raw["surely"]))
 
 
 def _name(which: Mapping[str, str]) -> str:
     return f"{which['study']} by {which['by']}: {which['metric']}, {which['dataset']} {which['split']}"
 
 
-def _figure(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
-    figure = new_figure("error saved, with its 95 % interval", "", height=140 + 46 * len(rows))
-    names = [plotly_text(clipped(row["group"])) for row in rows][::-1]
-    for place, kind in enumerate(kind for kind in ("alone", "on_top", "shapley") if rows[0].get(kind)):
-        values = [row[kind] for row in rows][::-1]
+def _figure(parts: Sequence[_Part]) -> go.Figure:
+    figure = new_figure("error saved, with its 95 % interval", "", height=140 + 46 * len(parts))
+    names = [plotly_text(clipped(part.group)) for part in parts][::-1]
+    asked = [kind for kind in ("alone", "on_top", "shapley") if any(kind in part.worth for part in parts)]
+    for place, kind in enumerate(asked):
+        drawn = [(row, part.worth[kind]) for row, part in enumerate(reversed(parts)) if kind in part.worth]
+        values = [value for _, value in drawn]
         figure.add_scatter(
-            x=[v["value"] for v in values], y=[i + 0.18 * (place - 1) for i in range(len(names))], mode="markers",
+            x=[v["value"] for v in values], y=[row + 0.18 * (place - 1) for row, _ in drawn], mode="markers",
             name=_KINDS[kind], marker={"color": colour(place), "symbol": mark(place), "size": 9},
             error_x={"type": "data", "symmetric": False, "array": [v["high"] - v["value"] for v in values],
                      "arrayminus": [v["value"] - v["low"] for v in values], "color": colour(place)},
@@ -60,10 +82,10 @@ def _figure(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     return figure
 
 
-def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> Html:
+def _table(name: str, parts: Sequence[_Part]) -> Html:
     listed: list[Row] = [
-        (row["group"], hours_text(row["hours"]), *[between(row[kind]) if row.get(kind) else None for kind in _KINDS],
-         row["surely"])
-        for row in rows
+        (part.group, hours_text(part.hours), *[between(part.worth[k]) if k in part.worth else None for k in _KINDS],
+         part.verdict)
+        for part in parts
     ]  # fmt: skip
     return table(name, ["part", "hours", *_KINDS.values(), "verdict"], listed)

@@ -4,62 +4,76 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dashboard.left_out import left_out, usable
 from dashboard.markup import Html, element, join
 from dashboard.panel import Panel
 from dashboard.skeleton import BONES_LEFT, BONES_MIDDLE, BONES_RIGHT
 from dashboard.units import metric_name
 from dashboard.view import LakeView
+from storage.json_text import number, read_object, word
 
 DELTA = 5
 """Frames that past and future lie away (reference/paper.md, Δ = 5)."""
 
 _TITLE = "Worst sequences"
+_TRACKS = ("past", "present", "future", "truth")
 
 
 def worst_panel(view: LakeView) -> Panel:
     """A player for each sequence that a study left (evaluation/study_worst.py); the newest of each study counts."""
-    newest: dict[str, Mapping[str, Any]] = {}
-    for row in sorted((row for row in view.runs if row["kind"] == "study"), key=lambda row: row["started_at"]):
-        content = json.loads(row["config"] or "{}")
-        if content.get("worst") and content.get("sequences"):
-            which = content["worst"]
-            newest[f"{which['study']} {which.get('phi_name', '')}"] = content
-    if not newest:
+    rows = sorted((row for row in view.runs if row["kind"] == "study"), key=lambda row: row["started_at"])
+    read, _ = usable(rows, lambda row: (row["run_id"], read_object(row["config"])))
+    told = [(run_id, content) for run_id, content in read if content.get("worst") and content.get("sequences")]
+    made, misfits = usable(told, lambda one: (_name(one[1]["worst"]), _study(one[1])))
+    rest = left_out("these runs carry sequences that cannot be read", [run_id for run_id, _ in misfits])
+    if not made:
         said = "No study has left sequences to look at; hmmr study run does."
-        return Panel("worst", _TITLE, element("p", said, class_="empty"))
+        return Panel("worst", _TITLE, join(element("p", said, class_="empty"), rest))
     note = element(
         "p",
         "Grey is the truth, colour the model: past, present and future as said at one frame, above as the camera sees "
         "it, below from the person's side. Dev films, because looking is choosing.",
     )
-    return Panel("worst", _TITLE, join(note, *[_study(content) for content in newest.values()]))
+    return Panel("worst", _TITLE, join(note, *dict(made).values(), rest))
+
+
+def _name(which: Mapping[str, Any]) -> str:
+    return " · ".join(part for part in (word(which["study"]), word(which.get("phi_name") or "")) if part)
 
 
 def _study(content: Mapping[str, Any]) -> Html:
     which = content["worst"]
-    name = " · ".join(part for part in (which["study"], which.get("phi_name")) if part)
-    head = f"{name}: {which['dataset']} {which['split']}"
-    players = [_player(one, which["metric"]) for one in content["sequences"]]
+    head = f"{_name(which)}: {which['dataset']} {which['split']}"
+    players = [_player(one, word(which["metric"])) for one in content["sequences"]]
     return join(element("h3", head), element("div", *players, class_="strip"))
 
 
 def _player(one: Mapping[str, Any], metric: str) -> Html:
-    heads = [name for name in ("past", "present", "future") if name in one["tracks"]]
-    frames = len(one["tracks"]["truth"])
+    tracks = {name: [_joints(row) for row in one["tracks"][name]] for name in _TRACKS if name in one["tracks"]}
+    heads = [name for name in tracks if name != "truth"]
+    frames = len(tracks["truth"])
     stage = element("svg", class_="stage", viewBox=f"0 0 {120 * len(heads)} 240", width=120 * len(heads), height=240,
                     role="img", aria_label=f"Moving skeletons of {one['sequence']}")  # fmt: skip
     play = element("button", "Play", type="button", class_="play")
     slider = element("input", type="range", class_="time", min=0, max=max(frames - 1, 0), value=0,
                      aria_label=f"Frame of {one['sequence']}")  # fmt: skip
-    said = f"{one['sequence']}: {metric_name(metric)} {one['error']:.1f}; {', '.join(heads)}"
-    return element("figure", stage, element("div", play, " ", slider), element("figcaption", said), _data(one, heads),
+    said = f"{one['sequence']}: {metric_name(metric)} {number(one['error']):.1f}; {', '.join(heads)}"
+    data = _data(number(one["fps"]), tracks)
+    return element("figure", stage, element("div", play, " ", slider), element("figcaption", said), data,
                    class_="player")  # fmt: skip
 
 
-def _data(one: Mapping[str, Any], heads: Sequence[str]) -> Html:
+def _joints(row: Sequence[Any]) -> list[float | None]:
+    """A frame: 75 numbers in mm, None where a joint has no place."""
+    if len(row) != 75:
+        raise ValueError(f"a frame of {len(row)} numbers")
+    return [None if value is None else round(number(value)) for value in row]
+
+
+def _data(fps: float, tracks: Mapping[str, Sequence[Sequence[float | None]]]) -> Html:
     sides = enumerate((BONES_MIDDLE, BONES_LEFT, BONES_RIGHT))
     content = {
-        "heads": list(heads), "fps": one["fps"], "delta": DELTA, "tracks": one["tracks"],
+        "heads": [name for name in tracks if name != "truth"], "fps": fps, "delta": DELTA, "tracks": tracks,
         "bones": [[*pair, side] for side, bones in sides for pair in bones],
     }  # fmt: skip
     safe = json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
