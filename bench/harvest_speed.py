@@ -54,10 +54,12 @@ class Recorder:
         self.calls.append(lambda: self._backend.people(frames))
         return self._backend.people(frames)
 
-    def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def pose(
+        self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray], expected: Sequence[np.ndarray] | None = None
+    ) -> list[np.ndarray]:
         """As the backend inside says; noted."""
-        self.calls.append(lambda: self._backend.pose(frames, boxes))
-        return self._backend.pose(frames, boxes)
+        self.calls.append(lambda: self._backend.pose(frames, boxes, expected))
+        return self._backend.pose(frames, boxes, expected)
 
     def features(
         self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray
@@ -82,7 +84,9 @@ class Walker:
         """One box of 80 px a frame."""
         return [np.array([[20, 20, 100, 100, 0.9]], np.float32) for _ in frames]
 
-    def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def pose(
+        self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray], expected: Sequence[np.ndarray] | None = None
+    ) -> list[np.ndarray]:
         """The same shape in every box, moved on by one step of its swing a call."""
         self._at += 1
         place = self._shape + 20 + 10 * np.sin(self._at / 5 + self._beat)  # a thing that moves as one is no person

@@ -53,6 +53,14 @@ class Overlap:
         self.wait()
         self._behind = self._pool.submit(task)
 
+    def both(self, one: Callable[[], T], other: Callable[[], T]) -> tuple[T, T]:
+        """What two tasks return, done beside each other. Nothing may be behind."""
+        if self._pool is None:
+            return one(), other()
+        beside = self._pool.submit(one)
+        mine = other()
+        return beside.result(), mine
+
     def wait(self) -> None:
         """Until no task is behind. Raises what the last one raised."""
         last, self._behind = self._behind, None

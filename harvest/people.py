@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from harvest.backends.follow import box_from_keypoints
 from harvest.backends.protocol import PoseBackend
 from harvest.boxes import iou_matrix
-from harvest.track import Linker, Observation, TrackConfig, keypoint_distance
+from harvest.track import Expected, Linker, Observation, TrackConfig, keypoint_distance
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,20 @@ class PeopleConfig:
     """Two poses closer than this (of their size) are one person."""
     max_unconfirmed: int = 3
     """A followed person that so many detections in a row did not see is gone."""
+
+
+_NOBODY_KNOWN = np.zeros((25, 3), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to look for one person in the next frame."""
+
+    box: NDArray[np.float32]
+    hint: NDArray[np.float32]
+    """(25, 3) where the joints should be; zeros for somebody new."""
+    score: float = 0.0
+    """The detector's; 0 for who is only followed."""
 
 
 class Observer:
@@ -63,41 +77,42 @@ class Observer:
             self._link(poses_P253, boxes_P5[:, 4].tolist(), detected=True)
 
     def _push_one(self, pixels: NDArray[np.uint8]) -> None:
-        expected = self.linker.expected_boxes()
+        expected = self.linker.expected()
         detecting = self._n == 0 or self._since_detection + 1 >= self._config.detect_every or self.linker.someone_lost
         self._since_detection = 0 if detecting else self._since_detection + 1
         if detecting:
             found_P5 = self._at_least(self._config.keep_score, self._backend.people([pixels])[0])
-            boxes, scores = self._merge(found_P5, expected)
+            places = self._merge(found_P5, expected)
         else:
-            boxes, scores = [box for _, box in expected], [0.0] * len(expected)
-        boxes_P4 = np.array(boxes, dtype=np.float32).reshape(-1, 4)
-        poses = self._backend.pose([pixels], [boxes_P4])[0] if boxes else np.zeros((0, 25, 3), dtype=np.float32)
-        self._link(poses, scores, detected=detecting)
+            places = [Place(each.box, each.keypoints) for each in expected]
+        self._link(self._pose(pixels, places), [place.score for place in places], detected=detecting)
+
+    def _pose(self, pixels: NDArray[np.uint8], places: Sequence[Place]) -> NDArray[np.float32]:
+        """(P, 25, 3)"""
+        if not places:
+            return np.zeros((0, 25, 3), dtype=np.float32)
+        boxes_P4 = np.stack([place.box for place in places]).astype(np.float32)
+        hints_P253 = np.stack([place.hint for place in places]).astype(np.float32)
+        return np.asarray(self._backend.pose([pixels], [boxes_P4], [hints_P253])[0])
 
     def _at_least(self, score: float, boxes_P5: NDArray[np.float32]) -> NDArray[np.float32]:
         boxes_P5 = np.asarray(boxes_P5, dtype=np.float32).reshape(-1, 5)
         return boxes_P5[boxes_P5[:, 4] >= score]
 
-    def _merge(
-        self, found_P5: NDArray[np.float32], expected: Sequence[tuple[int, NDArray[np.float32]]]
-    ) -> tuple[list[NDArray[np.float32]], list[float]]:
-        """Boxes to pose, and what the detector says of each. A followed person's own box is steadier than the
+    def _merge(self, found_P5: NDArray[np.float32], expected: Sequence[Expected]) -> list[Place]:
+        """Where to look. A followed person's own box is steadier than the
         detector's, which only confirms it; unconfirmed too often, it goes. Detections of nobody known come after."""
-        boxes: list[NDArray[np.float32]] = []
-        scores: list[float] = []
+        places: list[Place] = []
         known = np.zeros(len(found_P5), dtype=bool)
-        for unconfirmed, box in expected:
-            same = iou_matrix(box[None], found_P5[:, :4])[0] >= self._config.same_person_iou
+        for each in expected:
+            same = iou_matrix(each.box[None], found_P5[:, :4])[0] >= self._config.same_person_iou
             known |= same
-            if same.any() or unconfirmed < self._config.max_unconfirmed:
-                boxes.append(box)
-                scores.append(float(found_P5[same, 4].max(initial=0.0)))
+            if same.any() or each.unconfirmed < self._config.max_unconfirmed:
+                places.append(Place(each.box, each.keypoints, float(found_P5[same, 4].max(initial=0.0))))
         for box_5 in found_P5[~known]:
             if box_5[4] >= self._config.start_score or self._was_lost(box_5):
-                boxes.append(box_5[:4])
-                scores.append(float(box_5[4]))
-        return boxes, scores
+                places.append(Place(box_5[:4], _NOBODY_KNOWN, float(box_5[4])))
+        return places
 
     def _was_lost(self, box_5: NDArray[np.float32]) -> bool:
         lost = self.linker.lost_boxes()

@@ -5,6 +5,8 @@ is decoded: five pictures asked of ten minutes at 320 x 240 left 490 MB decoded 
 it. The pipe's pictures are decord's to the bit, and a file that brings its decoder down brings only that process down.
 """
 
+import contextlib
+import fcntl
 import subprocess
 import tempfile
 import weakref
@@ -34,6 +36,7 @@ class Pictures:
         )  # fmt: skip
         assert self._process.stdout is not None
         self._pipe: IO[bytes] = self._process.stdout
+        _widen(self._pipe)
         self._end = weakref.finalize(self, _stop, self._process, self._pipe)
         self.size = self._read_size()
 
@@ -76,6 +79,13 @@ def _command(path: Path, max_side: int, threads: int) -> list[str]:
     return [ffmpeg_program(), "-hide_banner", "-v", "error", "-nostdin", "-protocol_whitelist", "file", "-threads",
             str(threads), "-i", f"file:{path}", "-map", "0:V:0", "-fps_mode", "passthrough", "-vf", scale,
             "-threads", "1", "-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "-"]  # fmt: skip
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Room for a picture in the pipe, where the system can: the decoder and its reader wait for each other less."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with contextlib.suppress(OSError):  # a user may have spent what the system grants for pipes
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _BUFFER)
 
 
 def _fill(pipe: IO[bytes], target: memoryview) -> bool:

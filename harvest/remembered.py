@@ -6,8 +6,9 @@ would be without the memory. P people of a frame, N crops, D feature dimension.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,18 @@ from storage.stage_cache import Kept, StageStore, question
 Answer = list[tuple[str, str, tuple[int, ...]]]
 """Fields of a numpy record."""
 
+Features = tuple[np.ndarray, np.ndarray | None]
+"""What a φ says of N crops."""
+
+Beside = Callable[[Callable[[], Features], Callable[[], Features]], tuple[Features, Features]]
+
 _LIVE_FRAMES = 4096
 """More than are ever in memory at once."""
+
+
+def in_turn(one: Callable[[], Features], other: Callable[[], Features]) -> tuple[Features, Features]:
+    """Two tasks one after the other."""
+    return one(), other()
 
 
 class FrameNumbers:
@@ -93,24 +104,33 @@ class RememberedBackend(AroundBackend):
         boxes = [self._people.answer(row)["box"] for row in rows if row is not None]
         return np.array(boxes, np.float32).reshape(-1, 5) if len(boxes) == count else None
 
-    def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def pose(
+        self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray], expected: Sequence[np.ndarray] | None = None
+    ) -> list[np.ndarray]:
         """As the backend inside says, now or earlier."""
+        hints = expected or [np.zeros((len(boxes_P4), 25, 3), np.float32) for boxes_P4 in boxes]
         found = [np.zeros((len(boxes_P4), 25, 3), np.float32) for boxes_P4 in boxes]
-        unknown: list[list[int]] = [[] for _ in frames]
-        for i, (frame, boxes_P4) in enumerate(zip(frames, boxes, strict=True)):
-            for p, box in enumerate(boxes_P4):
-                row = self._poses.find(question(self._numbers.of(frame), _bytes(box)))
-                if row is None:
-                    unknown[i].append(p)
-                else:
-                    found[i][p] = self._poses.answer(row)["pose"]
+        keys = [
+            [question(self._numbers.of(frame), _bytes(box), _bytes(hint)) for box, hint in zip(*each, strict=True)]
+            for frame, *each in zip(frames, boxes, hints, strict=True)
+        ]
+        unknown = [self._known_poses(keys_P, poses) for keys_P, poses in zip(keys, found, strict=True)]
         asked = [i for i, people in enumerate(unknown) if people]
-        fresh = self._inner.pose([frames[i] for i in asked], [boxes[i][unknown[i]] for i in asked]) if asked else []
+        some = [[each[i][unknown[i]] for i in asked] for each in (boxes, hints)]
+        fresh = self._inner.pose([frames[i] for i in asked], *some) if asked else []
         for i, poses in zip(asked, fresh, strict=True):
             for p, pose in zip(unknown[i], poses, strict=True):
                 found[i][p] = pose
-                self._poses.add(question(self._numbers.of(frames[i]), _bytes(boxes[i][p])), found[i][p])
+                self._poses.add(keys[i][p], found[i][p])
         return found
+
+    def _known_poses(self, keys_P: Sequence[bytes], found_P253: NDArray[np.float32]) -> list[int]:
+        """Fill in what was answered; returns the others."""
+        rows = [self._poses.find(key) for key in keys_P]
+        for p, row in enumerate(rows):
+            if row is not None:
+                found_P253[p] = self._poses.answer(row)["pose"]
+        return [p for p, row in enumerate(rows) if row is None]
 
 
 class RememberedPhi:
@@ -123,8 +143,11 @@ class RememberedPhi:
         self.zero_shot = False
         """Whether this φ gives 3D of its own, once a crop was asked for."""
 
-    def rows(self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray) -> list[int]:
-        """(N) where in the store the features of each crop are."""
+    def rows(
+        self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray, beside: Beside = in_turn
+    ) -> list[int]:
+        """(N) where in the store the features of each crop are. The halves of what is unknown are computed `beside`
+        each other."""
         keys = [
             question(self._numbers.of(frame), _bytes(box), _bytes(keypoints))
             for frame, box, keypoints in zip(frames, boxes_N4, keypoints_N25x3, strict=True)
@@ -135,19 +158,26 @@ class RememberedPhi:
             known = next(row for row in rows if row is not None)
             self.zero_shot = bool(self.store.answer(known)["has_zero_shot"])
         if unknown:
-            self._compute(frames, boxes_N4, keypoints_N25x3, keys, rows, unknown)
+            fresh, zero_shot = self._halves(frames, boxes_N4, keypoints_N25x3, unknown, beside)
+            self.zero_shot = zero_shot is not None
+            zeros = np.zeros((len(unknown), 75), np.float32) if zero_shot is None else zero_shot.reshape(-1, 75)
+            for n, features, zero in zip(unknown, fresh, zeros, strict=True):
+                rows[n] = self.store.add(keys[n], features.astype(np.float16), zero, self.zero_shot)
         return [row for row in rows if row is not None]
 
-    def _compute(
-        self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray,
-        keys: Sequence[bytes], rows: list[int | None], unknown: Sequence[int],
-    ) -> None:  # fmt: skip
-        some = list(unknown)
-        features, zero_shot = self.inner.features([frames[n] for n in some], boxes_N4[some], keypoints_N25x3[some])
-        self.zero_shot = zero_shot is not None
-        for k, n in enumerate(some):
-            zero = np.zeros(75, np.float32) if zero_shot is None else zero_shot[k].reshape(75)
-            rows[n] = self.store.add(keys[n], features[k].astype(np.float16), zero, self.zero_shot)
+    def _halves(
+        self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray, some: Sequence[int],
+        beside: Beside,
+    ) -> Features:  # fmt: skip
+        """As φ says of some crops, asked in two."""
+
+        def features(which: NDArray[np.int64]) -> Features:
+            return self.inner.features([frames[n] for n in which], boxes_N4[which], keypoints_N25x3[which])
+
+        halves = [partial(features, which) for which in np.array_split(np.array(some), 2) if len(which)]
+        answers = beside(*halves) if len(halves) == 2 else [half() for half in halves]
+        zero_shots = [zero for _, zero in answers if zero is not None]
+        return np.concatenate([each for each, _ in answers]), np.concatenate(zero_shots) if zero_shots else None
 
     def kept(self, rows_T: NDArray[np.int64]) -> tuple[Kept, Kept | None]:
         """(T, D) features and (T, 75) 3D of these rows, on the disk."""

@@ -22,7 +22,7 @@ from harvest.filters import Rejection, Run, candidates, clean
 from harvest.frozen import frozen_frames
 from harvest.overlap import Overlap
 from harvest.people import Observer
-from harvest.remembered import RememberedPhi
+from harvest.remembered import Beside, RememberedPhi, in_turn
 from harvest.sides import SidesConfig, repair_stretch
 from harvest.stored import Finishing
 from harvest.together import in_the_way
@@ -128,7 +128,7 @@ class ShotLabeller:
         if self._config.sides is not None:
             self._repair_sides(self._config.sides, known, over)
             stop = min(stop, self._sided)
-        self._features_until(stop)
+        self._features_until(stop, over=over)
 
     def _repair_sides(self, sides: SidesConfig, known: int, over: bool) -> None:
         """Stretch by stretch, in place: boxes and counts of joints stay as they are, and the linker compares with
@@ -141,7 +141,7 @@ class ShotLabeller:
                 repair_stretch(track, self._sided, high, high + after, sides)
             self._sided = min(high, known)
 
-    def _features_until(self, stop: int) -> None:
+    def _features_until(self, stop: int, *, over: bool) -> None:
         """φ of every candidate frame before `stop` that has none yet; their pixels are dropped."""
         if stop <= self._done:
             return
@@ -149,7 +149,7 @@ class ShotLabeller:
         for i, track in enumerate(self._observer.linker.tracks):
             if track.end > self._done:
                 wanted += [(i, n, box) for n, box in self._boxes_between(track, self._done, stop)]
-        self._compute(wanted)
+        self._compute(wanted, over=over)
         for n in range(self._done, stop):
             del self._pixels[n]
         self._done = stop
@@ -166,7 +166,8 @@ class ShotLabeller:
             found += [(track.start + k, boxes[k - begin]) for k in range(low, high)]
         return found
 
-    def _compute(self, wanted: Sequence[tuple[int, int, NDArray[np.float32]]]) -> None:
+    def _compute(self, wanted: Sequence[tuple[int, int, NDArray[np.float32]]], *, over: bool) -> None:
+        """Behind the caller's back; at the shot's end, when the caller has nothing else to do, with its help."""
         if not wanted:
             return
         tracks = self._observer.linker.tracks
@@ -177,9 +178,13 @@ class ShotLabeller:
             self._of(i).boxes[n] = box
         places = [(self._of(i), n) for i, n, _ in wanted]
 
-        def compute() -> None:
+        def compute(beside: Beside = in_turn) -> None:
             for p, phi in enumerate(self._phis):
-                for (labels, n), row in zip(places, phi.rows(frames, boxes, keypoints), strict=True):
+                for (labels, n), row in zip(places, phi.rows(frames, boxes, keypoints, beside), strict=True):
                     labels.feature_rows[p][n] = row
 
-        self._overlap.behind(compute)
+        if over:
+            self._overlap.wait()
+            compute(self._overlap.both)
+        else:
+            self._overlap.behind(compute)

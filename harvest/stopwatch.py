@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import Lock
 
 import numpy as np
 
@@ -14,8 +15,8 @@ from harvest.phi.protocol import Phi
 
 def _cpu_seconds(*, children: bool) -> float:
     """Of this thread, since stages run beside each other; and of the processes that this one has waited for."""
-    spent = os.times()
-    return time.thread_time() + (spent.children_user + spent.children_system if children else 0.0)
+    own = time.thread_time()
+    return own + sum(os.times()[2:4]) if children else own
 
 
 class Stopwatch:
@@ -23,18 +24,21 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.seconds: dict[str, dict[str, float]] = {}
+        self._adding = Lock()
 
     @contextmanager
     def stage(self, name: str, *, children: bool = False) -> Iterator[None]:
-        """Time of the block goes to this stage: one stage is timed by one thread at a time. `children`: it waits for
-        processes, whose time is its own."""
+        """Time of the block goes to this stage, also where two threads are in it at once. `children`: it waits for
+        processes, whose time is its own, and no other thread does."""
         wall, cpu = time.perf_counter(), _cpu_seconds(children=children)
         try:
             yield
         finally:
-            spent = self.seconds.setdefault(name, {"wall": 0.0, "cpu": 0.0})
-            spent["wall"] += time.perf_counter() - wall
-            spent["cpu"] += _cpu_seconds(children=children) - cpu
+            took = time.perf_counter() - wall, _cpu_seconds(children=children) - cpu
+            with self._adding:
+                spent = self.seconds.setdefault(name, {"wall": 0.0, "cpu": 0.0})
+                spent["wall"] += took[0]
+                spent["cpu"] += took[1]
 
     def rounded(self) -> dict[str, dict[str, float]]:
         """For JSON, in milliseconds' precision."""
@@ -53,10 +57,12 @@ class TimedBackend(AroundBackend):
         with self._watch.stage("people"):
             return self._inner.people(frames)
 
-    def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def pose(
+        self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray], expected: Sequence[np.ndarray] | None = None
+    ) -> list[np.ndarray]:
         """Timed as 'pose'."""
         with self._watch.stage("pose"):
-            return self._inner.pose(frames, boxes)
+            return self._inner.pose(frames, boxes, expected)
 
 
 class TimedPhi:

@@ -48,6 +48,16 @@ class Observation:
     """The detector is sure enough to begin a track with it."""
 
 
+@dataclass(frozen=True)
+class Expected:
+    """A followed person in a frame that nobody has looked at yet."""
+
+    unconfirmed: int
+    box: NDArray[np.float32]
+    keypoints: NDArray[np.float32]
+    """(25, 3)"""
+
+
 class Track:
     """One person through a shot. Frame n of the shot is entry n - start. Arrays grow by half."""
 
@@ -114,9 +124,13 @@ class Linker:
         """Somebody was seen a short while ago and not in the last frame."""
         return any(track.end < self._n for track in self.alive())
 
-    def expected_boxes(self) -> list[tuple[int, NDArray[np.float32]]]:
-        """(unconfirmed detections, box) in the next frame of everybody who was seen in the last."""
-        return [(track.unconfirmed, track.expected_box(self._n)) for track in self.tracks if track.end == self._n]
+    def expected(self) -> list[Expected]:
+        """Everybody who was seen in the last frame, in the next."""
+        return [
+            Expected(track.unconfirmed, track.expected_box(self._n), track.expected_keypoints(self._n))
+            for track in self.tracks
+            if track.end == self._n
+        ]
 
     def lost_boxes(self) -> list[NDArray[np.float32]]:
         """Boxes in the next frame of those who were lost a short while ago."""

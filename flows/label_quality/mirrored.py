@@ -39,9 +39,11 @@ class MirroringBackend(AroundBackend):
         """As the backend inside says."""
         return self._inner.people(frames)
 
-    def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def pose(
+        self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray], expected: Sequence[np.ndarray] | None = None
+    ) -> list[np.ndarray]:
         """As the backend inside says, or with sides exchanged. A call is a frame: the labeller asks once for each."""
-        return [pose[:, _MIRROR] if self._mirrors() else pose for pose in self._inner.pose(frames, boxes)]
+        return [pose[:, _MIRROR] if self._mirrors() else pose for pose in self._inner.pose(frames, boxes, expected)]
 
     def _mirrors(self) -> bool:
         if self._frames % BURST_FRAMES == 0:

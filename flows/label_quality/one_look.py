@@ -27,6 +27,8 @@ class OneLookBackend(AroundBackend):
         """As the detector says."""
         return self._embedded.people(frames)
 
-    def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def pose(
+        self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray], expected: Sequence[np.ndarray] | None = None
+    ) -> list[np.ndarray]:
         """Joints as read from the upright crops."""
-        return self._embedded.pose(frames, boxes)
+        return self._embedded.pose(frames, boxes, expected)

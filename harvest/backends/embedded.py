@@ -8,15 +8,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from body.joints import KEYPOINTS_25, indices
 from harvest.backends.blazepose import BlazePose
-from harvest.backends.blazepose_joints import JOINTS, keypoints_25
+from harvest.backends.blazepose_joints import JOINTS, SLOTS, keypoints_25
 from harvest.backends.nanodet import NanoDet, NanoDetConfig
-from harvest.backends.roi import RefineLimits, upright
+from harvest.backends.roi import Crops, RefineLimits, crops_around, upright
 from harvest.crop import square_around
 from harvest.weights import BLAZEPOSE, NANODET
 
 BOX_SCALE = 1.25
 """Side of BlazePose's crop over the longer side of the person's box (MediaPipe's own margin)."""
+
+_HIPS = indices(("left_hip", "right_hip"), KEYPOINTS_25)
+_SHOULDERS = indices(("left_shoulder", "right_shoulder"), KEYPOINTS_25)
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,28 @@ class EmbeddedBackend:
         """Per frame (P, 5): x0 y0 x1 y1 px, score."""
         return self._detector.people(frames)
 
-    def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Per frame (P, 25, 3): x, y px, score."""
+    def pose(
+        self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray], expected: Sequence[np.ndarray] | None = None
+    ) -> list[np.ndarray]:
+        """Per frame (P, 25, 3): x, y px, score. Who is expected is read from the crop around the expected joints, which
+        rarely needs a second look."""
         if not boxes:
             return []
         counts = [len(b) for b in boxes]
         owners = [frame for frame, count in zip(frames, counts, strict=True) for _ in range(count)]
         squares = [square_around(box, BOX_SCALE) for b in boxes for box in b]
         crops = upright(np.stack(squares) if squares else np.zeros((0, 4)))
+        if expected is not None:
+            crops = _followed(crops, np.concatenate(expected))
         found = keypoints_25(self._landmarks.read_twice(owners, crops, self.config.refine))
         return np.split(found, np.cumsum(counts)[:-1])
+
+
+def _followed(crops: Crops, expected_P253: np.ndarray) -> Crops:
+    """`crops`, or those around the expected joints for everybody who has some."""
+    known = (expected_P253[..., 2] > 0).any(-1)
+    joints = expected_P253[known][..., :2].astype(np.float64)
+    own = crops_around(joints[:, SLOTS], joints[:, _HIPS].mean(1), joints[:, _SHOULDERS].mean(1))
+    squares, angles = crops.squares_N4.copy(), crops.angles_N.copy()
+    squares[known], angles[known] = own.squares_N4, own.angles_N
+    return Crops(squares, angles)

@@ -59,8 +59,10 @@ class MmlabBackend:
         samples = _in_batches(self._detector, items, self.config.frames_batch)
         return [self._boxes(sample.pred_instances.cpu().numpy()) for sample in samples]
 
-    def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Per frame (P, 25, 3): x, y px, score."""
+    def pose(
+        self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray], expected: Sequence[np.ndarray] | None = None
+    ) -> list[np.ndarray]:
+        """Per frame (P, 25, 3): x, y px, score. The boxes say it all: `expected` is not asked."""
         items = []
         for frame, boxes_P4 in zip(frames, boxes, strict=True):
             picture = _bgr(frame)

@@ -29,8 +29,13 @@ class PoseBackend(Protocol):
     def people(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Per frame (P, 5) float32: x0 y0 x1 y1 px and score in [0, 1], best first; (0, 5) where nobody is."""
 
-    def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Per frame, for its boxes (P, 4 or 5), (P, 25, 3) float32: x, y px and score in [0, 1]."""
+    def pose(
+        self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray], expected: Sequence[np.ndarray] | None = None
+    ) -> list[np.ndarray]:
+        """Per frame, for its boxes (P, 4 or 5), (P, 25, 3) float32: x, y px and score in [0, 1].
+
+        `expected` is a hint that a backend need not take: per frame (P, 25, 3), where this backend's own answers for
+        the frames before place each person's joints now; all scores 0 for somebody who is new."""
 
 
 @runtime_checkable

@@ -66,8 +66,10 @@ class RtmBackend:
         """Per frame (P, 5): x0 y0 x1 y1 px, score."""
         return [self._detect(np.ascontiguousarray(frame[..., ::-1])) for frame in frames]
 
-    def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Per frame (P, 25, 3): x, y px, score."""
+    def pose(
+        self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray], expected: Sequence[np.ndarray] | None = None
+    ) -> list[np.ndarray]:
+        """Per frame (P, 25, 3): x, y px, score. The boxes say it all: `expected` is not asked."""
         return [self._one(frame, boxes_P4) for frame, boxes_P4 in zip(frames, boxes, strict=True)]
 
     def _detect(self, bgr_HW3: np.ndarray) -> np.ndarray:

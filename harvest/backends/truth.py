@@ -62,7 +62,9 @@ class TruthBackend:
         """Per frame (P, 5): a box around each person who is in the picture, missed now and then."""
         return [self._boxes(self._number(frame)) for frame in frames]
 
-    def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def pose(
+        self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray], expected: Sequence[np.ndarray] | None = None
+    ) -> list[np.ndarray]:
         """Per frame (P, 25, 3): the labels of whoever is in the box; all scores 0 where nobody is."""
         numbers = [self._number(frame) for frame in frames]
         found = []

@@ -92,7 +92,9 @@ class RectangleBackend:
             rows.append(np.array(kept, np.float32).reshape(-1, 5))
         return rows
 
-    def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def pose(
+        self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray], expected: Sequence[np.ndarray] | None = None
+    ) -> list[np.ndarray]:
         found = []
         for frame, boxes_P4 in zip(frames, boxes, strict=True):
             poses = [self._pose(frame, box) for box in boxes_P4]

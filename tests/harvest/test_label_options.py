@@ -42,7 +42,7 @@ def exchanging(rectangles: type) -> type:
     class Exchanging(rectangles):  # type: ignore[misc]
         calls = 0
 
-        def pose(self, frames: object, boxes: object) -> "list[np.ndarray]":
+        def pose(self, frames: object, boxes: object, expected: object = None) -> "list[np.ndarray]":
             self.calls += 1
             found = super().pose(frames, boxes)
             mirrored = [poses[:, mirror_permutation(KEYPOINTS_25)] for poses in found]

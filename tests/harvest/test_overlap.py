@@ -42,6 +42,25 @@ def test_two_threads_are_two_threads() -> None:
         overlap.wait()
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_both_return_in_order_and_an_error_of_either_is_raised(threads: int) -> None:
+    def fails() -> int:
+        raise ValueError("no memory left")
+
+    with Overlap(threads) as overlap:
+        assert overlap.both(lambda: 1, lambda: 2) == (1, 2)
+        for tasks in ((fails, lambda: 2), (lambda: 1, fails)):
+            with pytest.raises(ValueError, match="no memory left"):
+                overlap.both(*tasks)
+    assert not alive()
+
+
+def test_both_are_beside_each_other() -> None:
+    meeting = threading.Barrier(2, timeout=5)
+    with Overlap(2) as overlap:
+        assert sorted(overlap.both(meeting.wait, meeting.wait)) == [0, 1]
+
+
 def test_no_more_is_made_than_is_asked_for_soon() -> None:
     made: list[int] = []
 

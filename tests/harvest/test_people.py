@@ -47,6 +47,23 @@ def test_following_gives_the_same_labels_as_detecting_every_frame(rectangles: ty
         np.testing.assert_array_equal(a.keypoints, b.keypoints)
 
 
+def test_the_backend_is_told_where_the_joints_should_be(rectangles: type, paint: Paint) -> None:
+    """Nothing of who is new, then the last joints moved on by the steady motion."""
+    hints: list[np.ndarray] = []
+
+    class Telling(rectangles):  # type: ignore[misc]
+        def pose(self, frames: object, boxes: object, expected: object = None) -> list[np.ndarray]:
+            hints.append(expected[0])  # type: ignore[index]
+            return super().pose(frames, boxes)  # type: ignore[no-any-return]
+
+    observer = _observe(Telling(), [paint({0: (20 + 3 * n, 100)}) for n in range(30)])
+    (track,) = observer.linker.tracks
+    assert not hints[0].any()
+    apart = np.array(hints[10:])[:, 0, :, :2] - track.keypoints[10:, :, :2]
+    assert np.abs(apart).max() < 2
+    np.testing.assert_array_equal(np.array(hints[1:])[:, 0, :, 2], track.keypoints[:-1, :, 2])
+
+
 @pytest.mark.parametrize("detect_every", [1, 4])
 def test_two_people_who_cross_keep_their_identity(rectangles: type, paint: Paint, detect_every: int) -> None:
     truth = {0: lambda n: (20 + 4 * n, 100.0), 1: lambda n: (260 - 4 * n, 104.0)}

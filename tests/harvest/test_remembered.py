@@ -12,6 +12,8 @@ from harvest.config import LabelConfig
 from harvest.label import LabelledVideo, Labeller
 from harvest.policy import Policy, Verdict
 from harvest.presets import DEFAULT
+from harvest.recipe import recipe
+from harvest.remembered import StageFiles, VideoMemory
 from harvest.rows import read_features
 from harvest.sources import expand
 from storage.layout import STAGES
@@ -32,9 +34,11 @@ class Asked:
         self.counts["people"] += len(frames)
         return self._backend.people(frames)  # type: ignore[attr-defined, no-any-return]
 
-    def pose(self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def pose(
+        self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray], expected: Sequence[np.ndarray] | None = None
+    ) -> list[np.ndarray]:
         self.counts["pose"] += sum(map(len, boxes))
-        return self._backend.pose(frames, boxes)  # type: ignore[attr-defined, no-any-return]
+        return self._backend.pose(frames, boxes, expected)  # type: ignore[attr-defined, no-any-return]
 
     def features(self, frames: Sequence[np.ndarray], boxes: np.ndarray, keypoints: np.ndarray) -> object:
         self.counts["phi"] += len(frames)
@@ -106,6 +110,25 @@ def test_another_rhythm_of_detection_asks_for_the_other_frames(
     again, asked = label(every)
     assert asked["people"] == 60 - first["people"]
     _same(again, label(every, warm=False)[0])
+
+
+def test_a_pose_is_remembered_with_the_hint_that_it_was_asked_with(
+    rectangles: type, box_phi: object, tmp_path: Path
+) -> None:
+    backend = Asked(rectangles(), box_phi)
+    frame, box = np.zeros((240, 320, 3), np.uint8), np.array([[10, 10, 50, 90]], np.float32)
+    hints = [np.zeros((1, 25, 3), np.float32), np.ones((1, 25, 3), np.float32)]
+    files = StageFiles(tmp_path, "content", recipe(PLAIN, backend, ()))
+    for asked in (2, 2):
+        with VideoMemory(files, backend, (), original=backend) as memory:
+            memory.numbers.note(frame, 0)
+            for hint in hints:
+                memory.backend.pose([frame], [box], [hint])
+        assert backend.counts["pose"] == asked
+    with VideoMemory(files, backend, (), original=backend) as memory:
+        memory.numbers.note(frame, 0)
+        memory.backend.pose([frame], [box])
+    assert backend.counts["pose"] == 2
 
 
 def test_damaged_cache_is_computed_again(

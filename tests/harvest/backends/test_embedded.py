@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from body.joints import KEYPOINTS_25
+from harvest.backends.blazepose import BlazePose, Reading
 from harvest.backends.embedded import EmbeddedBackend
 from harvest.backends.follow import box_from_keypoints
 from harvest.backends.protocol import PoseBackend
+from harvest.backends.roi import Crops
 from harvest.nms import iou
 
 pytestmark = pytest.mark.usefixtures("embedded_weights")
@@ -55,6 +57,47 @@ def test_following_box_is_about_the_detected_one(squats: list[np.ndarray]) -> No
     overlaps = [iou(box[0], follow[None])[0] for box, follow in zip(boxes, followed, strict=True) if follow is not None]
     assert len(overlaps) == len(frames)
     assert min(overlaps) > 0.75
+
+
+def test_who_is_expected_needs_one_look(squats: list[np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
+    """She bends over: an upright crop is looked at twice, the crop around her joints of the frame before once, and both
+    find the same joints."""
+    looks: list[int] = []
+    read = BlazePose.read
+
+    def counting(self: BlazePose, frames: list[np.ndarray], crops: Crops) -> Reading:
+        looks.append(len(frames))
+        return read(self, frames, crops)
+
+    monkeypatch.setattr(BlazePose, "read", counting)
+    backend = EmbeddedBackend()
+    boxes = [found[:1] for found in backend.people(squats[:16])]
+    alone = [backend.pose([frame], [box])[0] for frame, box in zip(squats, boxes, strict=False)]
+    twice = sum(looks)
+    looks.clear()
+    nobody = np.zeros((1, 25, 3), np.float32)
+    followed = [
+        backend.pose([frame], [box], [before])[0]
+        for frame, box, before in zip(squats, boxes, [nobody, *alone[:-1]], strict=False)
+    ]
+    assert twice >= 22
+    assert sum(looks) <= 18
+    size = np.ptp(alone[0][0, :, :2], axis=0).max()
+    apart = np.linalg.norm(np.stack(followed)[..., :2] - np.stack(alone)[..., :2], axis=-1)
+    assert np.median(apart) < 0.01 * size
+    np.testing.assert_array_equal(followed[0], alone[0])
+
+
+def test_hints_are_each_persons_own(squats: list[np.ndarray]) -> None:
+    """Somebody new beside somebody expected: their answers are those of one by one."""
+    backend = EmbeddedBackend()
+    frame, (box,) = squats[5], backend.people(squats[5:6])[0][:1]
+    before = backend.pose(squats[4:5], [box[None]])[0]
+    boxes, hints = np.stack([box, box]), np.concatenate([np.zeros_like(before), before])
+    both = backend.pose([frame], [boxes], [hints])[0]
+    np.testing.assert_array_equal(both[:1], backend.pose([frame], [boxes[:1]])[0])
+    np.testing.assert_array_equal(both[1:], backend.pose([frame], [boxes[1:]], [before])[0])
+    assert (both[0] != both[1]).any()
 
 
 def test_following_box_needs_joints() -> None:
