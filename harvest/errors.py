@@ -47,23 +47,27 @@ from typing import ClassVar
 
 
 class HarvestError(Exception):
-    """One source's trouble. `item` names it as the user wrote it; the message says what and what to do."""
+    """One source's trouble. `item` names it as the user wrote it; the message says what and what to do. `host` is the
+    host that said so, where that is known: after a redirect it is not the source's."""
 
     reason: ClassVar[str] = "harvest_error"
     default_retry_s: ClassVar[float | None] = None
 
-    def __init__(self, item: str, message: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(self, item: str, message: str, *, retry_after_s: float | None = None, host: str | None = None) -> None:
         self.item = item
         self.message = message
+        self.host = host
         self.retry_after_s = retry_after_s if retry_after_s is not None else self.default_retry_s
         super().__init__(f"{item}: {message}")
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.item, self.message, self.retry_after_s)
+        return _rebuild, (type(self), self.item, self.message, self.retry_after_s, self.host)
 
 
-def _rebuild(kind: type[HarvestError], item: str, message: str, retry_after_s: float | None) -> HarvestError:
-    return kind(item, message, retry_after_s=retry_after_s)
+def _rebuild(
+    kind: type[HarvestError], item: str, message: str, retry_after_s: float | None, host: str | None
+) -> HarvestError:
+    return kind(item, message, retry_after_s=retry_after_s, host=host)
 
 
 class SourceRejected(HarvestError):

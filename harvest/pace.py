@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from yt_dlp.networking.exceptions import RequestError
+
 from harvest.errors import Banned, HarvestError, RateLimited
 from harvest.identity import S3, host_of
 from harvest.sources import Source
@@ -58,14 +60,16 @@ class Pace:
         return self._hosts.admit(source.host, self._config.patience_s)
 
     def note(self, source: Source, error: HarvestError) -> None:
-        """A host that asks for patience gets it from everybody."""
-        if isinstance(error, RateLimited | Banned) and error.retry_after_s and source.is_url:
-            self._hosts.ban(source.host, time.time() + error.retry_after_s)
+        """A host that asks for patience gets it from everybody: the one that said so, not one that led to it."""
+        host = error.host or (source.host if source.is_url else None)
+        if isinstance(error, RateLimited | Banned) and error.retry_after_s and host:
+            self._hosts.ban(host, time.time() + error.retry_after_s)
 
     @contextmanager
     def request(self, item: str, url: str) -> Iterator[None]:
         """Waits for a slot of the URL's host; inside, one request goes out. Each redirect that it brings waits for a
-        slot too. RateLimited, in the name of `item`, if the host has been closed for long meanwhile.
+        slot too. RateLimited, in the name of `item`, if the host has been closed for long meanwhile; as the cause of a
+        RequestError, if it is one that a redirect leads to.
 
         The wait is before the connection is made, since a host may hang up on one that stays silent; that the slot
         still holds, and that there is a next hop, is seen when a request line is written. Process-wide, like the
@@ -79,7 +83,7 @@ class Pace:
             (before, granted), here = hops[-1], connection.host.strip("[]").lower()
             self._answered(before)
             if len(hops) > 1 or time.monotonic() - granted > _HOLDS * self._config.interval_s:
-                self._await_slot(item, here)
+                self._await_inside(item, here)
             hops.append((here, time.monotonic()))
             plain(connection, *args, **kwargs)
 
@@ -96,7 +100,14 @@ class Pace:
                 with time_stopped():
                     time.sleep(wait)
         except HostClosed as closed:
-            raise RateLimited(item, str(closed), retry_after_s=closed.wait_s) from closed
+            raise RateLimited(item, str(closed), retry_after_s=closed.wait_s, host=host) from closed
+
+    def _await_inside(self, item: str, host: str) -> None:
+        try:
+            self._await_slot(item, host)
+        except RateLimited as closed:
+            # Of an exception that is none of its own yt-dlp thinks that its HTTP library failed, and asks by another.
+            raise RequestError(cause=closed) from closed
 
     def _answered(self, host: str) -> None:
         if self._limit(host):

@@ -4,8 +4,9 @@ from contextlib import nullcontext
 from typing import Any
 
 from yt_dlp import YoutubeDL
+from yt_dlp.networking.exceptions import RequestError
 
-from harvest.errors import TooLarge
+from harvest.errors import HarvestError, TooLarge
 from harvest.pace import Pace
 
 MAX_PAGE_BYTES = 64 << 20
@@ -48,8 +49,13 @@ class Site(YoutubeDL):  # type: ignore[misc]
     def urlopen(self, request: Any) -> Any:
         """As yt-dlp's, at the host's pace; a read of everything at once is bounded."""
         url = request if isinstance(request, str) else str(getattr(request, "url", None) or request.get_full_url())
-        with self._pace.request(self._item, url) if self._pace else nullcontext():
-            response = super().urlopen(request)
+        try:
+            with self._pace.request(self._item, url) if self._pace else nullcontext():
+                response = super().urlopen(request)
+        except RequestError as error:
+            if isinstance(error.cause, HarvestError):
+                raise error.cause from error
+            raise
         plain = response.read
 
         def read(amount: int | None = None) -> bytes:

@@ -28,6 +28,7 @@ from harvest.errors import (
     SourcePrivate,
     TooManyPixels,
 )
+from harvest.identity import host_of
 from harvest.network_guard import AddressBlocked
 
 _BY_STATUS: dict[int, type[HarvestError]] = {
@@ -66,6 +67,9 @@ _BLIND = re.compile(r"javascript runtime|challenge solving failed|signature solv
 
 SESSION_LIMIT_S = 3600.0
 """YouTube's "rate-limited for up to an hour", which comes without a Retry-After."""
+
+LONGEST_WAIT_S = 30 * 86_400.0
+"""No Retry-After shuts a host for longer than this: one may hold a number that no clock reaches."""
 
 LONG_BAN_S = 6 * 3600.0
 """A host that asks for more patience than this has shut us out: its other items wait too."""
@@ -111,11 +115,12 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _from_status(item: str, error: HTTPError) -> HarvestError:
-    wait = retry_after_s(error.response.headers.get("Retry-After"))
+    wait, host = retry_after_s(error.response.headers.get("Retry-After")), host_of(error.response.url)
     if error.status == 429 and wait is not None and wait > LONG_BAN_S:
-        return Banned(item, f"the host asks to wait {wait:.0f} s", retry_after_s=wait)
+        return Banned(item, f"the host asks to wait {wait:.0f} s", retry_after_s=wait, host=host)
     kind = _BY_STATUS.get(error.status, NetworkFailed if error.status >= 500 else SourceGone)
-    return kind(item, f"the host answers {error.status} {error.reason or ''}".rstrip(), retry_after_s=wait)
+    said = f"the host answers {error.status} {error.reason or ''}".rstrip()
+    return kind(item, said, retry_after_s=wait, host=host)
 
 
 def _from_words(item: str, message: str) -> HarvestError:
@@ -133,14 +138,16 @@ def _message(error: BaseException) -> str:
 
 
 def retry_after_s(header: str | None, now: datetime | None = None) -> float | None:
-    """Seconds of a Retry-After header, which is a number or a date (RFC 9110, 10.2.3); None for neither."""
+    """Seconds of a Retry-After header, which is a number or a date (RFC 9110, 10.2.3); None for neither. At most
+    LONGEST_WAIT_S: whoever means longer says so again."""
     if not header:
         return None
-    if header.strip().isdigit():
-        return float(header)
+    if re.fullmatch(r"[0-9]+", header.strip()):
+        return min(float(header), LONGEST_WAIT_S)
     try:
         due = parsedate_to_datetime(header)
-    except ValueError:
+        due = due if due.tzinfo else due.replace(tzinfo=UTC)
+        wait = (due - (now or datetime.now(UTC))).total_seconds()
+    except (ValueError, OverflowError):
         return None
-    due = due if due.tzinfo else due.replace(tzinfo=UTC)
-    return max(0.0, (due - (now or datetime.now(UTC))).total_seconds())
+    return min(max(0.0, wait), LONGEST_WAIT_S)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from yt_dlp.networking import Request
+from yt_dlp.networking.exceptions import HTTPError
 
 from harvest.config import HarvestConfig
 from harvest.download import DownloadConfig
@@ -20,6 +21,7 @@ from harvest.pace import Pace, PaceConfig
 from harvest.policy import Policy
 from harvest.run import harvest
 from harvest.site import Site
+from harvest.site_errors import from_site
 from harvest.sources import Source
 from harvest.time_limit import time_limit
 from storage.errors import HostClosed
@@ -70,6 +72,23 @@ def test_retry_after_closes_the_host_for_all(tmp_path: Path) -> None:
     search = Source("s", "search://parkour", False, max_entries=3)
     pace.note(search, RateLimited("s", "429", retry_after_s=100))
     assert ledger.hosts.budget("local").banned_until == 0, "files on the disk have nothing to do with it"
+
+
+def test_the_host_that_said_so_is_closed_not_the_one_that_led_there(
+    tmp_path: Path, served: Callable[..., str], bad_site: Any
+) -> None:
+    there = served(bad_site, "127.0.3.2")
+    bad_site.elsewhere = f"{there}/patience/100/x.mp4"
+    source = Source("a", f"{served(bad_site, '127.0.3.1')}/inside/a.mp4", True)
+    ledger = Ledger.open(tmp_path)
+    pace = Pace(ledger, PaceConfig(interval_s=0.01, patience_s=0.5, own_hosts=True))
+    for _ in range(2):  # the second time it is the ledger that knows
+        with Site({"quiet": True}, "a", pace) as site, pytest.raises((HTTPError, RateLimited)) as limited:
+            site.urlopen(source.address)
+        pace.note(source, from_site("a", limited.value))
+        assert ledger.hosts.budget("127.0.3.1").banned_until < time.time()
+        assert ledger.hosts.budget("127.0.3.2").banned_until > time.time() + 90
+    assert [path for _, _, path, _ in bad_site.asked] == ["/inside/a.mp4", "/patience/100/x.mp4", "/inside/a.mp4"]
 
 
 def test_redirects_wait_too_and_the_wait_is_not_the_hosts_time(tmp_path: Path, served: Callable[..., str]) -> None:

@@ -1,6 +1,7 @@
 """What a site did, as a typed error that knows whether to try again."""
 
 import io
+import pickle
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -131,6 +132,13 @@ def test_table(raised: BaseException, kind: type[errors.HarvestError], retry: fl
     assert str(found).startswith("http://x.org/v: ")
 
 
+def test_who_said_so_is_kept_on_the_way_out_of_a_process() -> None:
+    found = from_site("http://first.org/v", _wrapped(_http(429, "7")))
+    assert found.host == "x.org"
+    again = pickle.loads(pickle.dumps(found))
+    assert (type(again), again.host, again.retry_after_s) == (errors.RateLimited, "x.org", 7)
+
+
 def test_message_is_one_plain_line() -> None:
     found = from_site("x", DownloadError("ERROR: \x1b[0;31mbad\x1b[0m\nthing\x07; please report this issue on ..."))
     assert found.message == "bad thing"
@@ -141,6 +149,8 @@ def test_retry_after_may_be_a_date() -> None:
     assert retry_after_s("Thu, 01 Jan 2026 12:02:00 GMT", now) == 120
     assert retry_after_s("Thu, 01 Jan 2026 11:00:00 GMT", now) == 0
     assert retry_after_s("soon") is None
+    assert retry_after_s("\xb2") is None, "a digit by Unicode that is no number"
+    assert retry_after_s("9" * 400) == retry_after_s("Fri, 01 Jan 9999 00:00:00 GMT", now) == 30 * 86_400
     assert retry_after_s(None) is None
 
 
