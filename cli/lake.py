@@ -60,6 +60,22 @@ def stats(lake: Annotated[str | None, LAKE] = None, as_json: Annotated[bool, JSO
 
 
 @app.command()
+def labels(lake: Annotated[str | None, LAKE] = None, as_json: Annotated[bool, JSON] = False) -> None:
+    """The label versions: what each was made by, and how much it holds. A study compares them (`--labels`)."""
+    from dataclasses import asdict
+
+    from cli.lake_tables import print_labels
+    from storage.label_counts import count_labels
+
+    with opened(lake) as (rows, _):
+        counted = count_labels(rows)
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in counted], default=str))
+    else:
+        print_labels(counted)
+
+
+@app.command()
 def why(
     tracklet: Annotated[str, typer.Argument(help="A tracklet_id, or its first 8 or more digits.")],
     lake: Annotated[str | None, LAKE] = None,

@@ -19,6 +19,13 @@ def freeze(
     min_score: Annotated[float, typer.Option(help="Least mean keypoint score.")] = 0.0,
     hours: Annotated[float | None, typer.Option(help="Only so many hours, by whole sources, nested.")] = None,
     seed: Annotated[int, typer.Option(help="Which nested order of the sources --hours takes.")] = 0,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="Labels of this version instead of each source's newest: digest or label_key, 8 or more digits; "
+            "`hmmr lake labels` lists them."
+        ),
+    ] = None,
 ) -> None:
     """Write the list of the tracklets that match, and print its digest. The same selection is the same digest."""
     from cli.lake import opened
@@ -26,7 +33,7 @@ def freeze(
     from storage.snapshot_filter import selection
 
     with opened(lake) as (rows, _):
-        chosen = select(rows, where=selection(tags=tag, licences=licence, min_score=min_score))
+        chosen = select(rows, where=selection(tags=tag, licences=licence, min_score=min_score), labels=labels)
         if hours is not None:
             chosen = nested(chosen, hours=hours, seed=seed)
         save(rows, chosen)

@@ -6,6 +6,9 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from storage.label_counts import VersionCount
     from storage.stats import Group, Stats
 
 
@@ -18,7 +21,10 @@ def print_stats(root: str, stats: "Stats") -> None:
         f"{total.sources} sources, {stats.frames} frames"
     )
     if stats.older:
-        console.print(f"and {stats.older} tracklets of older labels of the same sources, which no snapshot takes")
+        console.print(
+            f"and {stats.older} tracklets of other labels of the same sources: `hmmr lake labels` lists them, and a "
+            "snapshot takes them with --labels"
+        )
     if stats.books is not None:
         console.print("books: " + ", ".join(f"{name} {count}" for name, count in stats.books.as_dict().items()))
     for key, groups in stats.by.items():
@@ -38,6 +44,17 @@ def _groups(key: str, groups: "dict[str, Group]") -> Table:
     for name, group in groups.items():
         table.add_row(name[:40], str(group.tracklets), str(group.sources), f"{group.hours:.3f}")
     return table
+
+
+def print_labels(rows: "Sequence[VersionCount]") -> None:
+    """Two lines a label version, the oldest first; the words are what sets it apart from the first."""
+    console = Console(soft_wrap=True, highlight=False)
+    for row in rows:
+        console.print(f"{row.digest[:12]}  {row.words}", markup=False)
+        console.print(
+            f"              {row.tracklets} tracklets, {row.hours:.3f} h, {row.videos} videos, "
+            f"the newest labels of {row.newest} of them; since {row.began:%Y-%m-%d %H:%M}"
+        )
 
 
 def _print_counts(console: Console, title: str, counts: dict[str, int]) -> None:

@@ -70,6 +70,11 @@ PERFECT = typer.Option(
     "2D beside the pool's own tracklets.",
 )
 PRIOR = typer.Option("--prior-poses", help="File of poses for the pose prior; else those of the labelled films.")
+LABELS = typer.Option(
+    "--labels",
+    help="Label version of the pool, by its digest or 8 or more digits of it (`hmmr lake labels`), or all; once or "
+    "more. The first is the main curve, each other one a curve on the same videos, held against the first.",
+)
 WORKERS = typer.Option(help="Cells side by side, one thread each; 0 takes one a core.", min=0)
 SCORE_TEST = typer.Option(
     "--score-test",
@@ -88,6 +93,7 @@ def run(
     out: Annotated[Path | None, OUT] = None,
     perfect: Annotated[Path | None, PERFECT] = None,
     prior_poses: Annotated[Path | None, PRIOR] = None,
+    labels: Annotated[list[str] | None, LABELS] = None,
     workers: Annotated[int, WORKERS] = 0,
     score_test: Annotated[bool, SCORE_TEST] = False,
 ) -> None:
@@ -100,7 +106,7 @@ def run(
         from flows.study_begin import unscored
         from flows.study_run import study_on
 
-        asked = _asked(study, preset, out, workers)
+        asked = _asked(study, preset, out, workers, labels)
         if score_test:
             refuse_unless_frozen(Path(asked.name) if study else None)
         places = _places(asked, lake, labelled, held_out, perfect, prior_poses)
@@ -158,8 +164,11 @@ class _Asked:
     workers: int
 
 
-def _asked(study: str | None, preset: str | None, out: Path | None, workers: int) -> _Asked:
+def _asked(
+    study: str | None, preset: str | None, out: Path | None, workers: int, labels: list[str] | None = None
+) -> _Asked:
     import os
+    from dataclasses import replace
 
     from evaluation.study_config import read_study
     from evaluation.study_presets import preset as preset_named
@@ -167,6 +176,7 @@ def _asked(study: str | None, preset: str | None, out: Path | None, workers: int
     if (study is None) == (preset is None):
         _refuse("give a YAML file or --preset, not both")
     config = preset_named(preset) if preset else read_study(Path(study or ""))
+    config = replace(config, labels=tuple(labels)) if labels else config
     return _Asked(preset or study or "", config, out or Path("out") / config.name, workers or os.cpu_count() or 1)
 
 

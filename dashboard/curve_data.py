@@ -1,8 +1,8 @@
 """The data-scale curve as numbers: per-seed points, their means, ceiling, baselines, share of the gap closed."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from dashboard.units import METRIC_NAMES
@@ -46,11 +46,13 @@ class Curve:
     phi_name: str
     variant: str
     points: tuple[Point, ...]
+    told: str = ""
+    """What sets the study apart from others that it is compared with."""
 
     @property
     def name(self) -> str:
         """How legends call it."""
-        return " · ".join(part for part in (self.study, self.phi_name) if part) or "study"
+        return " · ".join(part for part in (self.study, self.told, self.phi_name) if part) or "study"
 
     @property
     def hours(self) -> list[float]:
@@ -79,8 +81,11 @@ def settings(scores: Iterable[Row]) -> list[Setting]:
     )
 
 
-def curves(scores: Iterable[Row], setting: Setting) -> list[Curve]:
-    """The curves and lines of one setting. A cell that was scored twice counts once, by its latest score."""
+def curves(scores: Iterable[Row], setting: Setting, words: Mapping[str, str] | None = None) -> list[Curve]:
+    """The curves and lines of one setting. A cell that was scored twice counts once, by its latest score.
+
+    `words` by study are what legends say of it beside its name.
+    """
     groups: dict[tuple[str, str, str], dict[tuple[float, int], Row]] = defaultdict(dict)
     for row in scores:
         if row["sequence"] == MACRO and row["variant"] not in NOT_SHOWN and _setting(row) == setting:
@@ -88,7 +93,10 @@ def curves(scores: Iterable[Row], setting: Setting) -> list[Curve]:
             cell = (row["hours"], row["seed"])
             if cell not in cells or row["scored_at"] >= cells[cell]["scored_at"]:
                 cells[cell] = row
-    return [Curve(*key, points=_points(cells.values())) for key, cells in sorted(groups.items())]
+    said = words or {}
+    return [
+        Curve(*key, points=_points(cells.values()), told=said.get(key[0], "")) for key, cells in sorted(groups.items())
+    ]
 
 
 def gap_closed(curve: Curve, ceiling: Curve | None) -> float | None:
@@ -110,7 +118,7 @@ def ceiling_of(curve: Curve, all_curves: Sequence[Curve]) -> Curve | None:
         if (other.study, other.phi_name, other.variant) == (curve.study, curve.phi_name, "ceiling"):
             top = other.hours[-1]
             points = tuple(point for point in other.points if point.hours == top)
-            return Curve(other.study, other.phi_name, other.variant, points)
+            return replace(other, points=points)
     return None
 
 

@@ -10,6 +10,7 @@ labelled: [20, 5, all]                                 # labelled sources; the f
 noise: [0, 1, 3]                                       # sigmas of 2D noise added to the pseudo-labels
 side_shares: [0, 0.25, 1]                              # hours of the series that these two add
 side_phi: [keypoints]                                  # and their features
+labels: ["0a1b2c3d", "4e5f6a7b"]                       # label versions of the pool (`hmmr lake labels`), or [all]
 train: {preset: tiny, steps: 1000, model.blocks: 2}    # changes to the training preset, by dotted name
 """
 
@@ -49,6 +50,9 @@ class StudyConfig:
     main series', the others are series of their own under the first budget."""
     noise: tuple[float, ...] = (0.0,)
     """2D noise added to the pseudo-labels, in sigmas of the fitted noise model; each but 0 is a series of its own."""
+    labels: tuple[str, ...] = ()
+    """Label versions of the pool by digest, or `all`: the first is the main series', each other one a series on the
+    same videos. Empty: of each video its newest labels."""
     side_shares: tuple[float, ...] = ()
     """Shares of those series, which then have no ceiling of their own; empty: all shares, and ceilings."""
     side_phi: tuple[str, ...] = ()
@@ -88,6 +92,8 @@ class StudyConfig:
             raise StudyConfigError(f"study {self.name}: labelled sizes are different numbers from 1, or all")
         if not self.noise or self.noise[0] != 0 or list(self.noise) != sorted(set(self.noise)):
             raise StudyConfigError(f"study {self.name}: noise begins with 0 and ascends, got {list(self.noise)}")
+        if len(set(self.labels)) != len(self.labels) or ("all" in self.labels and len(self.labels) > 1):
+            raise StudyConfigError(f"study {self.name}: labels are different versions, or all; got {list(self.labels)}")
         if not isfinite(self.noise[-1]):
             raise StudyConfigError(f"study {self.name}: noise must be finite, got {list(self.noise)}")
         if any(not 0 < share <= 10 for share in shares) or len(set(shares)) != len(shares):
@@ -152,9 +158,10 @@ def _value(key: str, value: Any) -> Any:
 
 
 def _item(key: str, item: Any) -> Any:
-    if key in ("phi", "side_phi", "budgets"):
+    if key in ("phi", "side_phi", "budgets", "labels"):
         if not isinstance(item, str):
-            raise StudyConfigError(f"{key}: wanted names, got {shortened(item)}")
+            quoted = "; put digests in quotes" if key == "labels" else ""
+            raise StudyConfigError(f"{key}: wanted names, got {shortened(item)}{quoted}")
         return item
     if key == "labelled" and item == "all":
         return None

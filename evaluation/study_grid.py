@@ -1,7 +1,7 @@
 """The grid of a data-scale study: which cells there are, and what makes each one different.
 
 A cell is no training: flows/study_run.py turns it into one. Scores carry the name of the cell's `series`, so that
-budgets, labelled sets and levels of noise become curves of their own and are never averaged.
+budgets, labelled sets, levels of noise and label versions become curves of their own and are never averaged.
 """
 
 from collections.abc import Iterator
@@ -27,6 +27,8 @@ class Series:
     main: bool
     """Whether it is the one that the study is about; the others vary one thing of it."""
     phi: tuple[str, ...]
+    labels: str | None
+    """Label version of the pool; None: the newest."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +43,34 @@ class GridCell:
     step_share: float = 1.0
     labelled: int | None = None
     noise: float = 0.0
+    labels: str | None = None
 
 
 def all_series(config: StudyConfig) -> list[Series]:
-    """The main series, its other budgets, then other labelled sets and levels of noise under the first budget."""
+    """The main series, its other budgets, then other labelled sets, noise and labels under the first budget."""
     first, size = config.budgets[0], config.labelled[0]
+    version = config.labels[0] if config.labels else None
     beside = config.side_phi or config.phi
-    asked = [(budget, size, 0.0, config.phi) for budget in config.budgets]
-    asked += [(first, other, 0.0, beside) for other in config.labelled[1:]]
-    asked += [(first, size, level, beside) for level in config.noise[1:]]
+    asked = [(budget, size, 0.0, config.phi, version) for budget in config.budgets]
+    asked += [(first, other, 0.0, beside, version) for other in config.labelled[1:]]
+    asked += [(first, size, level, beside, version) for level in config.noise[1:]]
+    asked += [(first, size, 0.0, beside, other) for other in config.labels[1:]]
     return [
-        Series(_name(config, budget, labelled, noise), budget, labelled, noise, place == 0, phi)
-        for place, (budget, labelled, noise, phi) in enumerate(asked)
+        Series(_name(config, budget, labelled, noise, labels), budget, labelled, noise, place == 0, phi, labels)
+        for place, (budget, labelled, noise, phi, labels) in enumerate(asked)
     ]
+
+
+def label_series(config: StudyConfig) -> dict[str, str]:
+    """Label version by name of the series that differ in nothing else, the main one first; empty with one version."""
+    if len(config.labels) < 2:
+        return {}
+    first, size = config.budgets[0], config.labelled[0]
+    return {
+        one.name: one.labels
+        for one in all_series(config)
+        if one.labels and (one.budget, one.labelled, one.noise) == (first, size, 0.0)
+    }
 
 
 def cells(config: StudyConfig, labelled_hours: float, pool_hours: float) -> Iterator[GridCell]:
@@ -67,8 +84,9 @@ def cells(config: StudyConfig, labelled_hours: float, pool_hours: float) -> Iter
                     steps = epoch_share(share, labelled_hours, pool_hours) if by_epochs else 1.0
                     for seed in config.seeds:
                         yield GridCell(
-                            series.name, variant, share, seed, phi_name, steps, series.labelled, series.noise
-                        )
+                            series.name, variant, share, seed, phi_name, steps, series.labelled, series.noise,
+                            series.labels,
+                        )  # fmt: skip
 
 
 def candidates(config: StudyConfig, labelled: int | None = None) -> Iterator[GridCell]:
@@ -88,19 +106,27 @@ def epoch_share(share: float, labelled_hours: float, pool_hours: float) -> float
 
 
 def _variants(config: StudyConfig, series: Series, phi_name: str) -> list[tuple[str, tuple[float, ...]]]:
-    aside = series.labelled != config.labelled[0] or series.noise > 0
+    other = bool(config.labels) and series.labels != config.labels[0]
+    aside = series.labelled != config.labelled[0] or series.noise > 0 or other
     found = [("semi", (config.side_shares or config.shares) if aside else config.shares)]
     if not aside or not config.side_shares:
         found.append(("ceiling", config.ceilings))
     if series.main:
         found.append(("perfect_2d", config.perfect_2d))
-    if config.reprojected and phi_name == KEYPOINTS and series.budget == config.budgets[0] and not series.noise:
+    if (
+        config.reprojected
+        and phi_name == KEYPOINTS
+        and series.budget == config.budgets[0]
+        and not series.noise
+        and not other
+    ):
         found.append(("reprojected", (0.0,)))
     return found
 
 
-def _name(config: StudyConfig, budget: Budget, labelled: int | None, noise: float) -> str:
-    return f"{config.name}/{budget}{_size(config, labelled)}" + (f"/noise-{noise:g}" if noise else "")
+def _name(config: StudyConfig, budget: Budget, labelled: int | None, noise: float, labels: str | None) -> str:
+    made = f"{config.name}/{budget}{_size(config, labelled)}" + (f"/noise-{noise:g}" if noise else "")
+    return made + (f"/labels-{labels[:8]}" if labels else "")
 
 
 def _size(config: StudyConfig, labelled: int | None) -> str:

@@ -80,6 +80,8 @@ def _trained(cell: Cell, ground: Ground, run_id: str) -> tuple[Path, float]:
     told = asdict(cell.train) | {"share": cell.share, "variant": cell.variant, "hours": fed.hours, "seed": cell.seed}
     if cell.labelled_ids is not None:
         told |= {"labelled_tracklets": len(cell.labelled_ids), "noise": cell.noise}
+    if cell.labels is not None:
+        told |= {"labels": cell.labels}
     row = {
         "run_id": run_id,
         "kind": "train",

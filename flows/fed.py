@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from flows.changed_labels import with_noise, with_true_2d
 from flows.ground import Cell, Ground
 from flows.reprojected import reprojected
+from flows.study_labels import of_version
 from storage.lake import Lake
 from storage.snapshot import Snapshot, load, nested, select
 
@@ -35,6 +36,8 @@ def fed_by(cell: Cell, ground: Ground) -> Fed:
         path, digest = ground.perfect
     whole = load(Lake(path), digest)
     part = nested(whole, fraction=cell.share, seed=cell.seed)
+    if cell.labels and path == ground.lake:
+        whole, part = (of_version(Lake(path), film, cell.labels) for film in (whole, part))
 
     def changed() -> Lake:
         if cell.variant == "perfect_2d" and ground.perfect is None:

@@ -67,6 +67,8 @@ class Cell:
     """Tracklets of the labelled lake that may be used; None: all."""
     noise: float = 0.0
     """Sigmas of 2D noise added to the pseudo-labels."""
+    labels: str | None = None
+    """Label version of the pool; None: whichever the snapshot holds."""
 
     def run_id(self, ground: Ground) -> str:
         """Stable id of everything that makes the cell's numbers, but for the code's commit, which the row names."""
@@ -78,6 +80,8 @@ class Cell:
             told.append("labelled " + " ".join(sorted(self.labelled_ids)))
         if self.noise and self.share and variant == "semi":
             told.append(f"noise {self.noise!r}")
+        if self.labels and self.share and not (ground.perfect and variant == "perfect_2d"):
+            told.append(f"labels {self.labels}")
         return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
 
 

@@ -67,17 +67,22 @@ def _kept(config: StudyConfig, out: Path) -> dict[str, Any] | None:
         return None
     try:
         kept = read_object(file.read_bytes())
-        before = dict(kept["study"]["train"])
+        before = {key: _plain(key, kept["study"].get(key, [])) for key in _FIXED}
         str(kept["snapshot"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StudyConfigError(f"{file} cannot be read ({error}); remove it to begin anew") from error
-    now = json.loads(json.dumps(config.train))
-    if before != now:
-        raise StudyConfigError(
-            f"study {config.name} was begun with train {before}, now it is {dict(now)}: "
-            f"give it another name, so that its rows are not mixed with the old ones"
-        )
+    for key, old in before.items():
+        now = _plain(key, json.loads(json.dumps(getattr(config, key))))
+        if old != now:
+            raise StudyConfigError(
+                f"study {config.name} was begun with {key} {old}, now it is {now}: "
+                f"give it another name, so that its rows are not mixed with the old ones"
+            )
     return kept
+
+
+def _plain(key: str, value: Any) -> Any:
+    return dict(value) if key == "train" else list(value)
 
 
 def _file(config: StudyConfig, out: Path) -> Path:

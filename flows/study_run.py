@@ -16,6 +16,7 @@ from flows.pool import Pair, run_cells, run_pairs
 from flows.provenance import code_commit
 from flows.study_begin import begin, cell_of
 from flows.study_labelled import LabelledSets, hours_of, labelled_sets
+from flows.study_labels import compare_versions, of_version, with_versions
 from flows.study_places import Places, held_out_set
 from flows.study_train import train_config
 from flows.study_worst import show_worst
@@ -65,11 +66,13 @@ def study_on(config: StudyConfig, places: Places, workers: int, command: str, *,
 
     Only dev is scored, unless `score_test`; whoever asks for it answers for a frozen configuration (flows/frozen.py).
     """
+    config = with_versions(config, Lake(places.lake))
     ground = begin(config, places, command, score_test=score_test)
     sets = labelled_sets(Lake(places.labelled), config.labelled, config.seeds)
     study = Begun(config, ground, base_config(config, places), sets)
     labelled_hours = hours_of(Lake(places.labelled), sets, config.labelled[0])
-    pool_hours = load(Lake(places.lake), ground.snapshot).hours
+    pool = load(Lake(places.lake), ground.snapshot)
+    pool_hours = (of_version(Lake(places.lake), pool, config.labels[0]) if config.labels else pool).hours
     series: dict[str, list[GridCell]] = {}
     for cell in cells(config, labelled_hours, pool_hours):
         series.setdefault(cell.series, []).append(cell)
@@ -80,6 +83,7 @@ def study_on(config: StudyConfig, places: Places, workers: int, command: str, *,
     run_pairs(pairs, workers, config.name)
     for name, found in series.items():
         _series_ends(study, replace(ground, study=name), found[0].labelled, listed[name])
+    compare_versions(Lake(places.lake), config, command)
     return export(Lake(places.lake), places.out / f"{config.name}.html", title=f"Study {config.name}", intro=INTRO)
 
 

@@ -14,6 +14,7 @@ from flows.pool import Pair, run_pairs
 from flows.provenance import code_commit
 from flows.study_begin import begin
 from flows.study_labelled import labelled_sets
+from flows.study_labels import of_version, with_versions
 from flows.study_places import Places
 from flows.study_run import base_config
 from storage.lake import Lake
@@ -30,8 +31,10 @@ def rank_parts(config: StudyConfig, places: Places, by: str, workers: int, comma
         raise StudyConfigError(f"--by {by}: the pool can be cut by {', '.join(CUTS)}")
     began = datetime.now(UTC)
     lake = Lake(places.lake)
+    config = with_versions(config, lake)
     settled = begin(replace(config, ceilings=(), perfect_2d=()), places, command, score_test=False)
     whole = load(lake, settled.snapshot)
+    whole = of_version(lake, whole, config.labels[0]) if config.labels else whole
     parts = _parts(lake, whole, by)
     if len(parts) < 2:
         raise StudyConfigError(f"--by {by}: the pool has {len(parts)} part, so there is nothing to compare")

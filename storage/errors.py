@@ -10,6 +10,7 @@ LakeError
 ├── CommitAborted       this transaction was rolled back by another process; do the items again
 ├── LakeFull            the disk ran full; nothing was committed
 ├── SnapshotMissing     no snapshot of that digest, or its file is damaged
+├── LabelsMissing       no labels of the version that was asked for, or of several
 ├── NoWindows           no tracklet of a snapshot has the features that windows are asked of
 └── LedgerError         an item is not in a state that allows the step, or the database is no ledger
     └── HostClosed      a host is not to be asked for a while: banned, or its day is spent
@@ -54,6 +55,10 @@ class LakeFull(LakeError, OSError):
 
 class SnapshotMissing(LakeError):
     """No snapshot of that digest lies in the lake."""
+
+
+class LabelsMissing(LakeError):
+    """No label version of that name, or several; the message lists those that there are."""
 
 
 class NoWindows(LakeError):

@@ -1,8 +1,9 @@
 """The data-scale curve, the share of the gap that was closed, and what so many seeds can say."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from dashboard.charts import Chart, Choice, chart_html
+from dashboard.compared import compared_table, words_of
 from dashboard.curve_data import CURVE_VARIANTS, Curve, Point, Setting, ceiling_of, curves, gap_closed, settings
 from dashboard.curve_figure import curve_figure
 from dashboard.fit_bands import fitted_studies
@@ -19,13 +20,14 @@ _FIRST_METRIC = "pa_mpjpe_mm"
 
 def curve_panel(view: LakeView) -> Panel:
     """Error against added hours, for each test set, protocol and metric that has been scored."""
-    found = [(setting, curves(view.scores, setting)) for setting in settings(view.scores)]
+    words = words_of(view.runs)
+    found = [(setting, curves(view.scores, setting, words)) for setting in settings(view.scores)]
     drawn = [(setting, lines) for setting, lines in found if any(line.variant in CURVE_VARIANTS for line in lines)]
     if not drawn:
         body = element("p", "No trained model has been scored in this lake yet, so there is no curve.", class_="empty")
         return Panel("curve", "Error against added video", body)
     drawn.sort(key=lambda pair: pair[0].metric != _FIRST_METRIC)
-    first = shown_first(view.scores)
+    first = _with_compared(shown_first(view.scores), words)
     ordered = [(setting, sorted(lines, key=lambda line: rank(line.study, first))) for setting, lines in drawn]
     return Panel("curve", "Error against added video", _body(view, ordered, first))
 
@@ -51,8 +53,15 @@ def _body(view: LakeView, drawn: Sequence[tuple[Setting, list[Curve]]], first: S
         paragraphs(f"On {setting_name(first_setting)}:", *told),
         element("p", seeds_say(seeds), class_="seeds"),
         _gap_table([(setting, [line for line in lines if line.study in first]) for setting, lines in drawn]),
+        compared_table(view.runs),
         folded("The numbers behind the chart", *[_numbers(setting, lines, known) for setting, lines in drawn]),
     )
+
+
+def _with_compared(first: Sequence[str], words: Mapping[str, str]) -> list[str]:
+    """What is shown first, and the label versions that one of it was compared with."""
+    roots = {series.split("/")[0] for series in first if series in words}
+    return [*first, *(series for series in words if series.split("/")[0] in roots and series not in first)]
 
 
 def setting_name(setting: Setting) -> str:

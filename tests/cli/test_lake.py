@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 
 from cli.lake import app
 from storage.commit import commit_shard
-from storage.example_rows import shard, source_name, tracklet_row, video_row
+from storage.example_rows import WHEN, shard, source_name, tracklet_row, video_row
 from storage.items import Finished, Item
 from storage.lake import Lake
 from storage.ledger import Ledger
@@ -65,6 +66,20 @@ def test_freeze_list_export_verify(root: str, tmp_path: Path) -> None:
     assert "README.md: changed" in run("snapshot", "verify", str(tmp_path / "out"), code=1)
     run("snapshot", "export", digest, "--out", str(tmp_path / "v"), "--lake", root, "--format", "humandata")
     assert "none of dataset" in run("snapshot", "export", digest, "--out", "x", "--lake", root, "--format", "y", code=2)
+
+
+def test_label_versions_are_listed_and_an_older_one_is_frozen(root: str) -> None:
+    newer = tracklet_row(SOURCES[0], label_key="k2-of-the-same", committed_at=WHEN + timedelta(hours=1))
+    Lake(root).append("tracklets", rows_to_table("tracklets", [newer]))
+    listed = run("labels", "--lake", root)
+    assert listed.index("k1") < listed.index("k2-of-the-s")
+    assert "6 tracklets, 0.002 h, 3 videos, the newest labels of 2 of them" in " ".join(listed.split())
+    assert [row["tracklets"] for row in json.loads(run("labels", "--lake", root, "--json"))] == [6, 1]
+    assert "5 tracklets, 3 sources" in run("snapshot", "freeze", "--lake", root)
+    assert "6 tracklets, 3 sources" in run("snapshot", "freeze", "--lake", root, "--labels", "k1")
+    assert "1 tracklets, 1 sources" in run("snapshot", "freeze", "--lake", root, "--labels", "k2-of-th")
+    said = run("snapshot", "freeze", "--lake", root, "--labels", "0123456789", code=1)
+    assert "has no labels '0123456789'; there are: k1" in said
 
 
 def test_erase_says_what_it_did(root: str) -> None:

@@ -7,6 +7,9 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from evaluation.study_simulate import Design, saturating, simulate
+from storage.example_rows import source_name, tracklet_row
+from storage.lake import Lake
+from storage.tables import rows_to_table
 
 
 def rows(path: Path) -> Path:
@@ -52,3 +55,19 @@ def test_run_refuses_with_one_line(tmp_path: Path) -> None:
         result = CliRunner().invoke(app, ["study", "run", *options])
         assert result.exit_code == 2, result.output
         assert said in result.output
+
+
+def test_unknown_labels_are_named_with_those_that_there_are(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    lake.append("tracklets", rows_to_table("tracklets", [tracklet_row(source_name(0))]))
+    held_out = Lake(tmp_path / "held_out")
+    held_out.append("tracklets", rows_to_table("tracklets", [row := tracklet_row(source_name(1))]))
+    label = {"tracklet_id": row["tracklet_id"], "source_id": row["source_id"], "truth_id": "f", "split": "dev",
+             "body": "", "valid": [True], "keypoints_3d": [[0.0] * 75], "keypoints_2d": [[0.0] * 75],
+             "rotations": None, "betas": None, "translation": None}  # fmt: skip
+    held_out.append("labels3d", rows_to_table("labels3d", [label]))
+    words = ["--lake", lake.root, "--labelled", lake.root, "--held-out", held_out.root, "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, ["study", "run", "--preset", "open-quick", *words, "--labels", "k9"])
+    assert result.exit_code == 2, result.output
+    assert "labels: " in result.output
+    assert "has no labels 'k9'; there are: k1" in " ".join(result.output.split())

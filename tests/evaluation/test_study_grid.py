@@ -1,9 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from evaluation.study_config import StudyConfig, StudyConfigError, read_study
-from evaluation.study_grid import all_series, candidates, cells, epoch_share
+from evaluation.study_grid import all_series, candidates, cells, epoch_share, label_series
 from evaluation.study_presets import PRESETS, preset
 
 SMALL = StudyConfig(name="s", shares=(0.0, 0.5, 1.0), seeds=(0, 1), phi=("a",), budgets=("steps", "epochs"))
@@ -46,6 +47,22 @@ def test_each_axis_but_the_first_value_is_a_series_of_its_own() -> None:
     }  # fmt: skip
     assert {one.phi_name for one in candidates(wide, 5)} == {"keypoints"}
     assert {one.labelled for one in candidates(wide, 5)} == {5}
+
+
+def test_label_versions_are_series_beside_the_main_one() -> None:
+    config = replace(SMALL, labels=("a" * 64, "b" * 64), noise=(0.0, 1.0), side_shares=(0.5,))
+    series = {one.name: one.labels for one in all_series(config)}
+    assert series == {
+        "s/steps/labels-aaaaaaaa": "a" * 64, "s/epochs/labels-aaaaaaaa": "a" * 64,
+        "s/steps/noise-1/labels-aaaaaaaa": "a" * 64, "s/steps/labels-bbbbbbbb": "b" * 64,
+    }  # fmt: skip
+    assert list(label_series(config)) == ["s/steps/labels-aaaaaaaa", "s/steps/labels-bbbbbbbb"]
+    found = list(cells(config, 1.0, 3.0))
+    assert len(found) == len(set(found))
+    assert {(one.variant, one.share, one.labels) for one in found if one.series == "s/steps/labels-bbbbbbbb"} == {
+        ("semi", 0.5, "b" * 64)
+    }
+    assert label_series(replace(config, labels=("a" * 64,))) == label_series(SMALL) == {}
 
 
 def test_equal_epochs_see_each_hour_equally_often() -> None:
@@ -103,6 +120,9 @@ def test_a_study_from_yaml(tmp_path: Path) -> None:
         ("step_shares_without_film: [0]", "lie above 0"),
         ("? [1]\n: 2", "study.yaml"),
         ("budgets: [hours]", "budgets are steps and epochs"),
+        ("labels: [12345678]", "labels: wanted names, got 12345678; put digests in quotes"),
+        ("labels: [a, a]", "labels are different versions"),
+        ("labels: [a, all]", "labels are different versions"),
         ("train: 5", "train: wanted changes"),
         ("- 1", "wanted keys"),
         ("a: [", "study.yaml"),
