@@ -64,7 +64,7 @@ def _read(row: Row) -> _Comparison | None:
     try:
         content = read_object(row["config"])
         words = {word(series): word(said) for series, said in content["versions"]["words"].items()}
-        ordered = sorted(content["compared"], key=lambda one: (metric_rank(one["of"]["metric"]), _where(one["of"])))
+        ordered = sorted(content["compared"], key=lambda one: _order(one["of"]))
         rows = tuple(_row(one["of"], each) for one in ordered for each in one["rows"])
         return _Comparison(words, rows) if words and {each.series for each in rows} <= set(words) else None
     except MISFIT:
@@ -87,6 +87,11 @@ def _table(found: _Comparison) -> Html:
         table(told, ["where", "labels", "mean change with film", "verdict"], rows),
         folded("Each size", table(told, ["where", "labels", "added video", "change"], sizes)),
     )
+
+
+def _order(of: Mapping[str, str]) -> tuple[Any, ...]:
+    """As the curves are ordered: test sets before dev, PA-MPJPE before others."""
+    return (of["split"] == "dev", of["metric"] != "pa_mpjpe_mm", metric_rank(of["metric"]), _where(of))
 
 
 def _where(of: Mapping[str, str]) -> str:

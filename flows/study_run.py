@@ -55,6 +55,10 @@ class Begun:
         """The training of a grid's cell."""
         return cell_of(cell, self.base, self.sets)
 
+    def relabelled(self, found: Sequence[GridCell]) -> bool:
+        """Whether a series has other labels than the main one, whose baselines then are its own: they see no pool."""
+        return bool(self.config.labels) and found[0].labels != self.config.labels[0]
+
     def cells(self, found: Sequence[GridCell], without: Sequence[Cell]) -> list[Cell]:
         """The trainings of one series, and beside them the models without film of its φ."""
         phis = {cell.phi_name for cell in found}
@@ -78,19 +82,23 @@ def study_on(config: StudyConfig, places: Places, workers: int, command: str, *,
         series.setdefault(cell.series, []).append(cell)
     sizes = dict.fromkeys(found[0].labelled for found in series.values())
     without = {size: _without_film(study, size, workers) for size in sizes}
-    listed = {name: study.cells(found, without[found[0].labelled]) for name, found in series.items()}
+    listed = {
+        name: study.cells(found, [] if study.relabelled(found) else without[found[0].labelled])
+        for name, found in series.items()
+    }
     pairs: list[Pair] = [(cell, replace(ground, study=name)) for name, found in listed.items() for cell in found]
     run_pairs(pairs, workers, config.name)
     for name, found in series.items():
-        _series_ends(study, replace(ground, study=name), found[0].labelled, listed[name])
+        _series_ends(study, replace(ground, study=name), found, listed[name])
     compare_versions(Lake(places.lake), config, command)
     return export(Lake(places.lake), places.out / f"{config.name}.html", title=f"Study {config.name}", intro=INTRO)
 
 
-def _series_ends(study: Begun, ground: Ground, labelled: int | None, listed: Sequence[Cell]) -> None:
+def _series_ends(study: Begun, ground: Ground, found: Sequence[GridCell], listed: Sequence[Cell]) -> None:
     """Baselines and statistics of one series, and of the main one the worst sequences of each φ."""
-    for phi_name in dict.fromkeys(cell.train.data.phi_name for cell in listed):
-        score_baselines(ground, phi_name, {seed: study.sets[labelled, seed] for seed in study.config.seeds})
+    for phi_name in () if study.relabelled(found) else dict.fromkeys(cell.train.data.phi_name for cell in listed):
+        sets = {seed: study.sets[found[0].labelled, seed] for seed in study.config.seeds}
+        score_baselines(ground, phi_name, sets)
     keep_reports(Lake(ground.lake), ground.study, command=ground.command, commit=code_commit())
     if ground.study != all_series(study.config)[0].name:
         return

@@ -61,6 +61,10 @@ def test_each_version_is_a_curve_on_the_same_videos(places: Places) -> None:
     assert max(hours for hours, _ in first) == pytest.approx(SOURCES * 30 / 25 / 3600)
     assert max(hours for hours, _ in second) == pytest.approx((SOURCES - 1) * 24 / 25 / 3600)
     assert {runs[run]["labels"] for hours, run in second if hours > 0} == {"k2"}
+    beside = {
+        row["study"] for row in lake.read("scores").to_pylist() if row["variant"] in ("ridge", "no_film_best_step")
+    }
+    assert beside == {"unit/steps/labels-k1"}
     assert "Label versions compared" in page
     assert "unit/steps/labels-k2" in page
 
