@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from cli.evaluate_run import Outcome
+    from cli.evaluate_run import Outcome, Request
     from evaluation.bootstrap import Interval
     from storage.lake import Lake
 
@@ -67,13 +67,19 @@ def evaluate(
             regressor, allow_contaminated, unchecked, refine, command=shlex.join(["hmmr", *sys.argv[1:]]),
         )  # fmt: skip
         outcome = run(request)
-        report = (
-            json_out or checkpoint.parent / f"scores-{dataset}-{split}-{protocol}{'-refined' if refine else ''}.json"
-        )
+        report = json_out or _beside(checkpoint, request)
         keep(outcome, _scores_lake(lake), report)
     _show(outcome)
     typer.echo(f"rows: run {outcome.run['run_id']}; JSON: {report}")
     return None
+
+
+def _beside(checkpoint: Path, request: "Request") -> Path:
+    """Where the JSON goes if nobody says: each set, split and protocol has a file, and refined bodies another."""
+    words = ["scores", request.dataset, request.split, request.protocol.id]
+    if request.refine:
+        words.append("refined")
+    return checkpoint.with_name("-".join(words) + ".json")
 
 
 def _explain() -> None:

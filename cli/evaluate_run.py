@@ -26,7 +26,7 @@ from evaluation.score_rows import MICRO, Scored, score_row, score_rows
 from evaluation.study_worst import Worst, keep_worst
 from flows.provenance import code_commit
 from hmmr_model.checkpoint import Checkpoint, load_checkpoint
-from hmmr_model.predict import predict_lake
+from hmmr_model.predict import Predictor, predict_lake
 from hmmr_model.refine import refine_lake
 from storage.atomic import write_atomically
 from storage.lake import Lake
@@ -83,9 +83,10 @@ def evaluate(request: Request) -> Outcome:
     if not labels:
         raise EvaluationError(f"{request.data}: no 3D labels of split {request.split!r}; see `hmmr data prepare`")
     matches = _leaks(request, checkpoint, lake, sorted(labels))
-    predicted = predict_lake(checkpoint, lake, sorted(labels), request.device)
+    predictor = Predictor(checkpoint, request.device)
+    predicted = predict_lake(predictor, lake, sorted(labels))
     if request.refine:
-        predicted = refine_lake(predicted, lake, checkpoint.config.body)
+        predicted = refine_lake(predicted, lake, predictor.body)
     body = _bodies(request)
     motions = {
         name: predicted_joints(protocol, p.keypoints_3d, p.rotations, p.betas, body) for name, p in predicted.items()

@@ -78,15 +78,16 @@ def _video(
     from cli.predict_video import decoded, harvested, tracklets_of
     from hmmr_model.export.lake_people import people_of_lake
     from hmmr_model.export.video import render_motion
-    from hmmr_model.predict import paper_windows, predict_lake
+    from hmmr_model.predict import Predictor, paper_windows, predict_lake
     from hmmr_model.refine import refine_lake
     from hmmr_model.windows import inner_windows
 
     lake = harvested(source, phi, out / "lake")
     windows, now = paper_windows if padded else inner_windows, tracklets_of(source, lake)
-    found = predict_lake(model, lake, now, device, windows=windows)
+    predictor = Predictor(model, device)
+    found = predict_lake(predictor, lake, now, windows=windows)
     if refine:
-        found = refine_lake(found, lake, model.config.body)
+        found = refine_lake(found, lake, predictor.body)
     body = BodyModel.load(model.config.body)
     people = people_of_lake(found, lake, body)
     _write(people, body, out)

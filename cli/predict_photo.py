@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from body.keypoints import KeypointModel
 from body.model import BodyModel
 from harvest.backends.embedded import EmbeddedBackend
 from harvest.backends.nanodet import NanoDet, NanoDetConfig
@@ -49,7 +48,7 @@ def people_of_photo(
     seen = [k for k in keypoints_P25x3 if (k[:, 2] >= DEFAULT.visible_score).sum() > DEFAULT.start_above]
     if not seen:
         raise ValueError("nobody was found in the picture")
-    predictor, keypoints_model = Predictor(model, device), KeypointModel.load(model.config.body)  # refined on the CPU
+    predictor = Predictor(model, device)
     geometry = PictureGeometry(picture.shape[1], picture.shape[0], Fraction(1, 25))
     people = []
     for number, keypoints_25x3 in enumerate(seen):
@@ -57,7 +56,7 @@ def people_of_photo(
         phi_1D = joined_features(phi_name, [picture], tracklet.boxes, tracklet.keypoints)
         said = predictor.tracklet(tracklet.tracklet_id, phi_1D.astype(np.float16))
         if refined:
-            said = refine(said, tracklet, keypoints_model, RefineConfig())
+            said = refine(said, tracklet, predictor.body, RefineConfig())
         people.append(person_motion(said, tracklet, geometry, body))
     return people
 

@@ -5,9 +5,11 @@ B windows, W frames of a window, T frames of a tracklet, D numbers of φ.
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
@@ -19,7 +21,7 @@ from hmmr_model.objective import NOW, body_keypoints
 from hmmr_model.prediction import Floats, Pose, Prediction
 from hmmr_model.windows import Window, inner_windows, sliding_windows
 from storage.lake import Lake
-from storage.tables import iter_tracklets, read_phi
+from storage.windows_scan import scan
 
 WINDOWS_AT_ONCE = 64
 Windows = Callable[[int, int], list[Window]]
@@ -31,7 +33,9 @@ class Predictor:
     def __init__(self, checkpoint: Checkpoint, device: str = "cpu", body: str | None = None) -> None:
         self.checkpoint, self.device = checkpoint, device
         self.network: HMMR = checkpoint.network().to(device)
-        self.keypoints = KeypointModel.load(body or checkpoint.config.body).to(device)
+        self.body = KeypointModel.load(body or checkpoint.config.body)
+        """On the CPU, for what is done with predictions afterwards."""
+        self.keypoints = self.body if device == "cpu" else deepcopy(self.body).to(device)
 
     @torch.inference_mode()
     def heads(self, phi_BWD: NDArray[np.float16]) -> dict[Head, dict[str, Floats]]:
@@ -59,27 +63,29 @@ def joined(tracklet_id: str, heads: Mapping[Head, Mapping[str, Floats]], plan: S
 
 
 def predict_lake(
-    checkpoint: Checkpoint | str | Path, lake: Lake, ids: Sequence[str] | None = None, device: str = "cpu",
+    model: Predictor | Checkpoint | str | Path, lake: Lake, ids: Sequence[str] | None = None, device: str = "cpu",
     *, windows: Windows = inner_windows,
 ) -> dict[str, Prediction]:  # fmt: skip
-    """Predict every tracklet of `ids` (None: all) that has the checkpoint's φ. BadCheckpointError if it is unfit.
+    """Predict every tracklet of `ids` (None: all) that has the checkpoint's φ, by id. BadCheckpointError if `model` is
+    an unfit checkpoint; `device` is for one that is loaded here. φ is read in one pass, a few tracklets at a time.
 
     Warns of tracklets whose frame rate lies outside what training took: Δ and motion mean something else there.
     """
-    loaded = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint)
-    predictor, data = Predictor(loaded, device), loaded.config.data
-    features = read_phi(lake, data.phi_name, ids)
+    predictor = model if isinstance(model, Predictor) else Predictor(_loaded(model), device)
+    loaded, data = predictor.checkpoint, predictor.checkpoint.config.data
+    among = None if ids is None else pa.array(list(ids), pa.string())
     found = {}
-    for tracklet in iter_tracklets(lake, ids):
-        phi_TD = features.get(tracklet.tracklet_id)
-        if phi_TD is None:
-            continue
+    for tracklet, phi_TD in scan(lake, data.phi_name, among):
         if phi_TD.shape[1] != loaded.phi_dim:
             raise ValueError(f"{tracklet.tracklet_id}: phi has {phi_TD.shape[1]} numbers, not {loaded.phi_dim}")
         if len(phi_TD) > 1 and not rate_fits(tracklet.fps, data):
             warnings.warn(f"{tracklet.tracklet_id}: {tracklet.fps:.3g} fps, trained on 20 to 30", stacklevel=2)
         found[tracklet.tracklet_id] = predictor.tracklet(tracklet.tracklet_id, phi_TD, windows)
-    return found
+    return dict(sorted(found.items()))
+
+
+def _loaded(checkpoint: Checkpoint | str | Path) -> Checkpoint:
+    return checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint)
 
 
 def paper_windows(frames: int, window: int) -> list[Window]:

@@ -1,7 +1,7 @@
 """A prediction moved towards the tracklet's own 2D keypoints, so that the limbs of an overlay lie on limbs.
 
 T frames, J 25 keypoints, K betas. Crop coordinates [-1, 1], metres, camera axes. Like SMPLify (Bogo et al., ECCV 2016),
-but started from, and held to, what the network says of depth, and over all frames of the tracklet at once.
+but started from, and held to, what the network says of depth, and over all frames at once, up to four minutes.
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ from hmmr_model.lake_tracks import in_crop
 from hmmr_model.losses import second_difference
 from hmmr_model.optimal_camera import optimal_camera
 from hmmr_model.prediction import Pose, Prediction
+from hmmr_model.stretches import joined, stretches
 from storage.lake import Lake
 from storage.tables import TrackletArrays, iter_tracklets
 
@@ -40,6 +41,10 @@ class RefineConfig:
     """On the mean squared difference from the network's."""
     min_score: float = 0.3
     """Keypoints below count for nothing."""
+    stretch: int = 6000
+    """Frames that are moved at once; a longer tracklet, which would take 18 kB of memory a frame, in stretches."""
+    overlap: int = 100
+    """Frames that two stretches share."""
 
 
 @dataclass
@@ -54,11 +59,23 @@ class _State:
         return [self.rot6d_TJ6, self.betas_K, self.camera_T3]
 
 
+@dataclass(frozen=True)
+class _Aim:
+    """What a stretch is moved towards, and held to."""
+
+    seen_TJ3: Tensor
+    weight_TJ: Tensor
+    first_TJ33: Tensor
+    first_K: Tensor
+
+    def part(self, place: slice) -> "_Aim":
+        return _Aim(self.seen_TJ3[place], self.weight_TJ[place], self.first_TJ33[place], self.first_K)
+
+
 def refine_lake(
-    predictions: Mapping[str, Prediction], lake: Lake, body: str | None = None, config: RefineConfig | None = None
+    predictions: Mapping[str, Prediction], lake: Lake, model: KeypointModel, config: RefineConfig | None = None
 ) -> dict[str, Prediction]:
-    """All of them, each with the keypoints of its tracklet in `lake`. `body` is the file that training named."""
-    model = KeypointModel.load(body)
+    """All of them, each with the keypoints of its tracklet in `lake`. `model` is the body that training named."""
     return {
         tracklet.tracklet_id: refine(predictions[tracklet.tracklet_id], tracklet, model, config or RefineConfig())
         for tracklet in iter_tracklets(lake, list(predictions))
@@ -76,21 +93,41 @@ def refine(prediction: Prediction, tracklet: TrackletArrays, model: KeypointMode
     if not weight_TJ.any():
         return prediction
     first_TJ33 = torch.from_numpy(prediction.rotations)
-    first_K = torch.from_numpy(prediction.betas).mean(dim=0)
+    aim = _Aim(seen_TJ3, weight_TJ, first_TJ33, torch.from_numpy(prediction.betas).mean(dim=0))
     points = torch.from_numpy(prediction.keypoints_3d)
     camera = optimal_camera(points[..., :2], seen_TJ3[..., :2], (weight_TJ > 0).float())
     camera = torch.where((weight_TJ > 0).any(dim=-1)[:, None], camera, torch.from_numpy(prediction.camera))
-    state = _State(matrix_to_rot6d(first_TJ33), first_K.clone(), camera)
-    for leaf in state.all():
+    start = _State(matrix_to_rot6d(first_TJ33), aim.first_K.clone(), camera)
+    return _moved(prediction, _in_stretches(start, aim, model, config), model, config.stretch)
+
+
+def _in_stretches(start: _State, aim: _Aim, model: KeypointModel, config: RefineConfig) -> _State:
+    """The state moved in stretches. The shape is found in the first one in which anything was seen."""
+    places = stretches(len(aim.seen_TJ3), config.stretch, config.overlap)
+    found, shape = [], start.betas_K
+    shaped = False
+    for place in places:
+        state = _State(start.rot6d_TJ6[place].clone(), shape.clone(), start.camera_T3[place].clone())
+        part = aim.part(place)
+        if part.weight_TJ.any():
+            _move(state, part, model, config, with_shape=not shaped)
+            shape, shaped = state.betas_K.detach(), True
+        found.append(state)
+    rot6d = joined([state.rot6d_TJ6.detach() for state in found], places, config.overlap)
+    return _State(rot6d, shape, joined([state.camera_T3.detach() for state in found], places, config.overlap))
+
+
+def _move(state: _State, aim: _Aim, model: KeypointModel, config: RefineConfig, *, with_shape: bool) -> None:
+    leaves = state.all() if with_shape else [state.rot6d_TJ6, state.camera_T3]
+    for leaf in leaves:
         leaf.requires_grad_()
-    optimiser = torch.optim.Adam(state.all(), config.learning_rate)
+    optimiser = torch.optim.Adam(leaves, config.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.steps)
     for _ in range(config.steps):
         optimiser.zero_grad()
-        _energy(state, seen_TJ3, weight_TJ, first_TJ33, first_K, model, config).backward()  # type: ignore[no-untyped-call]
+        _energy(state, aim, model, config).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
-    return _moved(prediction, state, model)
 
 
 def _points(state: _State, model: KeypointModel) -> tuple[Tensor, Tensor]:
@@ -99,15 +136,12 @@ def _points(state: _State, model: KeypointModel) -> tuple[Tensor, Tensor]:
     return rotations, points - joints[:, :1]
 
 
-def _energy(
-    state: _State, seen_TJ3: Tensor, weight_TJ: Tensor, first_TJ33: Tensor, first_K: Tensor,
-    model: KeypointModel, config: RefineConfig,
-) -> Tensor:  # fmt: skip
+def _energy(state: _State, aim: _Aim, model: KeypointModel, config: RefineConfig) -> Tensor:
     rotations, points = _points(state, model)
-    away_TJ = (weak_perspective(points, state.camera_T3) - seen_TJ3[..., :2]).abs().sum(dim=-1)
-    energy = config.keypoints_2d * (away_TJ * weight_TJ).sum() / weight_TJ.sum()
-    energy = energy + config.rotations * (rotations - first_TJ33).square().mean()
-    energy = energy + config.betas * (state.betas_K - first_K).square().mean()
+    away_TJ = (weak_perspective(points, state.camera_T3) - aim.seen_TJ3[..., :2]).abs().sum(dim=-1)
+    energy = config.keypoints_2d * (away_TJ * aim.weight_TJ).sum() / aim.weight_TJ.sum()
+    energy = energy + config.rotations * (rotations - aim.first_TJ33).square().mean()
+    energy = energy + config.betas * (state.betas_K - aim.first_K).square().mean()
     if len(points) > 2:
         energy = energy + config.acceleration * second_difference(points).abs().mean()
         energy = energy + config.camera * second_difference(state.camera_T3[:, None]).abs().mean()
@@ -115,10 +149,14 @@ def _energy(
 
 
 @torch.no_grad()
-def _moved(before: Prediction, state: _State, model: KeypointModel) -> Prediction:
-    rotations, points = _points(state, model)
-    after = Pose(rotations.numpy(), points.numpy())
-    betas = state.betas_K.expand(len(points), -1).numpy()
+def _moved(before: Prediction, state: _State, model: KeypointModel, at_once: int) -> Prediction:
+    rotations = rot6d_to_matrix(state.rot6d_TJ6)
+
+    def posed(rotations: Tensor) -> Pose:
+        parts = [model(part, state.betas_K.expand(len(part), -1)) for part in torch.split(rotations, at_once)]
+        return Pose(rotations.numpy(), torch.cat([points - joints[:, :1] for points, joints in parts]).numpy())
+
+    after, betas = posed(rotations), state.betas_K.expand(len(rotations), -1).numpy()
     now = Pose(before.rotations, before.keypoints_3d)
 
     def carried(pose: Pose | None, present: Pose | None) -> Pose | None:
@@ -126,8 +164,7 @@ def _moved(before: Prediction, state: _State, model: KeypointModel) -> Predictio
         if pose is None or present is None:
             return None
         turned = np.asarray(pose.rotations @ np.swapaxes(present.rotations, -1, -2) @ after.rotations, np.float32)
-        moved, joints = model(torch.from_numpy(turned), torch.from_numpy(betas))
-        return Pose(turned, (moved - joints[:, :1]).numpy())
+        return posed(torch.from_numpy(turned))
 
     return Prediction(
         before.tracklet_id, after.rotations, betas, state.camera_T3.numpy(), after.keypoints_3d,

@@ -25,8 +25,9 @@ from evaluation.protocols import OPEN_V1
 from evaluation.score import aggregate, score_sequences
 from flows.head_errors import head_errors
 from flows.study_train import train_config
+from hmmr_model.checkpoint import load_checkpoint
 from hmmr_model.configs import TrainConfig
-from hmmr_model.predict import predict_lake
+from hmmr_model.predict import Predictor, predict_lake
 from hmmr_model.prediction import Prediction
 from hmmr_model.presets import open_preset
 from hmmr_model.refine import refine_lake
@@ -100,10 +101,11 @@ def score_run(run: Run, data: Path, out: Path, split: str) -> dict[str, float]:
         checkpoint = train_run(run, data, out)
         name, which = SETS[split]
         lake = Lake(data / name, create=False)
-        said = predict_lake(checkpoint, lake, list(read_labels3d(lake, split=which)))
+        predictor = Predictor(load_checkpoint(checkpoint))
+        said = predict_lake(predictor, lake, list(read_labels3d(lake, split=which)))
         found = _errors(_motions(said), lake, which)
         if run.refine:
-            refined = _errors(_motions(refine_lake(said, lake)), lake, which)
+            refined = _errors(_motions(refine_lake(said, lake, predictor.body)), lake, which)
             found |= {REFINED + metric: value for metric, value in refined.items()}
         if run.config.model.deltas:
             found |= head_errors(checkpoint, lake, which)

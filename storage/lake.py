@@ -75,11 +75,11 @@ class Lake:
             except FileNotFoundError as error:  # an erase or a sweep took a file of the version that was being read
                 gone = error
             except (pa.ArrowInvalid, OSError):
-                self._name_damaged(name)
+                self.name_damaged(name)
                 raise
         raise NoSuchLake(f"a file of {name} is missing in {self.root}: `hmmr lake reconcile` says more") from gone
 
-    def _name_damaged(self, name: str) -> None:
+    def name_damaged(self, name: str) -> None:
         """LakeDamaged with the name of the first file that cannot be read; nothing if all can."""
         source = self.dataset(name)
         for file in [] if source is None else source.files:

@@ -168,7 +168,7 @@ def _write_arrays(lake: Lake, snapshot: Snapshot, phi_name: str, work: Path) -> 
     dim = 0
     files = {name: (work / name).open("wb") for name in _FILES}
     try:
-        for track, phi_TxD in scan(lake, snapshot, phi_name):
+        for track, phi_TxD in scan(lake, phi_name, snapshot.ids):
             ids.append(track.tracklet_id)
             frames.append(len(phi_TxD))
             dim = phi_TxD.shape[1]

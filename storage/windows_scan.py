@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 
 from storage.errors import LakeError
 from storage.lake import Lake
-from storage.snapshot import Snapshot
 from storage.tables import ZERO_SHOT, TrackletArrays, row_views, tracklet_arrays, zero_shot_phi
 
 _TRACKLET = (
@@ -21,14 +20,15 @@ _BATCH_ROWS = 256
 Phi = npt.NDArray[np.float16]
 
 
-def scan(lake: Lake, snapshot: Snapshot, phi_name: str) -> Iterator[tuple[TrackletArrays, Phi]]:
-    """Every tracklet of the snapshot that has this phi, each once, in the order of the tables' files. Several phis side
-    by side are named with a plus, as in storage/tables.py.
+def scan(lake: Lake, phi_name: str, ids: pa.Array | None = None) -> Iterator[tuple[TrackletArrays, Phi]]:
+    """Every tracklet of `ids` (None: all) that has this phi, each once, in the order of the tables' files. Several phis
+    side by side are named with a plus, as in storage/tables.py.
 
     Both tables are written by the same commits in the same order, so partners turn up close to each other; what has
-    not found its partner yet waits in memory. LakeError if a phi does not fit its tracklet.
+    not found its partner yet waits in memory. LakeError if a phi does not fit its tracklet; LakeDamaged names a file
+    that cannot be read.
     """
-    among, parts = pc.field("tracklet_id").isin(snapshot.ids), phi_name.split("+")
+    among, parts = pc.scalar(True) if ids is None else pc.field("tracklet_id").isin(ids), phi_name.split("+")
     tracks = _rows(lake, "tracklets", _TRACKLET, among)
     phis = _phi_rows(lake, among, parts)
     lone_tracks: dict[str, TrackletArrays] = {}
@@ -69,12 +69,16 @@ def _rows(lake: Lake, name: str, columns: tuple[str, ...], where: pc.Expression)
     dataset = lake.dataset(name)
     if dataset is None:
         return
-    scanner = dataset.scanner(
-        columns=list(columns), filter=where, batch_size=_BATCH_ROWS, batch_readahead=2, fragment_readahead=1
-    )
-    for batch in scanner.to_batches():
-        if batch.num_rows:
-            yield pa.Table.from_batches([batch])
+    try:
+        # A scanner of the whole dataset reads on, up to 1 GB, while its reader is busy: one a file holds one file.
+        for file in dataset.get_fragments():
+            scanner = file.scanner(schema=dataset.schema, columns=list(columns), filter=where, batch_size=_BATCH_ROWS)
+            for batch in scanner.to_batches():
+                if batch.num_rows:
+                    yield pa.Table.from_batches([batch])
+    except (pa.ArrowInvalid, OSError):
+        lake.name_damaged(name)
+        raise
 
 
 def _pair(track: TrackletArrays, phi_TxD: Phi) -> tuple[TrackletArrays, Phi]:

@@ -154,6 +154,18 @@ class TestEvaluate:
         assert {row["variant"] for row in rows} == {"evaluated", "refined"}
         assert len({row["run_id"] for row in rows}) == 2
 
+    @pytest.mark.parametrize(("way", "name"), [((), "3dpw-test-spin"), (("--refine",), "3dpw-test-spin-refined")])
+    def test_each_way_has_a_file_beside_the_checkpoint(
+        self, place: Path, tmp_path: Path, way: tuple[str, ...], name: str
+    ) -> None:
+        checkpoint = shutil.copy(place / "model.pt", tmp_path / "model.pt")
+        files = ("--smpl", place / "smpl", "--regressor", place / "regressor.npy")
+        _run(
+            evaluate_app, "--protocol", "spin", "--checkpoint", checkpoint, "--data", f"3dpw:{place / 'lake'}",
+            "--lake", tmp_path / "scores", "--unchecked", *files, *way,
+        )  # fmt: skip
+        assert json.loads((tmp_path / f"scores-{name}.json").read_text())["protocol"] == "spin"
+
     def test_refusals_name_the_way_out_and_write_nothing(self, place: Path, tmp_path: Path) -> None:
         cases = {
             "open_v1": "open_v1 is for films, mocap, pose2sim, not for 3dpw",

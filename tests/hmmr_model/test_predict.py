@@ -1,4 +1,8 @@
+import time
+from pathlib import Path
+
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
@@ -8,9 +12,10 @@ from hmmr_model.checkpoint import Checkpoint, save_checkpoint
 from hmmr_model.configs import TrainConfig
 from hmmr_model.network import HMMR, Head
 from hmmr_model.predict import Predictor, paper_windows, predict_lake
+from hmmr_model.windows import Window, inner_windows
 from storage.example_rows import feature_row, source_name, tracklet_row
 from storage.lake import Lake
-from storage.tables import rows_to_table
+from storage.tables import read_phi, rows_to_table
 
 
 @pytest.fixture
@@ -103,3 +108,28 @@ def test_a_phi_of_another_size_is_an_error_by_name(lake: Lake, small_config: Tra
 def test_rotations_are_rotations(checkpoint: Checkpoint) -> None:
     R = Predictor(checkpoint).tracklet("a", _phi(5)).rotations
     assert np.allclose(R @ R.swapaxes(-1, -2), axis_angle_to_matrix(torch.zeros(3)).numpy(), atol=1e-5)
+
+
+def test_phi_is_read_a_few_tracklets_at_a_time(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    for i in range(12):
+        row = tracklet_row(source_name(i), frames=400)
+        lake.append("tracklets", rows_to_table("tracklets", [row]))
+        lake.append("features", rows_to_table("features", [feature_row(row, 48, "blazepose_penultimate")]))
+    held: list[int] = []
+
+    def watched(frames: int, window: int) -> list[Window]:
+        time.sleep(0.02)  # long enough to read ahead
+        held.append(pa.total_allocated_bytes())
+        return inner_windows(frames, window)
+
+    whole = sum(lake.read(name).nbytes for name in ("tracklets", "features"))
+    predictor, features = Predictor(checkpoint), read_phi(lake, "blazepose_penultimate")
+    expected = {name: predictor.tracklet(name, features[name]) for name in sorted(features)}
+    before = pa.total_allocated_bytes()
+    found = predict_lake(predictor, lake, windows=watched)
+    assert list(found) == list(expected)
+    for name, said in found.items():
+        np.testing.assert_array_equal(said.keypoints_3d, expected[name].keypoints_3d)
+        np.testing.assert_array_equal(said.camera, expected[name].camera)
+    assert max(held) - before < whole / 3

@@ -1,4 +1,6 @@
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from body.keypoints import KeypointModel
 from body.rotations import axis_angle_to_matrix
 from hmmr_model.prediction import Pose, Prediction
 from hmmr_model.refine import RefineConfig, refine
+from hmmr_model.stretches import stretches
 from hmmr_model.tracks import Track
 from storage.tables import TrackletArrays
 
@@ -122,3 +125,59 @@ def test_a_frame_in_which_nobody_was_seen_keeps_a_usable_camera(
     better = refine(said, _tracklet(keypoints), keypoint_model, RefineConfig())
     assert np.isfinite(better.camera).all()
     assert np.abs(better.camera[9:14] - better.camera[[9]]).max() < 0.3
+
+
+@pytest.fixture(scope="module")
+def long_case(keypoint_model: KeypointModel) -> tuple[Prediction, TrackletArrays]:
+    """400 frames of somebody who moves gently, keypoints with noise, and a prediction that jitters about the truth."""
+    random = np.random.default_rng(3)
+    time_T = torch.arange(400)[:, None, None] / 25
+    phase = torch.from_numpy(random.uniform(0, 6.28, (24, 3))).float()
+    turns = 0.2 * torch.sin(1.5 * time_T + phase)
+    noise = torch.from_numpy(random.normal(scale=0.1, size=(400, 24, 3))).float()
+    truth = _said(axis_angle_to_matrix(turns), torch.zeros(400, 10), keypoint_model)
+    said = _said(axis_angle_to_matrix(turns + noise), torch.full((400, 10), 0.5), keypoint_model)
+    seen = np.concatenate([_in_crop(truth) + random.normal(scale=0.01, size=(400, 25, 2)), np.ones((400, 25, 1))], -1)
+    return said, _tracklet(seen.astype(np.float32))
+
+
+def _bends(of: Prediction) -> np.ndarray:
+    """(T) acceleration of the joints, m/frame^2; 0 at both ends."""
+    bends = np.linalg.norm(np.diff(of.keypoints_3d, 2, axis=0), axis=-1).mean(axis=-1)
+    return np.asarray(np.pad(bends, 1))
+
+
+def test_a_tracklet_in_stretches_is_joined_without_a_jolt(
+    long_case: tuple[Prediction, TrackletArrays], keypoint_model: KeypointModel
+) -> None:
+    said, tracklet = long_case
+    config = RefineConfig(stretch=120, overlap=30, steps=40)
+    places = stretches(400, 120, 30)
+    found = refine(said, tracklet, keypoint_model, config)
+    whole = refine(said, tracklet, keypoint_model, RefineConfig(steps=40))
+    at_joins = np.zeros(400, bool)
+    for before, after in pairwise(places):
+        at_joins[after.start - 2 : before.stop + 2] = True
+    bends = _bends(found)
+    assert len(places) > 3
+    assert bends[at_joins].mean() <= bends[~at_joins].mean()
+    assert bends[at_joins].max() <= _bends(whole).max()
+    cut = _bends(refine(said, tracklet, keypoint_model, replace(config, overlap=0)))
+    assert cut.max() > 2 * bends.max(), "without an overlap there is a jolt"
+    assert bends.mean() == pytest.approx(_bends(whole).mean(), rel=0.1)
+    assert np.abs(found.keypoints_3d - whole.keypoints_3d).mean() < 0.01
+    assert np.ptp(found.betas, axis=0).max() == 0
+    points, joints = keypoint_model(torch.from_numpy(found.rotations), torch.from_numpy(found.betas))
+    np.testing.assert_allclose(found.keypoints_3d, points - joints[:, :1], atol=1e-6)
+
+
+def test_a_stretch_in_which_nobody_was_seen_stays_as_it_was(
+    long_case: tuple[Prediction, TrackletArrays], keypoint_model: KeypointModel
+) -> None:
+    said, tracklet = long_case
+    tracklet.keypoints[:130, :, 2] = 0
+    found = refine(said, tracklet, keypoint_model, RefineConfig(stretch=120, overlap=30, steps=3))
+    first = stretches(400, 120, 30)[0]
+    np.testing.assert_allclose(found.rotations[: first.stop - 30], said.rotations[: first.stop - 30], atol=1e-5)
+    assert np.isfinite(found.keypoints_3d).all()
+    assert np.abs(found.betas - 0.5).max() > 0, "the shape comes from the first stretch in which somebody was seen"
