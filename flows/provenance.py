@@ -1,12 +1,14 @@
 """What a row must say to be repeatable: the commit of the code, and the versions of what it ran on."""
 
 import subprocess
+from contextlib import suppress
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 NAMED = (
-    "torch", "numpy", "scipy", "numba", "decord2", "yt-dlp", "onnxruntime", "ai-edge-litert", "deltalake", "prefect",
+    "torch", "numpy", "scipy", "numba", "imageio-ffmpeg", "yt-dlp", "onnxruntime", "ai-edge-litert", "deltalake",
+    "prefect",
 )  # fmt: skip
 """Packages whose version can change a number."""
 
@@ -29,5 +31,9 @@ def code_commit() -> str:
 
 
 def package_versions() -> dict[str, str]:
-    """Version of each package that can change a number."""
-    return {name: version(name) for name in NAMED}
+    """Version of each package that can change a number, and is there."""
+    found = {}
+    for name in NAMED:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from body.pictures import Pictures
 from harvest.errors import DecodeFailed, TooLong, TooManyPixels
-from harvest.pictures import Pictures
 from harvest.thin import keep_mask, working_rate
 from harvest.timing import Timing, read_timing
 

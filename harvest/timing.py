@@ -1,10 +1,5 @@
-"""A stream's own clock: the PTS of every picture in its rational time base, without decoding one.
+"""A stream's own clock: the PTS of every picture in its rational time base, and the rate that they amount to."""
 
-The exact times come from ffmpeg's `framecrc` of the copied packets, one line a packet: decord rounds them to 32-bit
-floats. Decoders put pictures out in the order of their PTS, so the sorted list is the list of frames.
-"""
-
-import re
 import subprocess
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,14 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from body.mp4 import ffmpeg_program
+from body.packet_times import NoVideoStreamError, VideoFileError, read_packet_times
 from harvest.errors import DecodeFailed, NoVideoStream, TooSlow
 
 _KNOWN_RATES = tuple(Fraction(1000 * whole, 1001) for whole in (24, 30, 48, 60, 120))
 """NTSC's, which a clock of milliseconds hides behind simpler fractions."""
-
-_DISCARD = 0x4
-"""AV_PKT_FLAG_DISCARD: decoded for others' sake, cut away by an edit list."""
 
 
 @dataclass(frozen=True)
@@ -52,18 +44,15 @@ class Timing:
 
 def read_timing(path: Path, item: str, *, limit_s: float = 300.0) -> Timing:
     """The timing of a file's first video stream. Raises NoVideoStream, DecodeFailed or TooSlow."""
-    command = [ffmpeg_program(), "-hide_banner", "-v", "error", "-protocol_whitelist", "file", "-copyts", "-i",
-               f"file:{path}", "-map", "0:V:0", "-c", "copy", "-f", "framecrc", "-"]  # fmt: skip
     try:
-        run = subprocess.run(command, capture_output=True, text=True, timeout=limit_s, stdin=subprocess.DEVNULL)
+        times = read_packet_times(path, limit_s=limit_s)
     except subprocess.TimeoutExpired:
         raise TooSlow(item, f"reading its packets took more than {limit_s:.0f} s") from None
-    if "matches no streams" in run.stderr:
-        raise NoVideoStream(item, "holds no video stream (audio only, or cut off?)")
-    timing = _parse(run.stdout)
-    if timing is None or run.returncode != 0:
-        raise DecodeFailed(item, f"is not a video that ffmpeg can read: {_first_line(run.stderr)}")
-    return timing
+    except NoVideoStreamError as error:
+        raise NoVideoStream(item, str(error)) from None
+    except VideoFileError as error:
+        raise DecodeFailed(item, str(error)) from None
+    return Timing(times.pts_F, times.shown_F, times.time_base, times.coded)
 
 
 def rate_of(pts_F: NDArray[np.int64], time_base: Fraction) -> Fraction:
@@ -89,21 +78,3 @@ def simplest_between(low: Fraction, high: Fraction) -> Fraction:
         return Fraction(whole)
     floor = whole - 1
     return floor + 1 / simplest_between(1 / (high - floor), 1 / (low - floor))
-
-
-def _parse(text: str) -> Timing | None:
-    base = re.search(r"^#tb 0: (\d+)/(\d+)$", text, re.M)
-    rows = re.findall(r"^0,\s*(-?\d+),\s*(-?\d+),\s*\d+,\s*\d+, 0x[0-9a-f]+(?:, F=(0x[0-9a-fA-F]+))?", text, re.M)
-    if not base or not rows:
-        return None
-    pts = np.array([int(row[1]) for row in rows], dtype=np.int64)
-    shown = np.array([not (int(row[2] or "0", 16) & _DISCARD) for row in rows])
-    order = np.argsort(pts, kind="stable")
-    size = re.search(r"^#dimensions 0: (\d+)x(\d+)$", text, re.M)
-    coded = (int(size[1]), int(size[2])) if size else (0, 0)
-    return Timing(pts[order], shown[order], Fraction(int(base[1]), int(base[2])), coded)
-
-
-def _first_line(stderr: str) -> str:
-    lines = [re.sub(r"^\[[^]]*\]\s*", "", line).strip() for line in stderr.splitlines()]
-    return next((line for line in lines if line), "no picture in it")[:200]

@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 
 from body.draw import draw_skeleton
+from body.packet_times import read_packet_times
+from body.pictures import Pictures
 from body.raster_kernels import Bytes
 from openworld.truth_file import read_people, truth_path
 from storage.atomic import write_atomically
@@ -26,11 +28,10 @@ def write_contact_sheet(videos: Sequence[Path], picture: Path, *, skeletons: boo
 
 
 def _strip(video: Path, columns: int, skeletons: bool) -> Bytes:
-    import decord
-
-    reader = decord.VideoReader(str(video), num_threads=1)
-    wanted = np.linspace(0, len(reader) - 1, columns).astype(int)
-    pictures = [np.asarray(reader[int(frame)].asnumpy(), np.uint8) for frame in wanted]
+    frames = int(read_packet_times(video).shown_F.sum())
+    wanted = np.linspace(0, frames - 1, columns).astype(int)
+    found = {frame: picture for frame, picture in enumerate(Pictures(video)) if frame in wanted}
+    pictures = [found[int(frame)].copy() for frame in wanted]
     if skeletons:
         for row in row_views(read_people(truth_path(video))):
             points = row["keypoints_2d"].reshape(-1, 25, 3)

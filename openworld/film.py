@@ -72,7 +72,7 @@ def _make(plan: FilmPlan, video: Path) -> FilmFacts:
     pts = read_pts(video, plan.fps)
     lengths = [shot.clock.frames for shot in shots]
     if len(pts) != sum(lengths):
-        raise RuntimeError(f"{video}: {sum(lengths)} frames were drawn and decord reads {len(pts)}")
+        raise RuntimeError(f"{video}: {sum(lengths)} frames were drawn and the file has {len(pts)}")
     shot_index = np.repeat(np.arange(len(shots), dtype=np.int32), lengths)
     cuts = tuple(int(frame) for frame in np.cumsum(lengths)[:-1])
     facts = FilmFacts(plan.film_id, plan.split, plan.kind, plan.seed, cuts, len(people), len(pts), plan.digest,

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from body.packet_times import read_packet_times
+
 LEAST_TIMESCALE = 10_000
 """ffmpeg's MP4 writer doubles the frame rate until it has at least so many units a second (libavformat/movenc.c)."""
 
@@ -19,9 +21,7 @@ def time_base(fps: int) -> Fraction:
 
 
 def read_pts(path: Path, fps: int) -> npt.NDArray[np.int64]:
-    """The time stamps (F) that decord returns for a film of ours, in units of `time_base(fps)`."""
-    import decord
-
-    reader = decord.VideoReader(str(path), num_threads=1)
-    start_s = np.asarray(reader.get_frame_timestamp(list(range(len(reader)))), np.float64)[:, 0]
-    return np.round(start_s / float(time_base(fps))).astype(np.int64)
+    """The time stamps (F) of a film of ours, in units of `time_base(fps)`."""
+    times = read_packet_times(path)
+    scale = times.time_base / time_base(fps)
+    return np.array([round(int(pts) * scale) for pts in times.pts_F[times.shown_F]], np.int64)

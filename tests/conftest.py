@@ -1,6 +1,8 @@
 """What every test may use: where ../shared lies, and quiet threads."""
 
+import hashlib
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +11,8 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 
 import pytest
+
+from body.mp4 import ffmpeg_program
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -41,3 +45,22 @@ def one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """clip(name, *ffmpeg output options, rate=, seconds=, size=): a test pattern, made once a session."""
+    folder = tmp_path_factory.mktemp("clips")
+
+    def make(name: str, *options: str, rate: str = "30", seconds: float = 1.0, size: str = "96x64") -> Path:
+        # Tests of two files may ask for one name with other options: a folder for each recipe keeps them apart.
+        recipe = hashlib.sha256(repr((options, rate, seconds, size)).encode()).hexdigest()[:12]
+        path = folder / recipe / name
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            pattern = f"testsrc2=size={size}:rate={rate}:duration={seconds}"
+            command = [ffmpeg_program(), "-v", "error", "-f", "lavfi", "-i", pattern, "-pix_fmt", "yuv420p"]
+            subprocess.run([*command, *options, str(path)], check=True)
+        return path
+
+    return make

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from body.pictures import Pictures
 from harvest.decode import DecodeConfig
 from harvest.identity import file_sha256
-from harvest.pictures import Pictures
 
 
 @dataclass(frozen=True)

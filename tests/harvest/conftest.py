@@ -1,6 +1,5 @@
 """Small videos made by ffmpeg, a loopback server, and a backend that sees coloured rectangles as people."""
 
-import hashlib
 import http.server
 import subprocess
 import threading
@@ -22,25 +21,6 @@ from harvest.decode import DecodeConfig, Video
 from harvest.identity import file_sha256
 from harvest.sources import Source, expand
 from storage.schema import FILM_TRUTH
-
-
-@pytest.fixture(scope="session")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """clip(name, *ffmpeg output options, rate=, seconds=, size=): a test pattern, made once a session."""
-    folder = tmp_path_factory.mktemp("clips")
-
-    def make(name: str, *options: str, rate: str = "30", seconds: float = 1.0, size: str = "96x64") -> Path:
-        # Tests of two files may ask for one name with other options: a folder for each recipe keeps them apart.
-        recipe = hashlib.sha256(repr((options, rate, seconds, size)).encode()).hexdigest()[:12]
-        path = folder / recipe / name
-        if not path.exists():
-            path.parent.mkdir(exist_ok=True)
-            pattern = f"testsrc2=size={size}:rate={rate}:duration={seconds}"
-            command = [ffmpeg_program(), "-v", "error", "-f", "lavfi", "-i", pattern, "-pix_fmt", "yuv420p"]
-            subprocess.run([*command, *options, str(path)], check=True)
-        return path
-
-    return make
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harvest.pictures import Pictures
+from body.pictures import Pictures
 
 Clip = Callable[..., Path]
 
@@ -50,5 +50,7 @@ def test_equal_to_decord(clip: Clip) -> None:
 
     path = clip("even.mp4", "-c:v", "libx264", "-bf", "2", size="320x240")
     reader = decord.VideoReader(str(path), num_threads=1)
-    for picture in Pictures(path, max_side=1920):
+    pictures = list(Pictures(path))
+    assert len(pictures) == len(reader)
+    for picture in pictures:
         np.testing.assert_array_equal(picture, reader.next().asnumpy())

@@ -1,8 +1,8 @@
 """The decoded pictures of a file, through a pipe from an ffmpeg process: no more in memory than are asked for.
 
-decord cannot do that. Its reader pushes packets for as long as its decoder has no picture ready, and everything pushed
-is decoded: five pictures asked of ten minutes at 320 x 240 left 490 MB decoded (docs/LOG.md), and there is no limit to
-it. The pipe's pictures are decord's to the bit, and a file that brings its decoder down brings only that process down.
+A reader inside this process, such as decord's, decodes all that it has pushed: five pictures asked of ten minutes at
+320 x 240 left 490 MB decoded (docs/LOG.md), and there is no limit to it. The pipe's pictures are decord's to the bit,
+and a file that brings its decoder down brings only that process down.
 """
 
 import contextlib
@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from body.mp4 import ffmpeg_program
 
 _BUFFER = 1 << 20
+LARGEST_SIDE = 1 << 15
+"""Pixels; pictures above are scaled down."""
 
 
 class Pictures:
@@ -28,7 +30,7 @@ class Pictures:
     `size` is there before the first picture is asked for; None if the file holds no picture that can be decoded.
     """
 
-    def __init__(self, path: Path, *, max_side: int, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, max_side: int = LARGEST_SIDE, threads: int = 1) -> None:
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (a pipe that nobody reads would fill up)
         self._process = subprocess.Popen(
             _command(path, max_side, threads),
