@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from body.mp4 import ffmpeg_program
 
+_NO_PTS = -(2**63)
+"""AV_NOPTS_VALUE: an MPEG program stream need not say the time of each picture; `genpts` fills in what follows."""
 _DISCARD = 0x4
 """AV_PKT_FLAG_DISCARD: decoded for others' sake, cut away by an edit list."""
 
@@ -42,14 +44,16 @@ class PacketTimes:
 
 def read_packet_times(path: Path, *, limit_s: float = 300.0) -> PacketTimes:
     """Raises VideoFileError, or subprocess.TimeoutExpired after `limit_s`."""
-    command = [ffmpeg_program(), "-hide_banner", "-v", "error", "-protocol_whitelist", "file", "-copyts", "-i",
-               f"file:{path}", "-map", "0:V:0", "-c", "copy", "-f", "framecrc", "-"]  # fmt: skip
+    command = [ffmpeg_program(), "-hide_banner", "-v", "error", "-protocol_whitelist", "file", "-fflags", "+genpts",
+               "-copyts", "-i", f"file:{path}", "-map", "0:V:0", "-c", "copy", "-f", "framecrc", "-"]  # fmt: skip
     run = subprocess.run(command, capture_output=True, text=True, timeout=limit_s, stdin=subprocess.DEVNULL)
     if "matches no streams" in run.stderr:
         raise NoVideoStreamError("holds no video stream (audio only, or cut off?)")
     times = _parse(run.stdout)
     if times is None or run.returncode != 0:
         raise VideoFileError(f"is not a video that ffmpeg can read: {_first_line(run.stderr)}")
+    if times.pts_F[0] == _NO_PTS:
+        raise VideoFileError("holds pictures that nothing says the time of; `ffmpeg -i FILE NEW.mp4` gives them one")
     return times
 
 

@@ -16,6 +16,14 @@ def test_every_packet_has_its_time(clip: Callable[..., Path]) -> None:
     assert times.coded == (320, 240)
 
 
+@pytest.mark.parametrize("name", ["dvd.mpg", "dvd.vob", "old.avi", "stream.ts", "web.mkv"])
+def test_pictures_whose_time_is_not_said_follow_the_ones_before(clip: Callable[..., Path], name: str) -> None:
+    codec = "mpeg4" if name.endswith("avi") else "mpeg2video"
+    times = read_packet_times(clip(name, "-c:v", codec, "-bf", "2", "-q:v", "20", rate="25", size="320x240"))
+    seconds = [float((int(pts) - int(times.pts_F[0])) * times.time_base) for pts in times.pts_F]
+    assert seconds == pytest.approx([frame / 25 for frame in range(25)], abs=2e-3)
+
+
 def test_what_is_no_video_says_so(tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("nothing")
     with pytest.raises(VideoFileError, match="is not a video that ffmpeg can read"):
