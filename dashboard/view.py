@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ class LakeView:
     reject_examples: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     runs: Sequence[Row] = ()
     scores: Sequence[Row] = ()
+    strange_scores: Sequence[str] = ()
+    """Ids of scores of no number of hours."""
     probes: Sequence[Row] = ()
     books: Books | None = None
     item_reasons: Mapping[str, int] = field(default_factory=dict)
@@ -58,7 +61,8 @@ def read_view(lake: Lake) -> LakeView:
     (tracklets, _), (rejects, older_rejects), (videos, _) = (_newest_labels(lake, newest, name) for name in _COLUMNS)
     runs = _newest(lake.read("runs").to_pylist(), "run_id", "started_at")
     books, reasons = read_books(lake.layout)
-    scores = _newest(lake.read("scores").to_pylist(), "score_id", "scored_at")
+    every_score = _newest(lake.read("scores").to_pylist(), "score_id", "scored_at")
+    scores = [row for row in every_score if isfinite(row["hours"])]
     snapshots, damaged = _snapshots(lake)
     return LakeView(
         tracklets=tracklets,
@@ -68,6 +72,7 @@ def read_view(lake: Lake) -> LakeView:
         reject_examples=_examples(lake, newest, rejects),
         runs=runs,
         scores=of_one_snapshot(scores, runs),
+        strange_scores=[row["score_id"] for row in every_score if not isfinite(row["hours"])],
         probes=lake.read("probes").to_pylist(),
         books=books,
         item_reasons=reasons,

@@ -13,7 +13,7 @@ from storage.disk import Disk
 from storage.errors import LakeDamaged, NoSuchLake
 from storage.layout import Layout
 from storage.schema import TABLES
-from storage.validate import schema_of, validated
+from storage.validate import check_times, schema_of, validated
 
 NEEDS_TRACKLET = ("features", "labels3d")
 """Tables whose rows do not exist for a reader while their tracklet does not."""
@@ -99,7 +99,7 @@ class Lake:
         if name in NEEDS_TRACKLET:
             known = pc.is_in(table.column("tracklet_id"), value_set=self._tracklet_ids())
             table = table.filter(known)
-        return table.select(wanted).cast(pa.schema([schema.field(column) for column in wanted]))
+        return check_times(name, table.select(wanted).cast(pa.schema([schema.field(column) for column in wanted])))
 
     def dataset(self, name: str) -> ds.Dataset | None:
         """The files of whole commits as a pyarrow dataset, which does not know the rule about tracklets; None where

@@ -13,6 +13,9 @@ _PER_FRAME = {
 }
 """Columns of a table that all have T entries in each row."""
 
+_FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""The years 1 and 9999 in microseconds from 1970, as all times of the schema are."""
+
 
 def schema_of(name: str) -> pa.Schema:
     """Schema of a table of the lake; KeyError lists the tables there are."""
@@ -33,9 +36,22 @@ def validated(name: str, table: pa.Table) -> pa.Table:
         if width:
             _check_width(name, field.name, result.column(field.name), width)
     _check_frames(name, result)
+    check_times(name, result)
     if name == "features":
         _check_phi(result)
     return result
+
+
+def check_times(name: str, table: pa.Table) -> pa.Table:
+    """The same table. SchemaMismatch names the first row whose time no calendar has (Python's ends with the year
+    9999, and what is beyond fails far from here)."""
+    for field in table.schema:
+        if pa.types.is_timestamp(field.type):
+            ticks = table.column(field.name).cast(pa.int64())
+            bad = pc.fill_null(pc.or_(pc.less(ticks, _FIRST_US), pc.greater(ticks, _LAST_US)), False)
+            if pc.any(bad).as_py():
+                raise SchemaMismatch(f"{name}.{field.name}: row {_first(bad)} holds a time that no calendar has")
+    return table
 
 
 def _column(name: str, field: pa.Field, table: pa.Table) -> pa.ChunkedArray:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from statistics import fmean, stdev
 
+from dashboard.left_out import left_out
 from dashboard.markup import Html, element, join
 from dashboard.panel import Panel
 from dashboard.published import PUBLISHED
@@ -26,12 +27,13 @@ def scores_panel(view: LakeView) -> Panel:
             key = (*where, row["study"] or "", row["variant"], row["phi_name"] or "", float(row["hours"]))
             cells[key][row["metric"]].append(row["value"])
     note = element("p", "Numbers of different protocols or averages are not comparable with one another.")
+    rest = left_out("these scores are of no number of hours", view.strange_scores)
     if not cells:
-        return Panel("scores", "Scores", join(table("Scores of whole test sets", [], []), _published()))
+        return Panel("scores", "Scores", join(table("Scores of whole test sets", [], []), rest, _published()))
     first = shown_first(view.scores)
     places = sorted({key[:3] for key in cells}, key=lambda place: (place[1] == "dev", place))
     tables = [_tables(place, {k: v for k, v in cells.items() if k[:3] == place}, first) for place in places]
-    return Panel("scores", "Scores", join(note, *tables, _published()))
+    return Panel("scores", "Scores", join(note, *tables, rest, _published()))
 
 
 def _tables(place: tuple[str, str, str], cells: dict[_Key, dict[str, list[float]]], first: Sequence[str]) -> Html:

@@ -102,3 +102,13 @@ def test_a_damaged_snapshot_is_named(full_lake: Lake) -> None:
     body = versions_panel(read_view(full_lake)).body
     assert f"damaged: delete their files and freeze them again: {'d' * 64}." in body
     assert f"<code>{whole}</code>" in body
+
+
+@pytest.mark.parametrize("hours", [float("nan"), float("inf")])
+def test_scores_of_no_number_of_hours_are_named(full_lake: Lake, tmp_path: Path, hours: float) -> None:
+    row = next(row for row in full_lake.read("scores").to_pylist() if row["variant"] == "semi")
+    strange = {**row, "score_id": "of a stranger", "hours": hours, "value": float("nan")}
+    full_lake.append("scores", rows_to_table("scores", [strange]))
+    page = export(full_lake, tmp_path / "page.html").read_text()
+    assert "of no number of hours: of a stranger." in page
+    assert "mean of 2 seeds" in page

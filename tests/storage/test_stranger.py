@@ -188,3 +188,14 @@ def test_statistics_in_a_damaged_commit_are_named(lake: Lake) -> None:
     log.write_text(log.read_text() + '{"minValues": ' + DEEP)
     with pytest.raises(LakeDamaged, match=log.name):
         clean_log(lake, "tracklets")
+
+
+@pytest.mark.parametrize("ticks", [2**62, -(2**62)])
+def test_a_time_that_no_calendar_has_is_named(tmp_path: Path, ticks: int) -> None:
+    time = ROWS["videos"].schema.field("committed_at").type
+    place = ROWS["videos"].schema.get_field_index("committed_at")
+    rows = ROWS["videos"].set_column(place, ROWS["videos"].schema.field(place), pa.array([ticks]).cast(time))
+    lake = written_by_another(tmp_path, "videos", rows, str(SCHEMA_VERSION))
+    for use in (lambda: lake.read("videos"), lambda: lake.append("videos", rows)):
+        with pytest.raises(SchemaMismatch, match=r"videos\.committed_at: row 0 holds a time that no calendar has"):
+            use()
