@@ -81,10 +81,11 @@ def why(
     lake: Annotated[str | None, LAKE] = None,
 ) -> None:
     """Where a label came from: source, evidence, shot, weights, filters with values, code version (JSON)."""
+    from cli.plain_text import plain
     from storage.why import why as explain
 
     with opened(lake) as (rows, ledger):
-        typer.echo(json.dumps(explain(rows, tracklet, ledger), indent=1, default=str, ensure_ascii=False))
+        typer.echo(plain(json.dumps(explain(rows, tracklet, ledger), indent=1, default=str, ensure_ascii=False)))
 
 
 @app.command()
@@ -168,6 +169,8 @@ def search(
 
     from storage.search import search as look
 
+    if not all(names):
+        raise typer.BadParameter("an empty name is in every file")
     with opened(lake) as (rows, _):
         hits = look(Path(rows.root), names)
     for hit in hits:

@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from cli.plain_text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +21,8 @@ def print_stats(root: str, stats: "Stats") -> None:
     total = stats.total
     console.print(
         f"{root}: {total.hours:.3f} h, {total.tracklets} tracklets, {stats.people} tracks of people, "
-        f"{total.sources} sources, {stats.frames} frames"
+        f"{total.sources} sources, {stats.frames} frames",
+        markup=False,
     )
     if stats.older:
         console.print(
@@ -33,7 +37,8 @@ def print_stats(root: str, stats: "Stats") -> None:
     _print_counts(console, "items rejected or failed", stats.item_reasons)
     _print_counts(console, "stretches rejected", stats.rejects)
     for stage, spent in stats.seconds_per_1000.items():
-        console.print(f"{stage}: " + ", ".join(f"{value:.1f} s {kind}" for kind, value in spent.items()) + " / 1000")
+        told = ", ".join(f"{value:.1f} s {kind}" for kind, value in spent.items())
+        console.print(plain(f"{stage}: {told} / 1000"), markup=False)
     for step in stats.survival:
         console.print(f"after {step.days:.1f} days {step.share:.1%} of the sources are left ({step.at_risk} at risk)")
     _print_counts(console, "files", stats.files)
@@ -42,7 +47,7 @@ def print_stats(root: str, stats: "Stats") -> None:
 def _groups(key: str, groups: "dict[str, Group]") -> Table:
     table = Table(key, "tracklets", "sources", "hours")
     for name, group in groups.items():
-        table.add_row(name[:40], str(group.tracklets), str(group.sources), f"{group.hours:.3f}")
+        table.add_row(Text(plain(name[:40])), str(group.tracklets), str(group.sources), f"{group.hours:.3f}")
     return table
 
 
@@ -50,7 +55,7 @@ def print_labels(rows: "Sequence[VersionCount]") -> None:
     """Two lines a label version, the oldest first; the words are what sets it apart from the first."""
     console = Console(soft_wrap=True, highlight=False)
     for row in rows:
-        console.print(f"{row.digest[:12]}  {row.words}", markup=False)
+        console.print(plain(f"{row.digest[:12]}  {row.words}"), markup=False)
         console.print(
             f"              {row.tracklets} tracklets, {row.hours:.3f} h, {row.videos} videos, "
             f"the newest labels of {row.newest} of them; since {row.began:%Y-%m-%d %H:%M}"
@@ -59,4 +64,4 @@ def print_labels(rows: "Sequence[VersionCount]") -> None:
 
 def _print_counts(console: Console, title: str, counts: dict[str, int]) -> None:
     if counts:
-        console.print(f"{title}: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
+        console.print(f"{title}: " + ", ".join(f"{plain(name)} {n}" for name, n in counts.items()), markup=False)

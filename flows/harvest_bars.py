@@ -17,7 +17,12 @@ class HarvestProgress:
     """Called by harvest.run with what happens. Draws on stderr, so that stdout keeps the report."""
 
     def __init__(self) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
         self._bars = Progress(*columns, console=Console(stderr=True), transient=True)
         self._all: TaskID | None = None
         self._names: dict[str, str] = {}

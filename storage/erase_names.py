@@ -30,6 +30,12 @@ class Target:
     uploader: str | None = None
     host: str | None = None
 
+    @property
+    def named(self) -> str:
+        """In words."""
+        kinds = {"source": ", ".join(self.sources), "uploader": self.uploader, "host": self.host}
+        return " or ".join(f"{kind} {name}" for kind, name in kinds.items() if name)
+
 
 @dataclass(frozen=True)
 class Found:
@@ -57,7 +63,7 @@ def find(lake: Lake, ledger: Ledger, target: Target) -> Found:
     in_tables = {s for name in BY_SOURCE for s in _sources_among(lake, name, target.sources)}
     sources = sorted({*known, *videos["source_id"].to_pylist(), *in_tables})
     if not sources:
-        raise LakeError(f"nothing of {target} is in {lake.root}")
+        raise LakeError(f"nothing of {target.named} is in {lake.root}")
     mine = pc.field("source_id").isin(pa.array(sources, pa.string()))
     urls = {url for url in [*known.values(), *videos["url"].to_pylist()] if url}
     truths = lake.read("labels3d", ["truth_id"], mine)["truth_id"].to_pylist()

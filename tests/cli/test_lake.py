@@ -42,6 +42,30 @@ def test_stats_for_people_and_machines(root: str) -> None:
     assert json.loads(run("stats", "--lake", root, "--json"))["books"]["done"] == 3
 
 
+HOSTILE = "[bold]x[/nope]\x1b[31m\x9b2J"
+
+
+def test_what_strangers_wrote_is_only_words(tmp_path: Path) -> None:
+    lake, rows = Lake(tmp_path / "lake"), shard([source_name(0)])
+    strange = {"tracklets": ("licence", "backend", "preset"), "rejects": ("reason",), "videos": ("host", "licence")}
+    for name, table in rows.items():
+        hostile = dict.fromkeys(strange.get(name, ()), HOSTILE)
+        if name == "videos":
+            hostile["stage_seconds"] = json.dumps({HOSTILE: {HOSTILE: 1.0}})
+        lake.append(name, rows_to_table(name, [{**row, **hostile} for row in table.to_pylist()]))
+    tracklet = rows["tracklets"]["tracklet_id"][0].as_py()
+    for words in (("stats",), ("labels",), ("why", tracklet), ("snapshot", "list"), ("reconcile", "--check")):
+        said = run(*words, "--lake", lake.root)
+        assert "\x1b" not in said
+        assert "\x9b" not in said
+    assert "[bold]x[/nope]" in run("stats", "--lake", lake.root)
+    assert json.loads(run("why", tracklet, "--lake", lake.root))["tracklet"]["backend"] == HOSTILE
+
+
+def test_an_empty_name_is_not_looked_for(root: str) -> None:
+    assert "an empty name is in every file" in run("search", "", "--lake", root, code=2)
+
+
 def test_why(root: str) -> None:
     tracklet = str(tracklet_row(SOURCES[0])["tracklet_id"])
     assert json.loads(run("why", tracklet, "--lake", root))["tracklet"]["tracklet_id"] == tracklet
@@ -89,7 +113,7 @@ def test_erase_says_what_it_did(root: str) -> None:
     assert run("search", SOURCES[0], "--lake", root) == ""
     assert SOURCES[1] in run("search", SOURCES[1], "--lake", root, code=1)
     assert "asked 3 = done 2" in run("reconcile", "--lake", root)
-    assert "nothing of" in run("erase", "unknown", "--lake", root, "--yes", code=1)
+    assert "nothing of source unknown is in" in run("erase", "unknown", "--lake", root, "--yes", code=1)
     assert "name a source" in run("erase", "--lake", root, code=2)
 
 
