@@ -14,7 +14,7 @@ ABOUT = typer.Option(
     help="all; harvest: the books, rejects, sources and costs alone, a page of some 100 kB; labels: what `hmmr harvest "
     "measure` said of the labels' quality."
 )
-PORT = typer.Option(help="Port on this machine; 0 takes a free one.")
+PORT = typer.Option(min=0, max=65535, help="Port on this machine; 0 takes a free one.")
 OPEN = typer.Option("--open", help="Also open it in the browser.")
 
 
@@ -45,7 +45,11 @@ def dashboard(
         typer.echo(f"hmmr dashboard: {error}", err=True)
         raise typer.Exit(2) from error
     if export_to is not None:
-        typer.echo(str(export(found, export_to, title=title, about=about)))
+        try:
+            typer.echo(str(export(found, export_to, title=title, about=about)))
+        except (LakeError, OSError) as error:
+            typer.echo(f"hmmr dashboard: {error}", err=True)
+            raise typer.Exit(2) from error
         return
     try:
         serve(found, title=title, about=about, port=port, ready=lambda address: _ready(address, open_browser))

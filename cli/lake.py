@@ -38,7 +38,7 @@ def opened(root: str | None) -> "Iterator[tuple[Lake, Ledger]]":
             yield lake, ledger
         finally:
             ledger.close()
-    except (LakeError, ValueError) as error:
+    except (LakeError, ValueError, OSError) as error:
         typer.echo(f"hmmr lake: {error}", err=True)
         raise typer.Exit(1) from error
 

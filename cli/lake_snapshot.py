@@ -1,5 +1,6 @@
 """`hmmr lake snapshot`: freeze a selection, list them, export one as a dataset of its own, verify such a dataset."""
 
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +33,8 @@ def freeze(
     from storage.snapshot import nested, save, select
     from storage.snapshot_filter import selection
 
+    if not isfinite(min_score):
+        raise typer.BadParameter("the least score is a number", param_hint="--min-score")
     with opened(lake) as (rows, _):
         chosen = select(rows, where=selection(tags=tag, licences=licence, min_score=min_score), labels=labels)
         if hours is not None:
@@ -44,11 +47,16 @@ def freeze(
 def list_all(lake: Annotated[str | None, LAKE] = None) -> None:
     """All snapshots of the lake. One that lost sources to an erasure is shown with what is left."""
     from cli.lake import opened
+    from storage.errors import SnapshotMissing
     from storage.snapshot import digests, load
 
     with opened(lake) as (rows, _):
         for digest in digests(rows):
-            snapshot = load(rows, digest)
+            try:
+                snapshot = load(rows, digest)
+            except SnapshotMissing as error:
+                typer.echo(f"{digest}  {error}")
+                continue
             note = "" if snapshot.digest == digest else f"  (sources were erased: now {snapshot.digest[:12]})"
             typer.echo(f"{digest}  {len(snapshot):>8} tracklets  {snapshot.hours:9.3f} h{note}")
 

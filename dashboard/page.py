@@ -56,7 +56,8 @@ def export(lake: Lake, out: Path, *, title: str = "What the added video was wort
     caller drew, `about` is one of SUBJECTS (KeyError for others). An empty or partly
     filled lake gives a page that says what is missing.
     """
-    write_atomically(out, render(read_view(lake), title=title, intro=intro, pictures=pictures, about=about).encode())
+    page = render(read_view(lake), title=title, intro=intro, pictures=pictures, about=about)
+    write_atomically(out, page.encode(errors="replace"))  # a title from a terminal may hold half a character
     return Path(out)
 
 

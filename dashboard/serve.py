@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from dashboard.page import render
 from dashboard.view import read_view
+from storage.errors import LakeError
 from storage.lake import Lake
 
 _HOSTS = ("127.0.0.1", "localhost")
@@ -37,7 +38,15 @@ def make_server(lake: Lake, *, title: str, port: int, about: str = "all") -> Thr
             elif self.path.split("?")[0] != "/":
                 self.send_error(HTTPStatus.NOT_FOUND)
             else:
-                self._page(render(read_view(lake), title=title, about=about).encode())
+                self._answer()
+
+        def _answer(self) -> None:
+            try:
+                page = render(read_view(lake), title=title, about=about)
+            except LakeError as error:
+                self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR, explain=str(error))
+            else:
+                self._page(page.encode(errors="replace"))
 
         def _page(self, content: bytes) -> None:
             self.send_response(HTTPStatus.OK)

@@ -279,6 +279,8 @@ def nested(snapshot: Snapshot, *, hours: float | None = None, fraction: float | 
     if (hours is None) == (fraction is None):
         raise ValueError("give either hours or fraction")
     wanted = (snapshot.hours * fraction if fraction is not None else float(hours or 0.0)) * 3600.0
+    if not (math.isfinite(wanted) and wanted >= 0):
+        raise ValueError(f"hours and fraction are numbers from 0, not {hours if fraction is None else fraction}")
     of_source_S = np.bincount(snapshot.source_N, weights=snapshot.seconds_N, minlength=len(snapshot.sources))
     seconds = dict(zip(snapshot.sources, of_source_S.tolist(), strict=True))
     taken, total = set(), 0.0

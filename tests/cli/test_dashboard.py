@@ -19,3 +19,27 @@ def test_no_lake_is_an_error_that_names_it(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "no lake at" in result.output
     assert not (tmp_path / "none").exists()
+
+
+def test_what_cannot_be_written_or_read_is_one_line(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    (tmp_path / "file").write_text("x")
+
+    def run(out: Path) -> str:
+        result = CliRunner().invoke(app, ["dashboard", "--lake", lake.root, "--export", str(out)])
+        assert result.exit_code == 2
+        assert isinstance(result.exception, SystemExit)
+        return result.output
+
+    assert "hmmr dashboard:" in run(tmp_path)
+    assert "hmmr dashboard:" in run(tmp_path / "file" / "x.html")
+    (tmp_path / "lake" / "ledger.sqlite").write_bytes(b"hello" * 1000)
+    assert "is no ledger" in run(tmp_path / "x.html")
+    assert not (tmp_path / "x.html").exists()
+
+
+def test_half_a_character_in_a_title_is_a_question_mark(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    words = ["dashboard", "--lake", lake.root, "--export", str(tmp_path / "x.html"), "--title", "a\udcffb"]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert "<h1>a?b</h1>" in (tmp_path / "x.html").read_text()

@@ -175,3 +175,22 @@ def test_a_probe_of_a_real_server_makes_the_curve_fall(tmp_path: Path, host: str
     assert {names[row["source_id"]] for row in probes if not row["alive"]} == {"gone", "removed", "moved"}
     assert "of the sources are left" in run("stats", "--lake", lake.root)
     assert "3 sources asked" in run("probe", "--lake", lake.root, "--allow-private")
+
+
+@pytest.mark.parametrize("words", [("--hours", "nan"), ("--hours", "-1"), ("--hours", "inf"), ("--min-score", "nan")])
+def test_a_selection_by_no_number_is_refused(root: str, words: tuple[str, str]) -> None:
+    result = CliRunner().invoke(app, ["snapshot", "freeze", *words, "--lake", root])
+    assert result.exit_code in (1, 2)
+    assert "number" in result.output
+    assert run("snapshot", "list", "--lake", root) == ""
+
+
+def test_a_damaged_snapshot_hides_no_other(root: str, tmp_path: Path) -> None:
+    digest = run("snapshot", "freeze", "--lake", root).split()[0]
+    Path(Lake(root).layout.snapshot("d" * 64)).write_text("{")
+    listed = run("snapshot", "list", "--lake", root)
+    assert f"snapshot {'d' * 64} of {root} is damaged" in listed
+    assert f"{digest}  " in listed
+    (tmp_path / "file").write_text("x")
+    said = run("snapshot", "export", digest, "--out", str(tmp_path / "file" / "x"), "--lake", root, code=1)
+    assert "hmmr lake:" in said

@@ -1,6 +1,7 @@
 import http.client
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +36,13 @@ def test_the_page_and_nothing_else_is_served(port: int) -> None:
 
 def test_a_foreign_name_for_this_machine_is_refused(port: int) -> None:
     assert ask(port, "/", host="evil.example")[0] == 403
+
+
+def test_a_damaged_lake_is_named_and_the_server_goes_on(port: int, empty_lake: Lake) -> None:
+    ledger = Path(empty_lake.root, "ledger.sqlite")
+    ledger.write_bytes(b"hello" * 1000)
+    status, said = ask(port, "/")
+    assert status == 500
+    assert "ledger.sqlite is no ledger" in said
+    ledger.unlink()
+    assert ask(port, "/")[0] == 200
