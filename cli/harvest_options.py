@@ -113,9 +113,11 @@ class HarvestOptions:
     ] = ""
     interval_s: Annotated[
         float,
-        typer.Option(min=0.0, help="Least seconds between two requests to one host, by all workers and machines."),
+        typer.Option(
+            min=0.0, max=86_400.0, help="Least seconds between two requests to one host, by all workers and machines."
+        ),
     ] = 1.0
-    per_day: Annotated[int, typer.Option(min=1, help="Most items a day of one host.")] = 2000
+    per_day: Annotated[int, typer.Option(min=1, max=10**9, help="Most items a day of one host.")] = 2000
 
     def config(self) -> "HarvestConfig":
         """The settings of the harvest. typer.BadParameter names an option whose value cannot be."""

@@ -50,6 +50,8 @@ def test_status_and_retry(tmp_path: Path, offline: list[str]) -> None:
         (["--licence", "closed"], "vouched"),
         (["--preset", "mine"], "hmmr_2019"),
         (["--backend", "eyes"], "eyes"),
+        (["--interval-s", "inf"], "86400"),
+        (["--per-day", "9" * 20], "1000000000"),
         (["--scores", "sure"], "neither raw nor calibrated"),
         (["--scores", "calibrated"], "fit_calibration.py FILMS --backend truth"),
     ],
