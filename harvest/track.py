@@ -31,6 +31,9 @@ class TrackConfig:
     """Links above this are not made."""
     keypoint_scale: float = 0.35
     """A median joint distance of this part of the person's diagonal counts as fully elsewhere."""
+    again_iou: float = 0.3
+    """Somebody without a link whose box overlaps the last one of a track without a link by this goes on with it: before
+    people hide each other their joints are often wrong (recovery and threshold of OC-SORT, Cao et al., CVPR 2023)."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ class Track:
         self.unconfirmed = 0
         """Detections in a row that did not see this person."""
         self._velocity = np.zeros(2, dtype=np.float32)
-        self._box = np.zeros(4, dtype=np.float32)
+        self.box = np.zeros(4, dtype=np.float32)
+        """(4) of the last frame in which the person was observed."""
         self._keypoints = np.zeros((16, JOINTS, 3), dtype=np.float32)
         self._observed = np.zeros(16, dtype=bool)
 
@@ -87,15 +91,15 @@ class Track:
         while n - self.start >= len(self._observed):
             self._keypoints, self._observed = _grown(self._keypoints), _grown(self._observed)
         if self.end > self.start:
-            step = (_centre(seen.box) - _centre(self._box)) / np.float32(n - self.end + 1)
+            step = (_centre(seen.box) - _centre(self.box)) / np.float32(n - self.end + 1)
             self._velocity = ((self._velocity + step) / 2).astype(np.float32)
         self._keypoints[n - self.start] = seen.keypoints
         self._observed[n - self.start] = True
-        self._box, self.end = seen.box, n + 1
+        self.box, self.end = seen.box, n + 1
 
     def expected_box(self, n: int) -> NDArray[np.float32]:
         """Where its box should be in frame n: the last one, moved on by its steady motion."""
-        return np.asarray(self._box + np.tile(self._moved(n), 2), dtype=np.float32)
+        return np.asarray(self.box + np.tile(self._moved(n), 2), dtype=np.float32)
 
     def expected_keypoints(self, n: int) -> NDArray[np.float32]:
         """Its last joints, moved on likewise."""
@@ -140,6 +144,7 @@ class Linker:
         """The people of the next frame; `detected` says whether a detector looked at it."""
         tracks = self.alive()
         links = self._match(tracks, people)
+        links += self._found_again(tracks, people, links)
         for i, j in links:
             tracks[i].unconfirmed = 0 if people[j].confirmed else tracks[i].unconfirmed + detected
             tracks[i].add(self._n, people[j])
@@ -157,6 +162,18 @@ class Linker:
         rows, columns = linear_sum_assignment(np.where(cost_KP > self._config.max_cost, _FORBIDDEN, cost_KP))
         pairs = zip(rows.tolist(), columns.tolist(), strict=True)
         return [(i, j) for i, j in pairs if cost_KP[i, j] <= self._config.max_cost]
+
+    def _found_again(
+        self, tracks: Sequence[Track], people: Sequence[Observation], links: Sequence[tuple[int, int]]
+    ) -> list[tuple[int, int]]:
+        """Links of what `links` leaves over, by the last box alone."""
+        left = sorted(set(range(len(tracks))) - {i for i, _ in links})
+        new = sorted(set(range(len(people))) - {j for _, j in links})
+        if not left or not new:
+            return []
+        overlap = iou_matrix(np.stack([tracks[i].box for i in left]), np.stack([people[j].box for j in new]))
+        pairs = zip(*(each.tolist() for each in linear_sum_assignment(-overlap)), strict=True)
+        return [(left[i], new[j]) for i, j in pairs if overlap[i, j] >= self._config.again_iou]
 
     def _cost(self, tracks: Sequence[Track], people: Sequence[Observation]) -> NDArray[np.float64]:
         expected = np.stack([track.expected_box(self._n) for track in tracks])

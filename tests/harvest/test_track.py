@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harvest.track import Observation, Track, keypoint_distance
+from harvest.track import Linker, Observation, Track, TrackConfig, keypoint_distance
 
 
 def _at(x: float, score: float = 0.9) -> Observation:
@@ -35,3 +35,29 @@ def test_distance_is_in_parts_of_the_person() -> None:
     assert keypoint_distance(_at(0), _at(0)) == 0
     assert keypoint_distance(_at(0), _at(6.5)) == pytest.approx(0.1, abs=0.02)
     assert keypoint_distance(_at(0), _at(0, score=0.1)) == 1.0
+
+
+def _seen(x: float, joints: int, score: float = 0.9) -> Observation:
+    """Somebody in a box of 50 x 100 px, whose joints differ with `joints`."""
+    places = np.random.default_rng(joints).uniform((x, 0), (x + 50, 100), (25, 2))
+    keypoints = np.column_stack([places, np.full(25, score)]).astype(np.float32)
+    return Observation(np.array([x, 0, x + 50, 100], np.float32), keypoints, score, confirmed=True, may_start=True)
+
+
+@pytest.mark.parametrize(("beside", "tracks"), [(20.0, 1), (35.0, 2)])
+def test_lost_with_wrong_joints_and_seen_again(beside: float, tracks: int) -> None:
+    """An overlap of 0.43 goes on with the track whatever the joints are, one of 0.18 begins another."""
+    linker = Linker(TrackConfig(), 25.0)
+    for people in ([_seen(100, 0)], [_seen(100, 0)], [], [], [_seen(100 + beside, 1)]):
+        linker.step(people, detected=True)
+    assert len(linker.tracks) == tracks
+    assert linker.tracks[-1].end == 5
+
+
+def test_a_newcomer_leaves_a_track_that_somebody_else_goes_on_with() -> None:
+    linker = Linker(TrackConfig(), 25.0)
+    linker.step([_seen(100, 0)], detected=True)
+    linker.step([_seen(120, 1), _seen(101, 0)], detected=True)
+    first, second = linker.tracks
+    assert first.box[0] == 101
+    assert (second.start, second.box[0]) == (1, 120)
