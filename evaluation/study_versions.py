@@ -1,10 +1,11 @@
 """Is one label version better to train on than another? Paired on the same videos, seeds and test sequences.
 
-The versions' sizes become the sizes of one table, so that the same draws serve all (study_draws.py): test sequences
-level one, the noise of single trainings, pooled over all versions and sizes, level two. The size without film is left
-out: there the versions are one training.
+What is looked at is the difference to the first version, of each size, seed and sequence, so that whatever two versions
+share cancels; its scatter over seeds and sequences is drawn as a curve's is (study_draws.py). Each version has its own:
+smoothed labels are trained on in the same order as unsmoothed ones and differ little by luck, while a filter that drops
+one tracklet changes every batch. The size without film is left out: there the versions are one training.
 
-Legend: B draws, V versions, K sizes with film.
+Legend: B draws, C cells, R seeds, S sequences.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ import numpy as np
 from evaluation.study_draws import DRAWS, draw, noise
 from evaluation.study_lake import Setting, study_tables
 from evaluation.study_steps import CONFIDENCE, Interval, interval
-from evaluation.study_table import MAIN, StudyRowsError, StudyTable
+from evaluation.study_table import MAIN, Float, StudyRowsError, StudyTable
 from storage.lake import Lake
 from storage.tables import rows_to_table
 
@@ -45,23 +46,31 @@ def compare(tables: Mapping[str, StudyTable], count: int = DRAWS) -> list[Compar
     Sizes are matched in order: the same share of the same videos is other hours where more or less was kept. With one
     run a size everything is unclear, since runs that cannot show their scatter prove nothing.
     """
-    names = list(tables)
-    fed = {name: _with_film(table) for name, table in tables.items()}
-    one = _one_table(list(fed.values()))
-    draws, known = draw(one, count), noise(one).df > 0
-    sizes = len(fed[names[0]].hours_H)
-    drawn_BVK = (draws.mean_H + draws.shape_BH).reshape(count, len(names), sizes)
-    mean_VK = draws.mean_H.reshape(len(names), sizes)
-    found = []
-    for place, name in enumerate(names[1:], 1):
-        change_K, change_BK = mean_VK[place] - mean_VK[0], drawn_BVK[:, place] - drawn_BVK[:, 0]
-        every = [interval(change_K[k], change_BK[:, k]) for k in range(sizes)]
-        mean, mean_B = float(change_K.mean()), change_BK.mean(axis=1)
-        surely = interval(mean, mean_B, 1 - (1 - CONFIDENCE) / (len(names) - 1))
-        hours = fed[name].hours_H.tolist()
-        answer = _answer(surely) if known else "unclear"
-        found.append(Compared(name, interval(mean, mean_B), tuple(zip(hours, every, strict=True)), answer))
-    return found
+    base, others = next(iter(tables.values())), list(tables.items())[1:]
+    level = 1 - (1 - CONFIDENCE) / max(len(others), 1)
+    return [_compared(name, _difference(_with_film(base), _with_film(table)), level, count) for name, table in others]
+
+
+def _compared(name: str, change: StudyTable, level: float, count: int) -> Compared:
+    sizes = range(len(change.hours_H))
+    parts = [change.error_CS[change.size_C == size] for size in sizes]
+    every = [_drawn(part_RS, change, count) for part_RS in parts]
+    mean, mean_B, df = _drawn(np.mean(parts, axis=0), change, count)
+    answer = _answer(interval(mean, mean_B, level)) if df > 0 else "unclear"
+    at_sizes = tuple((float(change.hours_H[size]), interval(*every[size][:2])) for size in sizes)
+    return Compared(name, interval(mean, mean_B), at_sizes, answer)
+
+
+def _drawn(change_RS: Float, change: StudyTable, count: int) -> tuple[float, Float, int]:
+    """Mean of one difference a seed and sequence, its draws, and the degrees of freedom of the seeds' scatter.
+
+    A seed is one draw of film, labelled set and training: over the sizes its differences are averaged before anything
+    is drawn, since they may have the same cause.
+    """
+    one = StudyTable(np.ones(1), np.zeros(len(change_RS), np.int64), tuple(map(str, range(len(change_RS)))),
+                     change.sequences, change_RS)  # fmt: skip
+    draws = draw(one, count)
+    return float(draws.mean_H[0]), draws.curves[:, 0], noise(one).df
 
 
 def keep_comparison(
@@ -94,18 +103,15 @@ def _with_film(table: StudyTable) -> StudyTable:
     )  # fmt: skip
 
 
-def _one_table(tables: Sequence[StudyTable]) -> StudyTable:
-    first = tables[0]
-    if not len(first.hours_H) or {len(table.hours_H) for table in tables} != {len(first.hours_H)}:
-        raise StudyRowsError("the label versions were not run at the same sizes")
-    if len(tables) < 2 or len({table.sequences for table in tables}) > 1:
+def _difference(base: StudyTable, other: StudyTable) -> StudyTable:
+    """The other's table with its change against the first in the place of errors."""
+    if not len(base.hours_H) or (*base.size_C, *base.seed_C) != (*other.size_C, *other.seed_C):
+        raise StudyRowsError("the label versions were not run at the same sizes and seeds")
+    if not base.crossed:
+        raise StudyRowsError("the label versions were not run with the same seeds at every size")
+    if base.sequences != other.sequences:
         raise StudyRowsError("the label versions were not scored on the same sequences")
-    size_C = np.concatenate([table.size_C + place * len(first.hours_H) for place, table in enumerate(tables)])
-    seeds = tuple(seed for table in tables for seed in table.seed_C)
-    errors_CS = np.concatenate([table.error_CS for table in tables])
-    return StudyTable(
-        np.arange(len(tables) * len(first.hours_H), dtype=np.float64), size_C, seeds, first.sequences, errors_CS
-    )
+    return replace(other, error_CS=other.error_CS - base.error_CS)
 
 
 def _answer(change: Interval) -> Answer:

@@ -40,25 +40,39 @@ def test_a_better_and_a_worse_version_are_told_from_one_that_is_neither() -> Non
 
 
 def test_the_interval_is_as_wide_as_students() -> None:
-    """Without noise of sequences: runs of two versions at two sizes, the seeds' own effect taken out (df 12-4-2)."""
+    """Without noise of sequences: one difference a seed, the mean over its sizes, and Student's t over the seeds."""
     rng = np.random.default_rng(0)
-    cells = {(v, k, r): rng.normal(0, 2) for v in "ab" for k in (1.0, 2.0) for r in range(3)}
+    cells = {(v, k, r): rng.normal(0, 2) for v in "ab" for k in (1.0, 2.0) for r in range(4)}
     tables = {
-        v: table((k, str(r), s, cells[v, k, r]) for k in (1.0, 2.0) for r in range(3) for s in ("x", "y")) for v in "ab"
+        v: table((k, str(r), s, cells[v, k, r]) for k in (1.0, 2.0) for r in range(4) for s in ("x", "y")) for v in "ab"
     }
-    value = np.array(list(cells.values())).reshape(4, 3)
-    rest = value - value.mean(1, keepdims=True)
-    rest -= rest.mean(0, keepdims=True)
-    half = stats.t.ppf(0.975, 6) * np.sqrt((rest**2).sum() / 6 * (2 / 6))
+    change_R = [np.mean([cells["b", k, r] - cells["a", k, r] for k in (1.0, 2.0)]) for r in range(4)]
+    half = stats.t.ppf(0.975, 3) * np.std(change_R, ddof=1) / 2
     (found,) = compare(tables, 40_000)
-    assert (found.change.high - found.change.low) / 2 == pytest.approx(half, rel=0.12)
+    assert found.change.value == pytest.approx(np.mean(change_R))
+    assert (found.change.high - found.change.low) / 2 == pytest.approx(half, rel=0.15)
+
+
+def test_what_two_versions_share_cancels() -> None:
+    """Runs that scatter by 30 alike in both versions, which differ by 2."""
+    shared = np.random.default_rng(5).normal(0, 30, (2, 4))
+
+    def made(gain: float, run: int) -> StudyTable:
+        rng = np.random.default_rng(run)
+        return table(
+            (size + 1.0, str(seed), f"s{n}", 100 + shared[size, seed] - gain + 20 * (n % 7) + rng.normal(0, 1))
+            for size in range(2) for seed in range(4) for n in range(SEQUENCES)
+        )  # fmt: skip
+
+    (found,) = compare({"a": made(0, 1), "b": made(2, 2)})
+    assert found.answer == "better"
+    assert found.change.high - found.change.low < 2
 
 
 def test_no_difference_is_called_one_in_few_of_many_studies() -> None:
-    called = sum(
-        compare({"a": curve(0, 2 * n), "b": curve(0, 2 * n + 1)}, 800)[0].answer != "unclear" for n in range(60)
-    )
-    assert called <= 8  # 3 are expected at 5 %; more than 8 has a chance of 1 in 200
+    pairs = ({"a": curve(0, 2 * n), "b": curve(0, 2 * n + 1)} for n in range(100))
+    called = sum(compare(pair, 800)[0].answer != "unclear" for pair in pairs)
+    assert called <= 12  # 5 are expected; more than 12 has a chance of 1 in 500
 
 
 def test_one_run_a_size_proves_nothing() -> None:
@@ -67,6 +81,9 @@ def test_one_run_a_size_proves_nothing() -> None:
 
 def test_what_cannot_be_paired_is_refused() -> None:
     whole = curve(0, 1)
+    uneven = table([(1.0, "0", "s0", 1.0), (1.0, "1", "s0", 1.0), (2.0, "0", "s0", 1.0)])
+    with pytest.raises(StudyRowsError, match="same seeds at every size"):
+        compare({"a": uneven, "b": uneven})
     for other in (whole.without_largest(), table([(1.0, "0", "s0", 1.0), (2.0, "0", "s0", 1.0)])):
         with pytest.raises(StudyRowsError, match="the label versions were not"):
             compare({"a": whole, "b": other})
