@@ -1,5 +1,5 @@
-"""Links people from frame to frame: one assignment a frame by box overlap and keypoint distance, and one of those whom it
-leaves over by their last boxes.
+"""Links people from frame to frame: one assignment a frame by box overlap and keypoint distance, and one of those whom
+it leaves over by their last boxes.
 
 Fresh for each shot. A person who is not seen for a short while keeps their track; the frames between are marked
 as not observed and hold no joints. Letters: J joints, P people, K tracks.
