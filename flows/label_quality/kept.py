@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from flows.label_quality.bench import MeasureConfig
 from flows.label_quality.measure import PARTS
 from flows.provenance import code_commit
 from storage.atomic import write_atomically
+from storage.json_text import MISFIT, read_object
 from storage.lake import Lake
 from storage.tables import rows_to_table
 
@@ -56,10 +57,19 @@ def newest(lake: Lake) -> list[Part]:
     found: dict[str, Part] = {}
     for row in sorted(lake.read("runs").to_pylist(), key=lambda row: row["started_at"]):
         if row["kind"] == KIND:
-            content = json.loads(row["config"])[KIND]
-            tables = [Table(**table) for table in content["tables"]]
-            found[content["part"]] = Part(content["part"], tables, row["command"], row["commit"], row["started_at"])
+            part = _part(row)
+            found[part.name] = part
     return [found[part] for part in PARTS if part in found]
+
+
+def _part(row: Mapping[str, Any]) -> Part:
+    """ValueError names a row that no measurement wrote."""
+    try:
+        content = read_object(row["config"])[KIND]
+        tables = [Table(**table) for table in content["tables"]]
+        return Part(content["part"], tables, row["command"], row["commit"], row["started_at"])
+    except MISFIT as error:
+        raise ValueError(f"run {row['run_id']} of the lake is no measurement of labels: {error}") from None
 
 
 def write_page(parts: Sequence[Part], page: Path) -> None:

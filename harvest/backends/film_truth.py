@@ -4,7 +4,6 @@ A film's truth is FILM.truth.parquet (storage/schema.py FILM_TRUTH), with the MP
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 from body.pictures import Pictures
 from harvest.decode import DecodeConfig
 from harvest.identity import file_sha256
+from storage.json_text import BadJsonError, read_object
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,10 @@ class FilmShelf:
 def _digests(place: Path) -> set[str]:
     """sha256 of the film, from its rows and from the film's own facts: a film with nobody in it has no rows."""
     table = pq.read_table(place, columns=["video_sha256"])
-    facts = json.loads((table.schema.metadata or {}).get(b"film", b"{}"))
+    try:
+        facts = read_object((table.schema.metadata or {}).get(b"film", b"{}"))
+    except BadJsonError as error:
+        raise ValueError(f"{place}: not the truth of a film: {error}") from None
     return {*table["video_sha256"].to_pylist(), *([facts["video_sha256"]] if "video_sha256" in facts else [])}
 
 

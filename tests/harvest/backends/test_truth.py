@@ -133,3 +133,11 @@ def test_a_film_with_nobody_in_it_is_known_by_its_facts(tmp_path: Path) -> None:
     rows = pa.schema(FILM_TRUTH, metadata={b"film": facts}).empty_table()
     pq.write_table(rows, tmp_path / "empty.truth.parquet")
     assert FilmShelf(tmp_path).people(film) == []
+
+
+@pytest.mark.parametrize("facts", [b"[" * 100_000, b"[1]", b"{"])
+def test_truth_with_strange_facts_is_named(film: Path, tmp_path: Path, facts: bytes) -> None:
+    table = pq.read_table(film.with_suffix(".truth.parquet")).replace_schema_metadata({b"film": facts})
+    pq.write_table(table, film.with_suffix(".truth.parquet"))
+    with pytest.raises(ValueError, match="not the truth of a film"):
+        opened(film, tmp_path)
