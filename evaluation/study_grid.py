@@ -4,13 +4,16 @@ A cell is no training: flows/study_run.py turns it into one. Scores carry the na
 budgets, labelled sets, levels of noise and label versions become curves of their own and are never averaged.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from evaluation.study_config import Budget, StudyConfig
 
 KEYPOINTS = "keypoints"
 """The φ that a random camera can be given anew: it needs no pixels."""
+_LEAST_DIGITS = 8
+"""Of a label version's name in its series' name."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,12 @@ def _variants(config: StudyConfig, series: Series, phi_name: str) -> list[tuple[
 
 def _name(config: StudyConfig, budget: Budget, labelled: int | None, noise: float, labels: str | None) -> str:
     made = f"{config.name}/{budget}{_size(config, labelled)}" + (f"/noise-{noise:g}" if noise else "")
-    return made + (f"/labels-{labels[:8]}" if labels else "")
+    return made + (f"/labels-{labels[: _digits(config.labels)]}" if labels else "")
+
+
+def _digits(versions: Sequence[str]) -> int:
+    """Of a version's name that tell it from the others: labels without a recipe are named by whatever their key is."""
+    return next(n for n in count(_LEAST_DIGITS) if len({one[:n] for one in versions}) == len(versions))
 
 
 def _size(config: StudyConfig, labelled: int | None) -> str:

@@ -39,9 +39,8 @@ class LabelVersion:
     """When its first row was written."""
 
     def answers_to(self, name: str) -> bool:
-        """Whether a user who writes `name` may mean this one."""
-        every = (self.digest, *self.keys)
-        return name in every or (len(name) >= LEAST_DIGITS and any(known.startswith(name) for known in every))
+        """Whether a user who writes `name`, and nothing is called just so, may mean this one."""
+        return len(name) >= LEAST_DIGITS and any(known.startswith(name) for known in (self.digest, *self.keys))
 
     def holds(self, table: pa.Table) -> pa.ChunkedArray:
         """For each of N rows with a label_key whether it is of this version."""
@@ -70,7 +69,8 @@ def label_versions(lake: Lake) -> list[LabelVersion]:
 def version_named(lake: Lake, name: str, among: Sequence[LabelVersion] | None = None) -> LabelVersion:
     """The version that `name` is the digest, a label_key, or the beginning of one of. LabelsMissing lists all."""
     every = label_versions(lake) if among is None else among
-    found = [version for version in every if version.answers_to(name)]
+    whole = [version for version in every if name in (version.digest, *version.keys)]
+    found = whole or [version for version in every if version.answers_to(name)]
     if len(found) != 1:
         there = "; ".join(f"{version.digest[:12]} ({words})" for version, words in told(every)) or "none"
         why = "no labels" if not found else f"{len(found)} versions of labels"

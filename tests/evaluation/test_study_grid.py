@@ -65,6 +65,14 @@ def test_label_versions_are_series_beside_the_main_one() -> None:
     assert label_series(replace(config, labels=("a" * 64,))) == label_series(SMALL) == {}
 
 
+@pytest.mark.parametrize("versions", [("version-1", "version-2"), ("version-1", "version-10"), ("k1", "k2")])
+def test_label_versions_that_begin_alike_are_series_of_their_own(versions: tuple[str, ...]) -> None:
+    config = replace(SMALL, labels=versions)
+    names = [one.name for one in all_series(config)]
+    assert len(set(names)) == len(names)
+    assert list(label_series(config).values()) == list(versions)
+
+
 def test_equal_epochs_see_each_hour_equally_often() -> None:
     # 1 h labelled and 3 h of film: 4 h in all.
     assert [epoch_share(share, 1.0, 3.0) for share in (0.0, 0.5, 1.0)] == [0.25, 0.625, 1.0]

@@ -79,6 +79,15 @@ def test_an_unknown_or_doubtful_name_lists_what_there_is(lake: Lake) -> None:
         version_named(lake, "abcdef01", versions)
 
 
+def test_a_whole_name_is_itself_though_another_begins_with_it(lake: Lake) -> None:
+    for key in ("version-1", "version-10"):
+        lake.append("tracklets", rows_to_table("tracklets", [tracklet_row(source_name(0), label_key=key)]))
+        assert version_named(lake, key).digest == key
+    with pytest.raises(LabelsMissing, match="2 versions of labels 'version-'"):
+        version_named(lake, "version-")
+    assert version_named(lake, "version-1").digest == "version-1"
+
+
 def test_a_video_whose_bytes_changed_counts_once(lake: Lake) -> None:
     label(lake, PLAIN, range(1), 0)
     at = WHEN + timedelta(hours=1)
