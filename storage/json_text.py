@@ -13,7 +13,7 @@ from typing import Any
 MISFIT = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 """What it can raise to use a JSON value that is not of the shape that was expected: a row is left out for these."""
 
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
 class BadJsonError(ValueError):

@@ -12,7 +12,8 @@ from storage.json_text import BadJsonError, number, read_json, read_object, word
 from storage.stage_seconds import stage_seconds
 
 BROKEN = [
-    None, "", "{", "[" * 100_000, '{"a":' * 100_000, "1" * 5000, b"\xff\xfe\x00", '"\\ud800"', '{"\\udfff": 1}',
+    None, "", "{", "[" * 100_000, '{"a":' * 100_000, "1" * 5000, b"\xff\xfe\x00", '"\\ud800"', '"\ud800"',
+    '{"\\udfff": 1}',
 ]  # fmt: skip
 
 
