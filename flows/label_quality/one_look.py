@@ -15,7 +15,9 @@ class OneLookBackend(AroundBackend):
     """`PoseBackend`: the embedded one whose first crop is always good enough."""
 
     def __init__(self, detector_threshold: float) -> None:
-        self._embedded = EmbeddedBackend(EmbeddedConfig(detector_threshold=detector_threshold, refine=_NEVER))
+        self._embedded = EmbeddedBackend(
+            EmbeddedConfig(detector_threshold=detector_threshold, refine=_NEVER, follow=_NEVER)
+        )
         super().__init__(self._embedded)
 
     @property

@@ -48,7 +48,7 @@ def squats_table(folder: Path, shelf: LabelShelf, label: LabelConfig) -> Table:
 def athlete_table(folder: Path, shelf: LabelShelf, one_look: LabelShelf, label: LabelConfig) -> Table:
     """pose2sim_single_cam02.mp4: frames with sides exchanged, before and after the repair. `one_look`: labels by the
     embedded networks without their second look."""
-    truth = _athlete(folder)
+    truth = athlete_truth(folder)
     at_60 = replace(label, decode=replace(label.decode, max_fps=Fraction(60)))
     settings = {
         _ALONE: replace(_every_frame(at_60), sides=None),
@@ -58,8 +58,8 @@ def athlete_table(folder: Path, shelf: LabelShelf, one_look: LabelShelf, label: 
         "followed, as detected, 25 fps": replace(label, sides=None),
         "followed, repaired, 25 fps (default)": label,
     }
-    rows = {"one upright look, every frame by itself, 60 fps": _athlete_row(truth, folder, one_look, settings[_ALONE])}
-    rows |= {name: _athlete_row(truth, folder, shelf, config) for name, config in settings.items()}
+    rows = {"one upright look, every frame by itself, 60 fps": athlete_row(truth, folder, one_look, settings[_ALONE])}
+    rows |= {name: athlete_row(truth, folder, shelf, config) for name, config in settings.items()}
     note = (
         f"{ATHLETE} (real, 100 frames at 60 fps) against joints triangulated from four views, 17 joints: a reference, "
         "no ground truth. Errors in parts of the person's diagonal."
@@ -67,7 +67,8 @@ def athlete_table(folder: Path, shelf: LabelShelf, one_look: LabelShelf, label: 
     return from_rows("athlete", "Real video: left and right of an athlete", note, rows, of="labels", bar="mean")
 
 
-def _athlete_row(truth: Truth, folder: Path, shelf: LabelShelf, config: LabelConfig) -> dict[str, Value]:
+def athlete_row(truth: Truth, folder: Path, shelf: LabelShelf, config: LabelConfig) -> dict[str, Value]:
+    """Frames labelled, frames with sides exchanged, and errors in diagonals, under one setting."""
     film = judge(truth, shelf.labels(folder / ATHLETE, config))
     row = error_row([film])
     return {
@@ -78,7 +79,8 @@ def _athlete_row(truth: Truth, folder: Path, shelf: LabelShelf, config: LabelCon
     }
 
 
-def _athlete(folder: Path) -> Truth:
+def athlete_truth(folder: Path) -> Truth:
+    """The athlete's joints as four views have them, in px of cam02. ValueError if the reference is not there."""
     reference = read_pose2sim(
         folder / "pose2sim_single_reference.npz", folder / "pose2sim_single_calib.qca.txt", "cam02"
     )

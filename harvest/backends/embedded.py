@@ -30,6 +30,8 @@ class EmbeddedConfig:
     detector_size: int = 320
     detector_threshold: float = 0.4
     refine: RefineLimits = field(default_factory=RefineLimits)
+    follow: RefineLimits = field(default_factory=lambda: RefineLimits(turn_degrees=45.0))
+    """The same for a followed person's crop, which is turned less than BlazePose's own on purpose."""
     threads: int = 1
     device: str = "cpu"
 
@@ -64,17 +66,19 @@ class EmbeddedBackend:
         owners = [frame for frame, count in zip(frames, counts, strict=True) for _ in range(count)]
         squares = [square_around(box, BOX_SCALE) for b in boxes for box in b]
         crops = upright(np.stack(squares) if squares else np.zeros((0, 4)))
-        if expected is not None:
-            crops = _followed(crops, np.concatenate(expected))
-        found = keypoints_25(self._landmarks.read_twice(owners, crops, self.config.refine))
+        hints_P253 = np.zeros((len(owners), 25, 3)) if expected is None else np.concatenate(expected)
+        known_P = np.asarray((hints_P253[..., 2] > 0).any(-1))
+        found = np.zeros((len(owners), 25, 3), np.float32)
+        found[~known_P] = self._read(owners, ~known_P, crops[~known_P], self.config.refine)
+        found[known_P] = self._read(owners, known_P, _around(hints_P253[known_P]), self.config.follow)
         return np.split(found, np.cumsum(counts)[:-1])
 
+    def _read(self, owners: Sequence[np.ndarray], who_P: np.ndarray, crops: Crops, limits: RefineLimits) -> np.ndarray:
+        return keypoints_25(
+            self._landmarks.read_twice([owners[p] for p in np.flatnonzero(who_P).tolist()], crops, limits)
+        )
 
-def _followed(crops: Crops, expected_P253: np.ndarray) -> Crops:
-    """`crops`, or those around the expected joints for everybody who has some."""
-    known = (expected_P253[..., 2] > 0).any(-1)
-    joints = expected_P253[known][..., :2].astype(np.float64)
-    own = crops_around(joints[:, SLOTS], joints[:, _HIPS].mean(1), joints[:, _SHOULDERS].mean(1))
-    squares, angles = crops.squares_N4.copy(), crops.angles_N.copy()
-    squares[known], angles[known] = own.squares_N4, own.angles_N
-    return Crops(squares, angles)
+
+def _around(joints_P253: np.ndarray) -> Crops:
+    points = joints_P253[..., :2].astype(np.float64)
+    return crops_around(points[:, SLOTS], points[:, _HIPS].mean(1), points[:, _SHOULDERS].mean(1))

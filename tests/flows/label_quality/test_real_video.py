@@ -1,0 +1,23 @@
+"""The real athlete who leans far over: followed in turned crops, left stays left."""
+
+from pathlib import Path
+
+import pytest
+
+from flows.label_quality.labels import LabelShelf
+from flows.label_quality.real_video import athlete_row, athlete_truth
+from harvest import weights
+from harvest.config import HarvestConfig
+from harvest.networks import make_backend
+
+
+@pytest.mark.slow
+def test_sides_of_the_athlete(shared_data: Path, tmp_path: Path) -> None:
+    weights.fetch()
+    folder, config = shared_data / "real_video", HarvestConfig()
+    shelf = LabelShelf(tmp_path, make_backend(config))
+    row = athlete_row(athlete_truth(folder), folder, shelf, config.label)
+    assert row["frames"] == 42
+    assert row["arms, legs or all exchanged"] == 0
+    assert isinstance(row["mean"], float)
+    assert row["mean"] < 0.025
