@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.errors import LakeError
+from storage.errors import LakeError, NoSuchLake
 from storage.lake import Lake
 from storage.tables import ZERO_SHOT, TrackletArrays, row_views, tracklet_arrays, zero_shot_phi
 
@@ -26,7 +26,7 @@ def scan(lake: Lake, phi_name: str, ids: pa.Array | None = None) -> Iterator[tup
 
     Both tables are written by the same commits in the same order, so partners turn up close to each other; what has
     not found its partner yet waits in memory. LakeError if a phi does not fit its tracklet; LakeDamaged names a file
-    that cannot be read.
+    that cannot be read, NoSuchLake a table of which one is missing.
     """
     among, parts = pc.scalar(True) if ids is None else pc.field("tracklet_id").isin(ids), phi_name.split("+")
     tracks = _rows(lake, "tracklets", _TRACKLET, among)
@@ -66,16 +66,18 @@ def _phis(row: dict[str, Any], parts: Sequence[str]) -> dict[str, Phi]:
 
 
 def _rows(lake: Lake, name: str, columns: tuple[str, ...], where: pc.Expression) -> Iterator[pa.Table]:
-    dataset = lake.dataset(name)
-    if dataset is None:
-        return
     try:
+        dataset = lake.dataset(name)
+        if dataset is None:
+            return
         # A scanner of the whole dataset reads on, up to 1 GB, while its reader is busy: one a file holds one file.
         for file in dataset.get_fragments():
             scanner = file.scanner(schema=dataset.schema, columns=list(columns), filter=where, batch_size=_BATCH_ROWS)
             for batch in scanner.to_batches():
                 if batch.num_rows:
                     yield pa.Table.from_batches([batch])
+    except FileNotFoundError as gone:
+        raise NoSuchLake(f"a file of {name} is missing in {lake.root}: `hmmr lake reconcile` says more") from gone
     except (pa.ArrowInvalid, OSError):
         lake.name_damaged(name)
         raise

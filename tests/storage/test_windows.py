@@ -9,7 +9,7 @@ import pytest
 
 from storage.erase import erase
 from storage.erase_names import Target
-from storage.errors import LakeError
+from storage.errors import LakeError, NoSuchLake
 from storage.example_rows import shard, source_name
 from storage.lake import Lake
 from storage.ledger import Ledger
@@ -17,6 +17,7 @@ from storage.rewrite import compact
 from storage.snapshot import freeze, nested
 from storage.tables import iter_tracklets, read_phi
 from storage.windows import WindowStore
+from storage.windows_scan import scan
 
 
 @pytest.fixture
@@ -95,10 +96,17 @@ def test_what_is_missing_is_named(lake: Lake, tmp_path: Path) -> None:
         WindowStore(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["tracklets", "features"])
+def test_a_file_that_is_gone_is_named_as_by_the_lakes_own_reader(lake: Lake, name: str) -> None:
+    next(Path(lake.layout.table(name)).glob("*.parquet")).unlink()
+    with pytest.raises(NoSuchLake, match=f"a file of {name} is missing"):
+        list(scan(lake, "keypoints"))
+
+
 def test_windows_that_are_made_during_an_erasure_do_not_stay(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     import storage.windows as module
 
-    snapshot, scan = freeze(lake), module.scan
+    snapshot = freeze(lake)
 
     def erased_meanwhile(*args: Any) -> Any:
         yield from scan(*args)
