@@ -28,7 +28,7 @@ REGRESSOR = typer.Option(help="J_regressor_h36m.npy, for the same protocols.")
 LEAKED = typer.Option("--allow-contaminated", help="Write numbers although test data was trained on; the rows say so.")
 UNCHECKED = typer.Option("--unchecked", help="Do not look whether test data was trained on.")
 REFINE = typer.Option("--refine", help="Score bodies moved onto the 2D keypoints, as `hmmr predict` writes them.")
-DEVICE = typer.Option(help="cpu, cuda, mps.")
+DEVICE = typer.Option(help="cpu, cuda, cuda:1, mps.")
 
 
 @app.command()
@@ -52,6 +52,7 @@ def evaluate(
     Prints both averages with 95 % intervals over sequences, the worst sequences, and published rows of the same
     protocol. Refuses where protocol and data do not fit, and where test data was trained on.
     """
+    from cli.device import require_device
     from cli.evaluate_run import Request, keep
     from cli.evaluate_run import evaluate as run
     from evaluation.protocols import protocol_named
@@ -60,6 +61,7 @@ def evaluate(
         return _explain()
     if checkpoint is None or data is None or ":" not in data:
         raise typer.BadParameter("give --checkpoint FILE and --data NAME:DIR", param_hint="--data")
+    require_device(device)
     dataset, _, folder = data.partition(":")
     with _plain_errors():
         request = Request(

@@ -20,7 +20,7 @@ PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 SOURCE = typer.Argument(help="A video file, or an image.", metavar="VIDEO_OR_IMAGE")
 CHECKPOINT = typer.Option("--checkpoint", help="model.pt of `hmmr train`.")
 OUT = typer.Option("--out", help="Folder for the files; made if it is not there.")
-DEVICE = typer.Option(help="cpu, cuda, ...")
+DEVICE = typer.Option(help="cpu, cuda, cuda:1, mps.")
 RENDER = typer.Option("--render/--no-render", help="Draw the overlay (MP4, or the strip of an image).")
 PHI = typer.Option(help="The checkpoint's image feature with what it needs, such as resnet50_v1:FILE; else its name.")
 REFINE = typer.Option("--refine/--no-refine", help="Move the body onto the 2D keypoints; else as the network says.")
@@ -46,6 +46,7 @@ def predict(
     which is nearer to the truth too (docs/results/model.md); --no-refine gives the network's own answer.
     """
     from body.mp4 import VideoWriteError
+    from cli.device import require_device
     from harvest.errors import HarvestError
     from harvest.packages import WeightsError
     from hmmr_model.checkpoint import BadCheckpointError, load_checkpoint
@@ -53,6 +54,7 @@ def predict(
 
     if not source.is_file():
         _fail(f"{source}: no such file")
+    require_device(device)
     try:
         model = load_checkpoint(checkpoint)
         out.mkdir(parents=True, exist_ok=True)

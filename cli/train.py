@@ -58,11 +58,13 @@ def train(
     train. Safe to kill: the same command goes on, and ends with the same weights. Several processes:
     `torchrun --nproc-per-node 2 --no-python hmmr train ...`.
     """
+    from cli.device import require_device
     from flows.training import configured, train_on_lake
     from storage.layout import lake_root
 
     if precision not in ("fp32", "bf16"):
         raise typer.BadParameter(f"{precision} is neither fp32 nor bf16", param_hint="--precision")
+    require_device(device)
     try:
         config = configured(
             preset, steps=steps, seed=seed, device=device, prior_poses=_text(prior_poses), body=_text(body),
