@@ -1,7 +1,6 @@
 """`hmmr lake`: look into a lake, prove its books, freeze and export selections, take a source out."""
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -134,6 +133,7 @@ def erase(
     """
     from dataclasses import asdict
 
+    from cli.lake_erase import agree
     from storage.erase import erase as run
     from storage.erase_names import Target, find
 
@@ -142,8 +142,7 @@ def erase(
     target = Target(tuple(sources or ()), uploader, host)
     with opened(lake) as (rows, ledger):
         found = find(rows, ledger, target)
-        if not yes and sys.stdin.isatty():
-            typer.confirm(f"Erase {len(found.sources)} sources from {rows.root} for good?", abort=True)
+        agree(len(found.sources), rows.root, yes=yes)
         receipt = run(rows, ledger, target, why=why)
     if as_json:
         typer.echo(json.dumps(asdict(receipt)))
