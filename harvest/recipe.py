@@ -20,7 +20,7 @@ def recipe(config: LabelConfig, backend: PoseBackend, phis: Sequence[Phi]) -> Re
         Stage("decode", "1", _plain({"max_fps": config.decode.max_fps, "max_side": config.decode.max_side})),
         Stage("shots", "3", _plain(asdict(config.shots))),
         Stage("people", "3", _plain({"backend": backend.name, **asdict(config.people)}), dict(backend.weights)),
-        Stage("track", "2", _plain(asdict(config.track))),
+        Stage("track", "3", _plain(asdict(config.track))),
         Stage("sides", "2", _plain(asdict(config.sides) if config.sides else {"as_is": True})),
         Stage("filter", "2", _plain(asdict(config.preset))),
         *_finishing(config, backend),

@@ -61,3 +61,13 @@ def test_a_newcomer_leaves_a_track_that_somebody_else_goes_on_with() -> None:
     first, second = linker.tracks
     assert first.box[0] == 101
     assert (second.start, second.box[0]) == (1, 120)
+
+
+def test_one_missed_frame_gives_nobody_elses_track_away() -> None:
+    """She is missed where somebody else appears in her place, and seen again in the next frame: her track is hers."""
+    linker = Linker(TrackConfig(), 25.0)
+    for people in ([_seen(100, 0)], [_seen(100, 0)], [_seen(125, 1)], [_seen(101, 0), _seen(127, 1)]):
+        linker.step(people, detected=True)
+    hers, other = linker.tracks
+    assert (hers.start, hers.end, hers.box[0]) == (0, 4, 101)
+    assert (other.start, other.end, other.box[0]) == (2, 4, 127)
