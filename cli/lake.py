@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.lake_snapshot import app as snapshot_app
+from cli.plain_text import plain
 
 if TYPE_CHECKING:
     from storage.lake import Lake
@@ -38,7 +39,7 @@ def opened(root: str | None) -> "Iterator[tuple[Lake, Ledger]]":
         finally:
             ledger.close()
     except (LakeError, ValueError, OSError) as error:
-        typer.echo(f"hmmr lake: {error}", err=True)
+        typer.echo(plain(f"hmmr lake: {error}"), err=True)
         raise typer.Exit(1) from error
 
 
@@ -80,7 +81,6 @@ def why(
     lake: Annotated[str | None, LAKE] = None,
 ) -> None:
     """Where a label came from: source, evidence, shot, weights, filters with values, code version (JSON)."""
-    from cli.plain_text import plain
     from storage.why import why as explain
 
     with opened(lake) as (rows, ledger):
@@ -119,7 +119,7 @@ def reconcile(
 
 @app.command()
 def erase(
-    sources: Annotated[list[str] | None, typer.Argument(help="Source ids or URLs.")] = None,
+    sources: Annotated[list[str] | None, typer.Argument(help="Source ids, URLs, or your files.")] = None,
     uploader: Annotated[str | None, typer.Option(help="Everything of this uploader, now and ever after.")] = None,
     host: Annotated[str | None, typer.Option(help="Everything of this host, now and ever after.")] = None,
     why: Annotated[str, typer.Option(help="A reason for the receipt; do not name the source in it.")] = "",
@@ -129,20 +129,23 @@ def erase(
 ) -> None:
     """Take a source out of every table, file, list and cache, for good, and write a receipt beside the lake.
 
-    It is not harvested again. Models that were trained on it are listed: they have to be trained anew.
+    A file that is there is known by its content, another word by its id, URL or the name it was harvested under; one
+    that several sources have is refused, with their ids. What is erased is not harvested again. Models that were
+    trained on it are listed: they have to be trained anew.
     """
     from dataclasses import asdict
 
     from cli.lake_erase import agree
     from storage.erase import erase as run
+    from storage.erase_choice import chosen, named
     from storage.erase_names import Target, find
 
     if not sources and uploader is None and host is None:
         raise typer.BadParameter("name a source, --uploader or --host")
-    target = Target(tuple(sources or ()), uploader, host)
     with opened(lake) as (rows, ledger):
+        target = Target(chosen(rows, ledger, sources or ()), uploader, host)
         found = find(rows, ledger, target)
-        agree(len(found.sources), rows.root, yes=yes)
+        agree(named(rows, ledger, found.sources), rows.root, yes=yes)
         receipt = run(rows, ledger, target, why=why)
     if as_json:
         typer.echo(json.dumps(asdict(receipt)))

@@ -1,16 +1,30 @@
 """What is asked before something is erased for good."""
 
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import typer
 
+from cli.plain_text import plain
 
-def agree(count: int, root: str, *, yes: bool) -> None:
+if TYPE_CHECKING:
+    from storage.erase_choice import Named
+
+SHOWN = 20
+"""Sources that are listed one by one before the question."""
+
+
+def agree(doomed: "Sequence[Named]", root: str, *, yes: bool) -> None:
     """Go on only with --yes or a person's word. Exit code 2 where there is neither: a pipe cannot be asked."""
     if yes:
         return
-    sources = "1 source" if count == 1 else f"{count} sources"
+    sources = "1 source" if len(doomed) == 1 else f"{len(doomed)} sources"
     if not sys.stdin.isatty():
         typer.echo(f"error: this erases {sources} for good; say --yes", err=True)
         raise typer.Exit(2)
+    for named in doomed[:SHOWN]:
+        typer.echo(plain(str(named)), err=True)
+    if len(doomed) > SHOWN:
+        typer.echo(f"and {len(doomed) - SHOWN} more", err=True)
     typer.confirm(f"Erase {sources} from {root} for good?", abort=True, err=True)

@@ -65,13 +65,25 @@ def find(lake: Lake, ledger: Ledger, target: Target) -> Found:
     if not sources:
         raise LakeError(f"nothing of {target.named} is in {lake.root}")
     mine = pc.field("source_id").isin(pa.array(sources, pa.string()))
-    urls = {url for url in [*known.values(), *videos["url"].to_pylist()] if url}
+    urls = _own(lake, ledger, {url for url in [*known.values(), *videos["url"].to_pylist()] if url}, sources)
     truths = lake.read("labels3d", ["truth_id"], mine)["truth_id"].to_pylist()
     tracklets = lake.read("tracklets", ["tracklet_id"], mine)["tracklet_id"].to_pylist()
     contents = set(videos["content_sha256"].to_pylist())
     titles, uploaders = _said_by_the_host(lake, ledger, sources)
     found = (urls, contents, tracklets, truths, titles, uploaders)
     return Found(tuple(sources), *(tuple(sorted(set(names))) for names in found))
+
+
+def _own(lake: Lake, ledger: Ledger, urls: set[str], sources: Sequence[str]) -> set[str]:
+    """Without the file names that a source which stays has too: clip.mp4 of one folder is not that of another."""
+    files = sorted(url for url in urls if not _is_address(url))
+    rows = lake.read("videos", ["source_id", "url"], pc.field("url").isin(pa.array(files, pa.string()))).to_pylist()
+    holders = [*((row["source_id"], row["url"]) for row in rows), *sources_of(ledger, sources=files).items()]
+    return urls - {url for source, url in holders if source not in sources and url in files}
+
+
+def _is_address(url: str) -> bool:
+    return "://" in url
 
 
 def _sources_among(lake: Lake, name: str, sources: Sequence[str]) -> list[str]:
@@ -105,8 +117,9 @@ def with_all_tracklets(lake: Lake, found: Found) -> Found:
 
 
 def tombstone_names(target: Target, found: Found) -> dict[str, set[str]]:
-    """What must not come back, by kind."""
-    names = {"source": set(found.sources), "url": set(found.urls), "content": set(found.contents)}
+    """What must not come back, by kind. A file's name is everybody's: its id and content are what is kept out."""
+    addresses = {url for url in found.urls if _is_address(url)}
+    names = {"source": set(found.sources), "url": addresses, "content": set(found.contents)}
     for kind, value in (("uploader", target.uploader), ("host", target.host)):
         if value is not None:
             names[kind] = {value}
