@@ -23,7 +23,7 @@ SOURCES = typer.Argument(
     "source twice is one item.",
     metavar="SOURCE...",
 )
-CLASS = typer.Option("--class", help="Only items that failed so, e.g. rate_limited.")
+CLASS = typer.Option("--class", help="Only items that failed so, e.g. rate_limited; `hmmr harvest status` has them.")
 
 
 @app.command()
@@ -46,26 +46,16 @@ def status(
     lake: LakeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The books of a lake: how many items are in which state, why not, and when the next is due."""
+    """The books of a lake: how many items are in which state, which ended badly and why, and when the next is due."""
     import json
-    from datetime import UTC, datetime
 
+    from cli.harvest_status import as_json as told
+    from cli.harvest_status import lines, status_of
     from storage.lake import Lake
     from storage.layout import lake_root
-    from storage.ledger import Ledger
 
-    ledger = Ledger.open(_existing(Lake, lake_root(lake)).root)
-    books, reasons, due = ledger.books(), ledger.reasons(), ledger.next_due()
-    ledger.close()
-    if as_json:
-        typer.echo(json.dumps({**books.as_dict(), "reasons": reasons, "next_due": due}, sort_keys=True))
-        return
-    for state, count in books.as_dict().items():
-        typer.echo(f"{state:>9} {count}")
-    for reason, count in sorted(reasons.items(), key=lambda pair: -pair[1]):
-        typer.echo(f"          {count} {reason}")
-    if due is not None:
-        typer.echo(f"next try   {datetime.fromtimestamp(due, UTC):%Y-%m-%d %H:%M} UTC")
+    status = status_of(_existing(Lake, lake_root(lake)).root)
+    typer.echo(json.dumps(told(status), sort_keys=True) if as_json else "\n".join(lines(status)))
 
 
 @app.command()
@@ -79,10 +69,15 @@ def retry(options: HarvestOptions, reason: Annotated[str | None, CLASS] = None) 
 
     hmmr harvest retry --lake lake --class rate_limited
     """
+    from cli.harvest_status import failure_classes
     from harvest.ledger_items import failed_sources
     from storage.lake import Lake
     from storage.layout import lake_root
 
+    if reason is not None and reason not in failure_classes():
+        raise typer.BadParameter(
+            f"nothing fails as {reason}; the classes are {', '.join(failure_classes())}", param_hint="--class"
+        )
     root = _existing(Lake, lake_root(options.lake)).root
     sources = failed_sources(root, reason)
     if not sources:

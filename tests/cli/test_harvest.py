@@ -1,6 +1,8 @@
 """`hmmr harvest` as it is typed: exit codes, the JSON line, the books."""
 
 import json
+import re
+import shlex
 from dataclasses import fields
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from typer.testing import CliRunner
 
 from cli.harvest import app
 from cli.harvest_options import HarvestOptions
+from cli.harvest_status import SHOWN
+from cli.main import app as hmmr
 from harvest.config import HarvestConfig
 
 KEYS = {"asked", "done", "rejected", "failed", "pending", "erased", "tracklets", "frames", "hours", "reasons"}
@@ -41,6 +45,45 @@ def test_status_and_retry(tmp_path: Path, offline: list[str]) -> None:
     assert json.loads(status.stdout)["reasons"] == {"unreadable": 1}
     assert "failed 1" in runner.invoke(app, ["status", *lake]).stdout
     assert runner.invoke(app, ["status", "--lake", str(tmp_path / "none")]).exit_code == 1
+
+
+def test_status_names_what_failed_and_what_to_do(tmp_path: Path, offline: list[str]) -> None:
+    runner, lake = CliRunner(), offline[:2]
+    absent = [str(tmp_path / f"no {i:02}.mp4") for i in range(SHOWN + 3)]
+    runner.invoke(app, ["run", *absent[:2], "https://127.0.0.1/x.mp4", "ftp://x/y", *offline])
+    said = runner.invoke(app, ["status", *lake]).stdout.splitlines()
+    assert f"failed (unreadable): no 00.mp4: no such file or folder: {absent[0]}" in said
+    assert any(line.startswith("rejected (") and "127.0.0.1" in line for line in said)
+    assert f"to try what failed again: hmmr harvest retry {' '.join(lake)}" in said
+    assert "failed (unreadable): ftp://x/y: A file, folder or list that cannot be read" in said
+    erase = next(line for line in said if "hmmr lake erase" in line)
+    assert "'no 00.mp4' --yes" in erase or "'no 01.mp4' --yes" in erase
+    items = json.loads(runner.invoke(app, ["status", *lake, "--json"]).stdout)["items"]
+    assert {(i["name"], i["class"]) for i in items} >= {("no 00.mp4", "unreadable"), ("no 01.mp4", "unreadable")}
+    runner.invoke(app, ["run", *absent, *offline])
+    said = runner.invoke(app, ["status", *lake]).stdout.splitlines()
+    assert "... and 5 more; --json has all" in said
+
+
+def test_the_erasure_that_status_names_takes_the_wrong_name_out(tmp_path: Path, offline: list[str]) -> None:
+    runner, lake = CliRunner(), offline[:2]
+    runner.invoke(app, ["run", str(tmp_path / "wrong name.mp4"), *offline])
+    said = runner.invoke(app, ["status", *lake]).stdout
+    (typed,) = re.findall(r"hmmr (lake erase .*) \(", said)
+    assert runner.invoke(hmmr, shlex.split(typed)).exit_code == 0
+    assert runner.invoke(app, ["status", *lake]).stdout.split()[:12] == (
+        ["asked", "1", "done", "0", "rejected", "0", "failed", "0", "pending", "0", "erased", "1"]
+    )
+
+
+def test_no_erasure_is_named_where_it_would_take_another_item_with_it(tmp_path: Path, offline: list[str]) -> None:
+    (tmp_path / "right").mkdir()
+    (tmp_path / "right" / "a.mp4").write_text("not a video")
+    names = [str(tmp_path / folder / "a.mp4") for folder in ("wrong", "right")]
+    CliRunner().invoke(app, ["run", *names, *offline])
+    said = CliRunner().invoke(app, ["status", *offline[:2]]).stdout
+    assert "wrong/a.mp4" in said
+    assert "lake erase" not in said
 
 
 @pytest.mark.parametrize(
@@ -88,3 +131,16 @@ def test_options_reach_the_settings(tmp_path: Path) -> None:
     assert config.label.smoothing is not None
     assert (config.label.smoothing.sigma_s, config.label.scores) == (0.08, "calibrated")
     assert HarvestOptions().config() == HarvestConfig(retry_failed=True)
+
+
+def test_an_unknown_class_is_an_error_that_lists_the_classes(tmp_path: Path, offline: list[str]) -> None:
+    runner = CliRunner()
+    runner.invoke(app, ["run", str(tmp_path / "no.mp4"), *offline])
+    for wrong in ("rate_limitd", "licence_unknown"):
+        result = runner.invoke(app, ["retry", *offline, "--class", wrong], env={"COLUMNS": "2000"})
+        assert result.exit_code == 2
+        assert f"nothing fails as {wrong}" in result.stderr
+        assert "rate_limited" in result.stderr
+    known = runner.invoke(app, ["retry", *offline, "--class", "rate_limited"])
+    assert known.exit_code == 0
+    assert "nothing failed as rate_limited" in known.stderr
