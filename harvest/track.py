@@ -167,8 +167,8 @@ class Linker:
     def _found_again(
         self, tracks: Sequence[Track], people: Sequence[Observation], links: Sequence[tuple[int, int]]
     ) -> list[tuple[int, int]]:
-        """Links of who was lost in an earlier frame, by the last box alone. Nobody who is missed in this frame only: who
-        appears beside them would take their track."""
+        """Links of who was lost in an earlier frame, by the last box alone. Who is missed in this frame only keeps
+        their track from whoever appears beside them."""
         linked = {i for i, _ in links}
         left = [i for i, track in enumerate(tracks) if i not in linked and track.end < self._n]
         new = sorted(set(range(len(people))) - {j for _, j in links})
