@@ -2,12 +2,20 @@
 
 from math import isfinite
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.plain_text import plain
+
+if TYPE_CHECKING:
+    from storage.lake import Lake
+
 app = typer.Typer(add_completion=False, help="Frozen selections: freeze, list, export, verify.", no_args_is_help=True)
 
+SHOWN = 20
+"""Tags or licence classes that an error lists."""
+CLASSES = "Only these licence classes: open, vouched (a user said so, whatever the date), closed, unknown."
 FORMATS = ("dataset", "vibe", "humandata")
 LAKE = typer.Option("--lake", help="Folder or s3:// URL of the lake; default $HMMR_LAKE, else ./lake.")
 
@@ -16,7 +24,7 @@ LAKE = typer.Option("--lake", help="Folder or s3:// URL of the lake; default $HM
 def freeze(
     lake: Annotated[str | None, LAKE] = None,
     tag: Annotated[list[str] | None, typer.Option(help="Only tracklets with one of these tags.")] = None,
-    licence: Annotated[list[str] | None, typer.Option(help="Only these licence classes.")] = None,
+    licence: Annotated[list[str] | None, typer.Option(help=CLASSES)] = None,
     min_score: Annotated[float, typer.Option(help="Least mean keypoint score.")] = 0.0,
     hours: Annotated[float | None, typer.Option(help="Only so many hours, by whole sources, nested.")] = None,
     seed: Annotated[int, typer.Option(help="Which nested order of the sources --hours takes.")] = 0,
@@ -28,8 +36,12 @@ def freeze(
         ),
     ] = None,
 ) -> None:
-    """Write the list of the tracklets that match, and print its digest. The same selection is the same digest."""
+    """Write the list of the tracklets that match, and print its digest. The same selection is the same digest.
+
+    If none matches, nothing is written, exit code 2, and the tags and licence classes that there are are listed.
+    """
     from cli.lake import opened
+    from cli.lake_words import counted
     from storage.snapshot import nested, save, select
     from storage.snapshot_filter import selection
 
@@ -37,10 +49,32 @@ def freeze(
         raise typer.BadParameter("the least score is a number", param_hint="--min-score")
     with opened(lake) as (rows, _):
         chosen = select(rows, where=selection(tags=tag, licences=licence, min_score=min_score), labels=labels)
+        matched = chosen.hours
         if hours is not None:
             chosen = nested(chosen, hours=hours, seed=seed)
+        if not len(chosen):
+            typer.echo(plain(f"error: {_nothing(rows, matched)}"), err=True)
+            raise typer.Exit(2)
         save(rows, chosen)
-    typer.echo(f"{chosen.digest}  {len(chosen)} tracklets, {len(chosen.sources)} sources, {chosen.hours:.3f} h")
+    found = f"{counted(len(chosen), 'tracklet')}, {counted(len(chosen.sources), 'source')}, {chosen.hours:.3f} h"
+    typer.echo(f"{chosen.digest}  {found}")
+
+
+def _nothing(rows: "Lake", matched: float) -> str:
+    """Why nothing is frozen, with the words that would have found something."""
+    from storage.snapshot import choices
+
+    if matched:
+        return f"of {matched:.3f} h that match, --hours takes nothing: the first source is more than twice as long"
+    tags, licences = choices(rows)
+    if not licences:
+        return f"{rows.root} has no tracklets: `hmmr harvest run` makes them"
+    return f"no tracklet matches; there are the tags {_some(tags)}; the licence classes {_some(licences)}"
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return (", ".join(names[:SHOWN]) or "(none)") + more
 
 
 @app.command(name="list")
@@ -55,7 +89,7 @@ def list_all(lake: Annotated[str | None, LAKE] = None) -> None:
             try:
                 snapshot = load(rows, digest)
             except SnapshotMissing as error:
-                typer.echo(f"{digest}  {error}")
+                typer.echo(plain(f"{digest}  {error}"))
                 continue
             note = "" if snapshot.digest == digest else f"  (sources were erased: now {snapshot.digest[:12]})"
             typer.echo(f"{digest}  {len(snapshot):>8} tracklets  {snapshot.hours:9.3f} h{note}")

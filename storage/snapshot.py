@@ -146,6 +146,14 @@ def select(lake: Lake, *, where: pc.Expression | None = None, labels: str | None
     return Snapshot.of_columns(table["tracklet_id"], table["source_id"], table["seconds"].to_numpy(), versions)
 
 
+def choices(lake: Lake) -> tuple[list[str], list[str]]:
+    """The tags, and the licence classes, that tracklets of the lake have: what a selection may ask for, sorted."""
+    rows = lake.read("tracklets", ["tags", "licence"])
+    tags = pc.unique(pc.list_flatten(rows["tags"])).to_pylist()
+    licences = {"vouched" if name.startswith("vouched") else name for name in pc.unique(rows["licence"]).to_pylist()}
+    return sorted(tags), sorted(licences)
+
+
 def freeze(lake: Lake, *, where: pc.Expression | None = None, labels: str | None = None) -> Snapshot:
     """Select as `select` does, and keep the list in the lake under its digest. The same selection is one file."""
     return keep(lake, select(lake, where=where, labels=labels))

@@ -81,8 +81,6 @@ def test_reconcile_ends_zero_only_if_the_books_balance(root: str) -> None:
 def test_freeze_list_export_verify(root: str, tmp_path: Path) -> None:
     digest = run("snapshot", "freeze", "--lake", root, "--tag", "walk", "--licence", "open").split()[0]
     assert run("snapshot", "freeze", "--lake", root).split()[0] == digest
-    assert "0 tracklets" in run("snapshot", "freeze", "--lake", root, "--tag", "wal")
-    assert "0 tracklets" in run("snapshot", "freeze", "--lake", root, "--min-score", "0.9")
     assert digest in run("snapshot", "list", "--lake", root)
     run("snapshot", "export", digest[:12], "--out", str(tmp_path / "out"), "--lake", root)
     assert "as it was exported" in run("snapshot", "verify", str(tmp_path / "out"))
@@ -90,6 +88,29 @@ def test_freeze_list_export_verify(root: str, tmp_path: Path) -> None:
     assert "README.md: changed" in run("snapshot", "verify", str(tmp_path / "out"), code=1)
     run("snapshot", "export", digest, "--out", str(tmp_path / "v"), "--lake", root, "--format", "humandata")
     assert "none of dataset" in run("snapshot", "export", digest, "--out", "x", "--lake", root, "--format", "y", code=2)
+
+
+@pytest.mark.parametrize(
+    "words", [("--tag", "jmup"), ("--tag", "wal"), ("--licence", "closed"), ("--min-score", "0.9")]
+)
+def test_a_selection_of_nothing_is_not_frozen(root: str, words: tuple[str, str]) -> None:
+    sworn = tracklet_row(SOURCES[0], 2, licence="vouched 2026-01-01", tags=["jump", "spin"])
+    Lake(root).append("tracklets", rows_to_table("tracklets", [sworn]))
+    said = run("snapshot", "freeze", "--lake", root, *words, code=2)
+    assert "error: no tracklet matches; there are the tags jump, spin, walk; the licence classes open, vouched" in said
+    assert run("snapshot", "list", "--lake", root) == ""
+
+
+def test_hours_that_no_source_fits_into_are_not_frozen(root: str) -> None:
+    said = run("snapshot", "freeze", "--lake", root, "--hours", "0.0001", code=2)
+    assert "of 0.002 h that match, --hours takes nothing" in said
+    assert run("snapshot", "list", "--lake", root) == ""
+
+
+def test_an_empty_lake_is_not_frozen(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    lake.append("videos", rows_to_table("videos", [video_row(SOURCES[0])]))
+    assert "has no tracklets" in run("snapshot", "freeze", "--lake", lake.root, code=2)
 
 
 def test_label_versions_are_listed_and_an_older_one_is_frozen(root: str) -> None:
@@ -101,7 +122,7 @@ def test_label_versions_are_listed_and_an_older_one_is_frozen(root: str) -> None
     assert [row["tracklets"] for row in json.loads(run("labels", "--lake", root, "--json"))] == [6, 1]
     assert "5 tracklets, 3 sources" in run("snapshot", "freeze", "--lake", root)
     assert "6 tracklets, 3 sources" in run("snapshot", "freeze", "--lake", root, "--labels", "k1")
-    assert "1 tracklets, 1 sources" in run("snapshot", "freeze", "--lake", root, "--labels", "k2-of-th")
+    assert "1 tracklet, 1 source," in run("snapshot", "freeze", "--lake", root, "--labels", "k2-of-th")
     said = run("snapshot", "freeze", "--lake", root, "--labels", "0123456789", code=1)
     assert "has no labels '0123456789'; there are: k1" in said
 
