@@ -81,6 +81,7 @@ def _some(names: list[str]) -> str:
 def list_all(lake: Annotated[str | None, LAKE] = None) -> None:
     """All snapshots of the lake. One that lost sources to an erasure is shown with what is left."""
     from cli.lake import opened
+    from cli.lake_words import counted
     from storage.errors import SnapshotMissing
     from storage.snapshot import digests, load
 
@@ -92,7 +93,7 @@ def list_all(lake: Annotated[str | None, LAKE] = None) -> None:
                 typer.echo(plain(f"{digest}  {error}"))
                 continue
             note = "" if snapshot.digest == digest else f"  (sources were erased: now {snapshot.digest[:12]})"
-            typer.echo(f"{digest}  {len(snapshot):>8} tracklets  {snapshot.hours:9.3f} h{note}")
+            typer.echo(f"{digest}  {counted(len(snapshot), 'tracklet'):>18}  {snapshot.hours:9.3f} h{note}")
 
 
 @app.command()
@@ -144,8 +145,9 @@ def import_tracks(
 ) -> None:
     """Bring the released tracks of HMMR's InstaVariety (OpenPose keypoints) into the lake as tracklets."""
     from cli.lake import opened
+    from cli.lake_words import counted
     from storage.import_instavariety import import_instavariety
 
     with opened(lake) as (rows, _):
         count = import_instavariety(rows, folder)
-    typer.echo(f"{count} tracklets")
+    typer.echo(counted(count, "tracklet"))

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.lake_words import counted
 from cli.plain_text import plain
 
 if TYPE_CHECKING:
@@ -15,19 +16,24 @@ if TYPE_CHECKING:
     from storage.stats import Group, Stats
 
 
+DIGITS = 12
+"""Of a label version's digest, in `lake stats` as in `lake labels`."""
+
+
 def print_stats(root: str, stats: "Stats") -> None:
     """Print everything that was counted and is not empty."""
     console = Console(soft_wrap=True)
     total = stats.total
     console.print(
-        f"{root}: {total.hours:.3f} h, {total.tracklets} tracklets, {stats.people} tracks of people, "
-        f"{total.sources} sources, {stats.frames} frames",
+        f"{root}: {total.hours:.3f} h, {counted(total.tracklets, 'tracklet')}, "
+        f"{counted(stats.people, 'track')} of people, {counted(total.sources, 'source')}, "
+        f"{counted(stats.frames, 'frame')}",
         markup=False,
     )
     if stats.older:
         console.print(
-            f"and {stats.older} tracklets of other labels of the same sources: `hmmr lake labels` lists them, and a "
-            "snapshot takes them with --labels"
+            f"and {counted(stats.older, 'tracklet')} of other labels of the same sources: `hmmr lake labels` lists "
+            "them, and a snapshot takes them with --labels"
         )
     if stats.books is not None:
         console.print("books: " + ", ".join(f"{name} {count}" for name, count in stats.books.as_dict().items()))
@@ -46,8 +52,9 @@ def print_stats(root: str, stats: "Stats") -> None:
 
 def _groups(key: str, groups: "dict[str, Group]") -> Table:
     table = Table(key, "tracklets", "sources", "hours")
+    longest = DIGITS if key == "labels" else 40
     for name, group in groups.items():
-        table.add_row(Text(plain(name[:40])), str(group.tracklets), str(group.sources), f"{group.hours:.3f}")
+        table.add_row(Text(plain(name[:longest])), str(group.tracklets), str(group.sources), f"{group.hours:.3f}")
     return table
 
 
@@ -55,9 +62,9 @@ def print_labels(rows: "Sequence[VersionCount]") -> None:
     """Two lines a label version, the oldest first; the words are what sets it apart from the first."""
     console = Console(soft_wrap=True, highlight=False)
     for row in rows:
-        console.print(plain(f"{row.digest[:12]}  {row.words}"), markup=False)
+        console.print(plain(f"{row.digest[:DIGITS]}  {row.words}"), markup=False)
         console.print(
-            f"              {row.tracklets} tracklets, {row.hours:.3f} h, {row.videos} videos, "
+            f"              {counted(row.tracklets, 'tracklet')}, {row.hours:.3f} h, {counted(row.videos, 'video')}, "
             f"the newest labels of {row.newest} of them; since {row.began:%Y-%m-%d %H:%M}"
         )
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.items import Books
+from storage.label_recipes import label_versions
 from storage.label_versions import NewestKeys, newest_keys
 from storage.lake import Lake
 from storage.ledger import Ledger
@@ -34,7 +35,7 @@ class Stats:
     """Tracks (source, shot, person): one person in two shots counts twice."""
     frames: int
     by: dict[str, dict[str, Group]]
-    """By host, licence, label_key, preset, backend; by label_key older labels too."""
+    """By host, licence, labels, preset, backend; `labels` are the digests of label versions, the older ones too."""
     older: int
     """Tracklets of labels that are not their source's newest: kept for the record, read by nobody by default."""
     rejects: dict[str, int]
@@ -66,7 +67,7 @@ def stats(lake: Lake, ledger: Ledger | None = None) -> Stats:
         total=next(iter(_groups(rows.append_column("all", pa.array(["all"] * rows.num_rows)), "all").values()), _NONE),
         people=people,
         frames=int(pc.sum(rows["n_frames"]).as_py() or 0),
-        by={key: _groups(every if key == "label_key" else rows, key) for key in _KEYS},
+        by={key: _groups(_with_labels(lake, every) if key == "labels" else rows, key) for key in _KEYS},
         older=every.num_rows - rows.num_rows,
         rejects=rejects,
         books=books,
@@ -81,7 +82,14 @@ def stats(lake: Lake, ledger: Ledger | None = None) -> Stats:
     )  # fmt: skip
 
 
-_KEYS = ("host", "licence", "label_key", "preset", "backend")
+_KEYS = ("host", "licence", "labels", "preset", "backend")
+
+
+def _with_labels(lake: Lake, rows: pa.Table) -> pa.Table:
+    """With the digest of each row's label version: a label_key belongs to one video, a version to all of its recipe."""
+    digests = {key: version.digest for version in label_versions(lake) for key in version.keys}
+    keys = rows["label_key"].to_pylist()
+    return rows.append_column("labels", pa.array([digests.get(key, key) for key in keys], pa.string()))
 
 
 def _newest(lake: Lake, newest: NewestKeys, name: str, columns: list[str]) -> pa.Table:

@@ -71,9 +71,18 @@ def test_a_source_that_is_labelled_again_counts_once(lake: Lake) -> None:
     assert (now.total.sources, now.total.tracklets, now.older) == (3, 2 + 2 + 1, 4), "one now keeps nothing, one less"
     assert now.rejects == {"too_short": 2, "still": 1}
     assert (now.funnel["videos"], now.funnel["shots"]) == (before.funnel["videos"], before.funnel["shots"]) == (4, 4)
-    assert {key: group.tracklets for key, group in now.by["label_key"].items()} == {"k1": 8, "k2": 1}
+    assert {key: group.tracklets for key, group in now.by["labels"].items()} == {"k1": 8, "k2": 1}
     assert now.seconds_per_1000["total"]["gpu"] == pytest.approx(2 * 3.0 / 5 * 1000)
     assert len(freeze(lake)) == 5
+
+
+def test_videos_of_one_recipe_are_one_label_version(lake: Lake) -> None:
+    recipe = Recipe((Stage("pose", "2", {"net": "full"}, {}),), code="c0de")
+    for source in (source_name(8), source_name(9)):
+        key = recipe.label_key(source)
+        lake.append("videos", rows_to_table("videos", [video_row(source, recipe=recipe.to_json(), label_key=key)]))
+        lake.append("tracklets", rows_to_table("tracklets", [tracklet_row(source, label_key=key)]))
+    assert {key: group.sources for key, group in stats(lake).by["labels"].items()} == {"k1": 4, recipe.digest: 2}
 
 
 def test_stats_of_nothing(tmp_path: Path) -> None:
