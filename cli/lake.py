@@ -77,14 +77,32 @@ def labels(lake: Annotated[str | None, LAKE] = None, as_json: Annotated[bool, JS
 
 @app.command()
 def why(
-    tracklet: Annotated[str, typer.Argument(help="A tracklet_id, or its first 8 or more digits.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="A tracklet_id, or its first 8 or more digits; a video's id, URL or file name."),
+    ],
     lake: Annotated[str | None, LAKE] = None,
 ) -> None:
-    """Where a label came from: source, evidence, shot, weights, filters with values, code version (JSON)."""
+    """Where a label came from: source, evidence, shot, weights, filters with values, code version (JSON).
+
+    Of a video its tracklets are listed, with their ids: one of them is what to ask about next.
+    """
+    from cli.lake_words import counted
+    from storage.why import tracklets_of
     from storage.why import why as explain
 
     with opened(lake) as (rows, ledger):
-        typer.echo(plain(json.dumps(explain(rows, tracklet, ledger), indent=1, default=str, ensure_ascii=False)))
+        listed = tracklets_of(rows, name)
+        if listed is None:
+            typer.echo(plain(json.dumps(explain(rows, name, ledger), indent=1, default=str, ensure_ascii=False)))
+            return
+    for source in sorted({row.source_id for row in listed}):
+        mine = [row for row in listed if row.source_id == source]
+        typer.echo(plain(f"{source}: {counted(len(mine), 'tracklet')}"))
+        for row in mine:
+            typer.echo(plain(str(row)))
+    if not listed:
+        typer.echo("no tracklets: nothing of it was kept; `hmmr lake stats` counts why")
 
 
 @app.command()

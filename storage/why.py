@@ -1,11 +1,14 @@
 """Where a label came from: the chain from a tracklet back to its source, evidence, weights and settings."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow.compute as pc
 
 from storage.errors import LakeError
 from storage.json_text import BadJsonError, read_json
+from storage.label_recipes import LEAST_DIGITS
+from storage.label_versions import newest_keys
 from storage.lake import Lake
 from storage.ledger import Ledger
 
@@ -16,6 +19,9 @@ _TRACKLET = (
 _VIDEO = (
     "url", "host", "uploader", "title", "content_sha256", "licence", "evidence", "provenance", "recipe", "label_key",
 )  # fmt: skip
+
+_LISTED = ["tracklet_id", "source_id", "shot_index", "person_index", "n_frames", "seconds"]
+_ORDER = ("source_id", "shot_index", "person_index", "tracklet_id")
 
 
 def why(lake: Lake, tracklet_id: str, ledger: Ledger | None = None) -> dict[str, Any]:
@@ -42,10 +48,50 @@ def why(lake: Lake, tracklet_id: str, ledger: Ledger | None = None) -> dict[str,
     return chain
 
 
+@dataclass(frozen=True)
+class OfSource:
+    """A tracklet of a source, as one line of a list."""
+
+    tracklet_id: str
+    source_id: str
+    shot_index: int
+    person_index: int
+    n_frames: int
+    seconds: float
+
+    def __str__(self) -> str:
+        frames = "1 frame" if self.n_frames == 1 else f"{self.n_frames} frames"
+        where = f"shot {self.shot_index}, person {self.person_index}"
+        return f"{self.tracklet_id}  {frames}, {self.seconds:.2f} s, {where}"
+
+
+def tracklets_of(lake: Lake, name: str) -> list[OfSource] | None:
+    """The tracklets of the sources that `name` is the id, its beginning (8 or more digits), URL or file name of.
+
+    Of each source the newest labels, in the order of shots and people; None if no source is called so.
+    """
+    is_named = (pc.field("source_id") == name) | (pc.field("url") == name)
+    begins = pc.starts_with(pc.field("source_id"), name)
+    long = len(name) >= LEAST_DIGITS
+    videos = lake.read("videos", ["source_id"], is_named | begins if long else is_named)
+    sources = pc.unique(videos["source_id"])
+    mine = pc.field("source_id").isin(sources)
+    rows = lake.read("tracklets", [*_LISTED, "label_key"], mine | begins if long else mine)
+    if not len(sources) and not rows.num_rows:
+        return None
+    rows = rows.filter(newest_keys(lake).holds(rows)).select(_LISTED)
+    return [OfSource(**row) for row in rows.sort_by([(key, "ascending") for key in _ORDER]).to_pylist()]
+
+
 def _tracklet(lake: Lake, tracklet_id: str) -> dict[str, Any]:
+    if len(tracklet_id) < LEAST_DIGITS:
+        raise LakeError(f"{tracklet_id}: give {LEAST_DIGITS} or more digits of a tracklet's id")
     rows = lake.read("tracklets", _TRACKLET, pc.starts_with(pc.field("tracklet_id"), tracklet_id)).to_pylist()
-    if len(rows) != 1 or len(tracklet_id) < 8:
-        raise LakeError(f"{len(rows)} tracklets of {lake.root} have an id that starts with {tracklet_id}")
+    if len(rows) != 1:
+        raise LakeError(
+            f"{len(rows)} tracklets of {lake.root} have an id that starts with {tracklet_id}; the id or the name of "
+            "a video lists its tracklets"
+        )
     return {**rows[0], "committed_at": rows[0]["committed_at"].isoformat()}
 
 

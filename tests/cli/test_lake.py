@@ -14,6 +14,7 @@ from cli.lake import app
 from storage.commit import commit_shard
 from storage.example_rows import WHEN, shard, source_name, tracklet_row, video_row
 from storage.items import Finished, Item
+from storage.label_key import Recipe, Stage
 from storage.lake import Lake
 from storage.ledger import Ledger
 from storage.tables import rows_to_table
@@ -40,6 +41,18 @@ def run(*words: str, code: int = 0) -> str:
 def test_stats_for_people_and_machines(root: str) -> None:
     assert "6 tracklets" in run("stats", "--lake", root)
     assert json.loads(run("stats", "--lake", root, "--json"))["books"]["done"] == 3
+
+
+def test_stats_show_label_versions_as_labels_does(tmp_path: Path) -> None:
+    lake, recipe = Lake(tmp_path / "lake"), Recipe((Stage("pose", "2", {"net": "full"}, {}),), code="c0de")
+    key = recipe.label_key("content")
+    lake.append("videos", rows_to_table("videos", [video_row(SOURCES[0], recipe=recipe.to_json(), label_key=key)]))
+    lake.append("tracklets", rows_to_table("tracklets", [tracklet_row(SOURCES[0], label_key=key)]))
+    said, listed = run("stats", "--lake", lake.root), run("labels", "--lake", lake.root)
+    assert "1 tracklet, 1 track of people, 1 source, 30 frames" in said
+    assert "1 tracklet, 0.000 h, 1 video," in listed
+    assert f" {listed.split()[0]} " in said
+    assert listed.split()[0] == recipe.digest[:12]
 
 
 HOSTILE = "[bold]x[/nope]\x1b[31m\x9b2J"
@@ -70,6 +83,18 @@ def test_why(root: str) -> None:
     tracklet = str(tracklet_row(SOURCES[0])["tracklet_id"])
     assert json.loads(run("why", tracklet, "--lake", root))["tracklet"]["tracklet_id"] == tracklet
     assert "0 tracklets" in run("why", "ffffffffff", "--lake", root, code=1)
+    assert "8 or more digits of a tracklet's id" in run("why", tracklet[:7], "--lake", root, code=1)
+
+
+def test_why_of_a_video_lists_its_tracklets(root: str) -> None:
+    url = str(video_row(SOURCES[0])["url"])
+    for name in (SOURCES[0], SOURCES[0][:8], url):
+        said = run("why", name, "--lake", root).splitlines()
+        assert said[0] == f"{SOURCES[0]}: 2 tracklets"
+        ids = [str(tracklet_row(SOURCES[0], person)["tracklet_id"]) for person in (0, 1)]
+        assert said[1:] == [f"{each}  30 frames, 1.20 s, shot 0, person {i}" for i, each in enumerate(ids)]
+    Lake(root).append("videos", rows_to_table("videos", [video_row(source_name(7), url="still.mp4")]))
+    assert "no tracklets" in run("why", "still.mp4", "--lake", root)
 
 
 def test_reconcile_ends_zero_only_if_the_books_balance(root: str) -> None:
