@@ -155,7 +155,7 @@ def erase(
 
     from cli.lake_erase import agree
     from storage.erase import erase as run
-    from storage.erase_choice import chosen, named
+    from storage.erase_choice import chosen
     from storage.erase_names import Target, find
 
     if not sources and uploader is None and host is None:
@@ -163,7 +163,7 @@ def erase(
     with opened(lake) as (rows, ledger):
         target = Target(chosen(rows, ledger, sources or ()), uploader, host)
         found = find(rows, ledger, target)
-        agree(named(rows, ledger, found.sources), rows.root, yes=yes)
+        agree(rows, ledger, found.sources, yes=yes)
         receipt = run(rows, ledger, target, why=why)
     if as_json:
         typer.echo(json.dumps(asdict(receipt)))

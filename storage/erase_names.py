@@ -21,6 +21,9 @@ BY_SOURCE = tuple(name for name, schema in TABLES.items() if "source_id" in sche
 _SHORTEST = 6
 """Characters of a title or uploader that is looked for in text: 'walk' would be found in everybody's log."""
 
+_AT_ONCE = 10_000
+"""Names in one query: SQLite takes 32,766 parameters, and each name is two."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -76,10 +79,12 @@ def find(lake: Lake, ledger: Ledger, target: Target) -> Found:
 
 def _own(lake: Lake, ledger: Ledger, urls: set[str], sources: Sequence[str]) -> set[str]:
     """Without the file names that a source which stays has too: clip.mp4 of one folder is not that of another."""
-    files = sorted(url for url in urls if not _is_address(url))
+    files, going = sorted(url for url in urls if not _is_address(url)), set(sources)
     rows = lake.read("videos", ["source_id", "url"], pc.field("url").isin(pa.array(files, pa.string()))).to_pylist()
-    holders = [*((row["source_id"], row["url"]) for row in rows), *sources_of(ledger, sources=files).items()]
-    return urls - {url for source, url in holders if source not in sources and url in files}
+    holders = [(row["source_id"], row["url"]) for row in rows]
+    for start in range(0, len(files), _AT_ONCE):
+        holders += sources_of(ledger, sources=files[start : start + _AT_ONCE]).items()
+    return urls - {url for source, url in holders if source not in going and url in urls and not _is_address(url)}
 
 
 def _is_address(url: str) -> bool:
