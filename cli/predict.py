@@ -17,6 +17,8 @@ app = typer.Typer(add_completion=False, help="3D motion of every person in a vid
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
+_WEB = "predict takes a file of this disk: download it first (`hmmr harvest run` takes URLs)"
+
 SOURCE = typer.Argument(help="A video file, or an image.", metavar="VIDEO_OR_IMAGE")
 CHECKPOINT = typer.Option("--checkpoint", help="model.pt of `hmmr train`.")
 OUT = typer.Option("--out", help="Folder for the files; made if it is not there.")
@@ -53,7 +55,7 @@ def predict(
     from storage.errors import LakeError
 
     if not source.is_file():
-        _fail(f"{source}: no such file")
+        _fail(f"{source}: {_WEB if re.match('[a-z0-9]+:/', str(source)) else 'no such file'}")
     require_device(device)
     try:
         model = load_checkpoint(checkpoint)
@@ -77,17 +79,17 @@ def _video(
     from rich.progress import track
 
     from body.model import BodyModel
-    from cli.predict_video import decoded, harvested, tracklets_of
+    from cli.predict_video import decoded, harvested, predicted, tracklets_of
     from hmmr_model.export.lake_people import people_of_lake
     from hmmr_model.export.video import render_motion
-    from hmmr_model.predict import Predictor, paper_windows, predict_lake
+    from hmmr_model.predict import Predictor, paper_windows
     from hmmr_model.refine import refine_lake
     from hmmr_model.windows import inner_windows
 
     lake = harvested(source, phi, out / "lake")
     windows, now = paper_windows if padded else inner_windows, tracklets_of(source, lake)
     predictor = Predictor(model, device)
-    found = predict_lake(predictor, lake, now, windows=windows)
+    found = predicted(predictor, lake, now, windows, source.name)
     if refine:
         found = refine_lake(found, lake, predictor.body)
     body = BodyModel.load(model.config.body)

@@ -1,9 +1,13 @@
 """A user's video into a scratch lake, by the same harvest as any other, but with nobody filtered out."""
 
+import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
+import typer
 
 from flows.harvest_bars import HarvestProgress
 from harvest.config import HarvestConfig, LabelConfig
@@ -14,6 +18,9 @@ from harvest.policy import Policy
 from harvest.presets import DEFAULT
 from harvest.run import harvest
 from harvest.sources import expand
+from hmmr_model.lake_tracks import rate_fits
+from hmmr_model.predict import Predictor, Windows, predict_lake
+from hmmr_model.prediction import Prediction
 from storage.lake import Lake
 from storage.snapshot import select
 
@@ -40,6 +47,22 @@ def tracklets_of(source: Path, lake: Lake) -> tuple[str, ...]:
     """The newest labels of this video alone: an earlier call with the same --out may have left another one's."""
     (item,) = expand([source])
     return select(lake, where=pc.field("source_id") == item.item_id).tracklet_ids
+
+
+def predicted(
+    predictor: Predictor, lake: Lake, ids: Sequence[str], windows: Windows, name: str
+) -> dict[str, Prediction]:
+    """Every tracklet of the video `name`. A frame rate that no training took is a note on stderr, once a video."""
+    data = predictor.checkpoint.config.data
+    mine = pc.field("tracklet_id").isin(pa.array(ids, pa.string()))
+    rates = lake.read("tracklets", ["fps_num", "fps_den"], mine).to_pylist()
+    for fps in sorted({row["fps_num"] / row["fps_den"] for row in rates}):
+        if not rate_fits(fps, data):
+            trained = f"{data.min_fps:g} to {data.max_fps:g}"
+            typer.echo(f"note: {name} has {fps:.3g} frames/s; the model was trained on {trained}", err=True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".* fps, trained on")  # the same, a tracklet a warning
+        return predict_lake(predictor, lake, ids, windows=windows)
 
 
 def decoded(source: Path) -> Video:

@@ -1,3 +1,4 @@
+import warnings
 from pathlib import Path
 
 import cv2
@@ -8,12 +9,14 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cli.predict_photo import people_boxes
-from cli.predict_video import tracklets_of
+from cli.predict_video import predicted, tracklets_of
 from harvest.sources import expand
-from hmmr_model.checkpoint import Checkpoint, save_checkpoint
+from hmmr_model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from hmmr_model.configs import DataConfig, ModelConfig, TrainConfig
 from hmmr_model.network import HMMR
-from storage.example_rows import tracklet_row
+from hmmr_model.predict import Predictor
+from hmmr_model.windows import inner_windows
+from storage.example_rows import feature_row, source_name, tracklet_row
 from storage.lake import Lake
 from storage.tables import rows_to_table
 
@@ -87,6 +90,29 @@ def test_what_is_wrong_is_said_in_a_line(checkpoint: Path, tmp_path: Path) -> No
     assert "text.mp4: is not a checkpoint" in _predict(text, text, out)
     cv2.imwrite(str(picture), np.zeros((120, 160, 3), np.uint8))
     assert _predict(picture, checkpoint, out) == "1 error: nobody was found in the picture"
+
+
+def test_a_web_address_is_no_file(checkpoint: Path, tmp_path: Path) -> None:
+    result = RUN.invoke(app, ["predict", "http://a.org/x.mp4", "--checkpoint", str(checkpoint), "--out", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "predict takes a file of this disk: download it first" in result.output
+
+
+@pytest.mark.parametrize(("fps", "notes"), [(5, 1), (25, 0)])
+def test_a_rate_that_no_training_took_is_one_plain_line(
+    checkpoint: Path, tmp_path: Path, fps: int, notes: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake = Lake(tmp_path / "lake")
+    rows = [tracklet_row(source_name(0), person=person, frames=4) | {"fps_num": fps} for person in range(2)]
+    lake.append("features", rows_to_table("features", [feature_row(row, dim=75) for row in rows]))
+    lake.append("tracklets", rows_to_table("tracklets", rows))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ids = [row["tracklet_id"] for row in rows]
+        found = predicted(Predictor(load_checkpoint(checkpoint)), lake, ids, inner_windows, "clip.mp4")
+    assert len(found) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["note: clip.mp4 has 5 frames/s; the model was trained on 20 to 30"] * notes
 
 
 def test_another_video_of_the_same_scratch_lake_is_left_out(tmp_path: Path) -> None:
