@@ -174,7 +174,9 @@ def _asked(
     from evaluation.study_presets import preset as preset_named
 
     if (study is None) == (preset is None):
-        _refuse("give a YAML file or --preset, not both")
+        _refuse("give one of the two, a YAML file or --preset")
+    if study and not Path(study).is_file():
+        _refuse(f"{study}: no such file; evaluation/study_config.py shows what is in one, or give --preset")
     config = preset_named(preset) if preset else read_study(Path(study or ""))
     config = replace(config, labels=tuple(labels)) if labels else config
     return _Asked(preset or study or "", config, out or Path("out") / config.name, workers or os.cpu_count() or 1)

@@ -15,6 +15,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from reprlib import repr as shortened
 from typing import Any
 
 import yaml
@@ -28,6 +29,8 @@ MAX_LIST_BYTES = 64 << 20
 
 _KEYS = frozenset(["url", "file", "search", "tags", "licence", "sections", "max_seconds", "max_bytes", "count",
                    "weight"])  # fmt: skip
+
+_FORM = "a section is [start, end] in seconds, as in `sections: [[10, 25.5]]`"
 
 
 def read_list(path: Path) -> list[Entry]:
@@ -97,7 +100,7 @@ def _from_mapping(each: Mapping[str, Any]) -> Entry:
         _address(each),
         licence=licence,
         tags=_tags(each.get("tags")),
-        sections_s=tuple(_section(pair) for pair in each.get("sections") or ()),
+        sections_s=_sections(each.get("sections")),
         max_seconds=_positive(each, "max_seconds", float),
         max_bytes=_positive(each, "max_bytes", int),
         max_entries=_positive(each, "count", int),
@@ -124,8 +127,17 @@ def _word(value: Any, what: str) -> str:
     return str(value)
 
 
+def _sections(given: Any) -> tuple[tuple[float, float], ...]:
+    if given is not None and not isinstance(given, list):
+        raise ValueError(f"sections: {_FORM}, not {type(given).__name__}")
+    return tuple(_section(pair) for pair in given or ())
+
+
 def _section(pair: Any) -> tuple[float, float]:
-    start, end = (float(second) for second in pair)
+    try:
+        start, end = (float(second) for second in pair)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"sections: {_FORM}, not {shortened(pair)}") from error
     if not 0 <= start < end:
         raise ValueError(f"section [{start}, {end}] is not start < end in seconds")
     return start, end

@@ -45,9 +45,10 @@ def test_run_refuses_with_one_line(tmp_path: Path) -> None:
     study.write_text("name: mine\nperfect_2d: []\n")
     lake = str(tmp_path)
     for options, said in (
-        ([str(study), "--preset", "open-quick"], "not both"),
+        ([str(study), "--preset", "open-quick"], "give one of the two"),
+        ([], "give one of the two"),
         (["--preset", "none"], "no study none; there are open-quick"),
-        ([str(tmp_path / "absent.yaml")], "absent.yaml"),
+        ([str(tmp_path / "absent.yaml")], "absent.yaml: no such file"),
         ([str(study), "--lake", lake], "needs all of --lake, --labelled and --held-out"),
         ([str(study), "--score-test"], "--score-test: "),
         ([str(study), "--lake", lake, "--labelled", lake, "--held-out", f"films={lake}"], "nothing can be scored"),
