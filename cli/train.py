@@ -27,6 +27,7 @@ WARM = typer.Option(help="model.pt whose regressor and mean to start from, as HM
 BODY = typer.Option(help="SMPL-format body file with a keypoint regressor; else the open body.")
 PRECISION = typer.Option(help="fp32, or bf16 for the network's forward pass.")
 THREADS = typer.Option(help="CPU threads; 0 leaves torch's own choice.")
+_LABELLED_FROM = "`make quickstart` makes out/quickstart/labelled; your own: hmmr data prepare --help"
 BOARD = typer.Option(help="Also write the curves for TensorBoard into OUT/tensorboard (needs tensorboard).")
 
 
@@ -58,13 +59,12 @@ def train(
     train. Safe to kill: the same command goes on, and ends with the same weights. Several processes:
     `torchrun --nproc-per-node 2 --no-python hmmr train ...`.
     """
-    from cli.device import require_device
     from flows.training import configured, train_on_lake
     from storage.layout import lake_root
 
     if precision not in ("fp32", "bf16"):
         raise typer.BadParameter(f"{precision} is neither fp32 nor bf16", param_hint="--precision")
-    require_device(device)
+    _refuse_early(device, labelled)
     try:
         config = configured(
             preset, steps=steps, seed=seed, device=device, prior_poses=_text(prior_poses), body=_text(body),
@@ -82,6 +82,17 @@ def train(
         )
     )  # fmt: skip
     typer.echo(f"{told['checkpoint']}: {told['steps']} steps, {told['hours']:.3f} h added, snapshot {told['snapshot']}")
+
+
+def _refuse_early(device: str, labelled: list[Path]) -> None:
+    """What can be known before anything is read: no such device, no such labelled lake."""
+    from cli.device import require_device
+
+    require_device(device)
+    for folder in labelled:
+        if not folder.is_dir():
+            typer.echo(f"error: no lake at {folder}; {_LABELLED_FROM}", err=True)
+            raise typer.Exit(1)
 
 
 def _text(path: Path | None) -> str | None:

@@ -69,7 +69,10 @@ def test_no_hours_is_labelled_data_alone(command: list[str]) -> None:
         (["--warm-start", "nowhere.pt"], "nowhere.pt: no such file"),
         (["--prior-poses", "nowhere.npz"], "nowhere.npz"),
         (["--snapshot", "0123456789"], "0 snapshots 0123456789"),
-        (["--labelled", "/nowhere"], "no lake at /nowhere"),
+        (
+            ["--labelled", "/nowhere"],
+            "no lake at /nowhere; `make quickstart` makes out/quickstart/labelled; your own: hmmr data prepare",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(command: list[str], wrong: list[str], said: str) -> None:
