@@ -31,8 +31,9 @@ CLASS = typer.Option("--class", help="Only items that failed so, e.g. rate_limit
 def run(sources: Annotated[list[str], SOURCES], options: HarvestOptions) -> None:
     """Harvest videos into a lake: download, find and follow people, keep their 2D tracklets and image features.
 
-    It may be stopped at any time and run again: what is in the lake stays, the rest is done. It ends with an error
-    code only if something failed (a rejection by policy or filters is an answer, not a failure).
+    A lake that is not there is made. It may be stopped at any time and run again: what is in the lake stays, the rest
+    is done. It ends with an error code only if something failed (a rejection by policy or filters is an answer, not a
+    failure).
 
     hmmr harvest run clips/ --lake lake
 

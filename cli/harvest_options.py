@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harvest.policy import Policy
 
 LakeOption = Annotated[
-    str | None, typer.Option(envvar="HMMR_LAKE", help="Folder (or s3:// URL) of the lake; made if it is not there.")
+    str | None, typer.Option(envvar="HMMR_LAKE", help="Folder (or s3:// URL) of the lake; ./lake where none is named.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]
 
@@ -70,7 +70,10 @@ class HarvestOptions:
         typer.Option(help="File of addresses, hosts and uploaders that are never fetched.", exists=True),
     ] = None
     max_fps: Annotated[
-        int, typer.Option(min=1, help="Working rate; faster video is thinned out, slower keeps its own.")
+        int,
+        typer.Option(
+            min=1, help="Working rate; faster video is thinned out, slower keeps its own; training takes 20 to 30 only."
+        ),
     ] = 25
     smoothing: Annotated[
         float,
@@ -90,7 +93,7 @@ class HarvestOptions:
         list[str] | None,
         typer.Option(
             help="Image features, once or more: blazepose_penultimate, keypoints, movenet_pyramid, "
-            "resnet50_v1:CHECKPOINT, resnet50_v2:CHECKPOINT, vit:MODEL:CHECKPOINT."
+            "resnet50_v1:CHECKPOINT, resnet50_v2:CHECKPOINT, vit:MODEL:CHECKPOINT. As it is, blazepose_penultimate."
         ),
     ] = None
     device: Annotated[str, typer.Option(help="Where the networks run: cpu, cuda, cuda:1, mps.")] = "cpu"
