@@ -1,6 +1,7 @@
 """Tables of a page: a caption, heads that a screen reader can follow, and a scroll of their own on a phone."""
 
 from collections.abc import Sequence
+from typing import TypeGuard
 
 from dashboard.markup import Child, Html, element, join
 
@@ -19,7 +20,7 @@ def table(caption: str, heads: Sequence[str], rows: Sequence[Row], *, limit: int
     if len(rows) > limit:
         rest = f"and {len(rows) - limit:,} more rows, which the lake holds"
         body.append(element("tr", element("td", rest, colspan=len(heads), class_="more")))
-    head = element("tr", *[element("th", name, scope="col") for name in heads])
+    head = element("tr", *[_head(name, [row[k] for row in rows[:limit]]) for k, name in enumerate(heads)])
     inner = element("table", element("caption", caption), element("thead", head), element("tbody", *body))
     return element("div", inner, class_="scroll", tabindex=0, role="region", aria_label=caption)
 
@@ -40,12 +41,23 @@ def paragraphs(*texts: Child) -> Html:
     return join(*[element("p", text) for text in texts])
 
 
+def _head(name: str, below: Sequence[Child]) -> Html:
+    """To the right over numbers."""
+    if any(_is_number(value) for value in below):
+        return element("th", name, scope="col", class_="number")
+    return element("th", name, scope="col")
+
+
 def _row(row: Row) -> Html:
     return element("tr", *[_cell(value) for value in row])
 
 
+def _is_number(value: Child) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _cell(value: Child) -> Html:
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if _is_number(value):
         return element("td", number(value), class_="number")
     return element("td", value if value is not None else "–")
 
