@@ -226,7 +226,9 @@ def _rejection(source: Source, labelled: LabelledVideo) -> HarvestError | None:
     reasons = sorted({row["reason"] for row in labelled.rows["rejects"]})
     if reasons == ["no_person"]:
         return NoPerson(source.name, "nobody was seen in it")
-    return NothingUsable(source.name, f"people were seen, no track could be kept ({', '.join(reasons) or 'no frame'})")
+    if not reasons:
+        return NothingUsable(source.name, "no picture of it lies in the sections that its source names")
+    return NothingUsable(source.name, f"people were seen, no track could be kept ({', '.join(reasons)})")
 
 
 def _video_row(

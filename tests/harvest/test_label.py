@@ -121,6 +121,15 @@ def test_left_out_stretch_ends_a_shot(paint: Paint, film: Film, rectangles: type
     assert [row["n_frames"] for row in labelled.rows["tracklets"]] == [30, 40]
 
 
+def test_sections_that_hold_no_picture(paint: Paint, film: Film, rectangles: type, box_phi: object) -> None:
+    path = film([paint({0: (20 + 2 * n, 60 + 30 * np.sin(n / 5))}) for n in range(30)])
+    (source,) = expand([path])
+    beyond = replace(source, sections_s=((5.0, 6.0),))
+    labelled = Labeller(rectangles(), [box_phi], LabelConfig(), Policy()).label(path, beyond, VERDICT)  # type: ignore[list-item]
+    assert labelled.rejection is not None
+    assert "no picture of it lies in the sections" in labelled.rejection.message
+
+
 def test_memory_holds_a_window_of_frames_only(
     paint: Paint, film: Film, rectangles: type, box_phi: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
