@@ -16,6 +16,9 @@ from storage.ledger_erase import sources_of
 
 SHOWN = 20
 """So many items are printed; --json has all."""
+_KINDS: dict[str, type[HarvestError]] = {
+    kind.reason: kind for parent in (SourceFailed, SourceRejected) for kind in parent.__subclasses__()
+}
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ def status_of(lake: str) -> Status:
 
 def failure_classes() -> list[str]:
     """What `hmmr harvest retry --class` may be given, sorted."""
-    return sorted(kind.reason for kind in SourceFailed.__subclasses__())
+    return sorted(reason for reason, kind in _KINDS.items() if issubclass(kind, SourceFailed))
 
 
 def as_json(status: Status) -> dict[str, Any]:
@@ -110,8 +113,5 @@ def _why(entry: Entry) -> str:
         return str(entry.evidence["message"])
     if _is_absent(entry):
         return f"no such file or folder: {entry.item.request['address']}"
-    kinds: dict[str, type[HarvestError]] = {
-        kind.reason: kind for parent in (SourceFailed, SourceRejected) for kind in parent.__subclasses__()
-    }
-    kind = kinds.get(entry.reason or "")
+    kind = _KINDS.get(entry.reason or "")
     return (inspect.getdoc(kind) or "").rstrip(".") if kind else "no more is known"

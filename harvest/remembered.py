@@ -32,11 +32,6 @@ _LIVE_FRAMES = 4096
 """More than are ever in memory at once."""
 
 
-def in_turn(one: Callable[[], Features], other: Callable[[], Features]) -> tuple[Features, Features]:
-    """Two tasks one after the other."""
-    return one(), other()
-
-
 class FrameNumbers:
     """Which frame of the video an array of pixels is: networks are given pixels alone."""
 
@@ -144,10 +139,11 @@ class RememberedPhi:
         """Whether this φ gives 3D of its own, once a crop was asked for."""
 
     def rows(
-        self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray, beside: Beside = in_turn
-    ) -> list[int]:
-        """(N) where in the store the features of each crop are. The halves of what is unknown are computed `beside`
-        each other."""
+        self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray,
+        beside: Beside | None = None,
+    ) -> list[int]:  # fmt: skip
+        """(N) where in the store the features of each crop are. With `beside` what is unknown is computed in halves
+        by it."""
         keys = [
             question(self._numbers.of(frame), _bytes(box), _bytes(keypoints))
             for frame, box, keypoints in zip(frames, boxes_N4, keypoints_N25x3, strict=True)
@@ -158,26 +154,28 @@ class RememberedPhi:
             known = next(row for row in rows if row is not None)
             self.zero_shot = bool(self.store.answer(known)["has_zero_shot"])
         if unknown:
-            fresh, zero_shot = self._halves(frames, boxes_N4, keypoints_N25x3, unknown, beside)
+            fresh, zero_shot = self._features(frames, boxes_N4, keypoints_N25x3, unknown, beside)
             self.zero_shot = zero_shot is not None
             zeros = np.zeros((len(unknown), 75), np.float32) if zero_shot is None else zero_shot.reshape(-1, 75)
             for n, features, zero in zip(unknown, fresh, zeros, strict=True):
                 rows[n] = self.store.add(keys[n], features.astype(np.float16), zero, self.zero_shot)
         return [row for row in rows if row is not None]
 
-    def _halves(
+    def _features(
         self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray, some: Sequence[int],
-        beside: Beside,
+        beside: Beside | None,
     ) -> Features:  # fmt: skip
-        """As φ says of some crops, asked in two."""
 
-        def features(which: NDArray[np.int64]) -> Features:
+        def features(which: Sequence[int]) -> Features:
             return self.inner.features([frames[n] for n in which], boxes_N4[which], keypoints_N25x3[which])
 
-        halves = [partial(features, which) for which in np.array_split(np.array(some), 2) if len(which)]
-        answers = beside(*halves) if len(halves) == 2 else [half() for half in halves]
-        zero_shots = [zero for _, zero in answers if zero is not None]
-        return np.concatenate([each for each, _ in answers]), np.concatenate(zero_shots) if zero_shots else None
+        if beside is None or len(some) < 2:
+            return features(some)
+        half = len(some) // 2
+        (one, zero_one), (other, zero_other) = beside(partial(features, some[:half]), partial(features, some[half:]))
+        if zero_one is None or zero_other is None:
+            return np.concatenate([one, other]), None
+        return np.concatenate([one, other]), np.concatenate([zero_one, zero_other])
 
     def kept(self, rows_T: NDArray[np.int64]) -> tuple[Kept, Kept | None]:
         """(T, D) features and (T, 75) 3D of these rows, on the disk."""

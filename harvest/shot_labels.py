@@ -22,7 +22,7 @@ from harvest.filters import Rejection, Run, candidates, clean
 from harvest.frozen import frozen_frames
 from harvest.overlap import Overlap
 from harvest.people import Observer
-from harvest.remembered import Beside, RememberedPhi, in_turn
+from harvest.remembered import Beside, RememberedPhi
 from harvest.sides import SidesConfig, repair_stretch
 from harvest.stored import Finishing
 from harvest.together import in_the_way
@@ -178,7 +178,7 @@ class ShotLabeller:
             self._of(i).boxes[n] = box
         places = [(self._of(i), n) for i, n, _ in wanted]
 
-        def compute(beside: Beside = in_turn) -> None:
+        def compute(beside: Beside | None = None) -> None:
             for p, phi in enumerate(self._phis):
                 for (labels, n), row in zip(places, phi.rows(frames, boxes, keypoints, beside), strict=True):
                     labels.feature_rows[p][n] = row

@@ -1,6 +1,5 @@
 """Which sources a name stands for, so that nothing is erased that was not meant."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.errors import LakeError
+from storage.export_dataset import file_sha256
 from storage.lake import Lake
 from storage.ledger import Ledger
 from storage.ledger_erase import sources_of
@@ -64,7 +64,7 @@ def named(lake: Lake, ledger: Ledger, sources: Sequence[str]) -> list[Named]:
 def _meant(lake: Lake, ledger: Ledger, name: str) -> list[str]:
     path = Path(name)
     if path.is_file():
-        same = _of_content(lake, ledger, _sha256(path))
+        same = _of_content(lake, ledger, file_sha256(path))
         if same:
             return same
         alike = _of_name(lake, ledger, path.name)
@@ -85,8 +85,3 @@ def _of_content(lake: Lake, ledger: Ledger, sha256: str) -> list[str]:
     """A local file's id is its content's hash, so the ledger knows it before it is harvested."""
     rows = lake.read("videos", ["source_id"], pc.field("content_sha256") == sha256)
     return sorted({*rows["source_id"].to_pylist(), *sources_of(ledger, sources=[sha256])})
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

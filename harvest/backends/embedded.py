@@ -64,12 +64,13 @@ class EmbeddedBackend:
             return []
         counts = [len(b) for b in boxes]
         owners = [frame for frame, count in zip(frames, counts, strict=True) for _ in range(count)]
-        squares = [square_around(box, BOX_SCALE) for b in boxes for box in b]
-        crops = upright(np.stack(squares) if squares else np.zeros((0, 4)))
         hints_P253 = np.zeros((len(owners), 25, 3)) if expected is None else np.concatenate(expected)
         known_P = np.asarray((hints_P253[..., 2] > 0).any(-1))
+        every = (box for boxes_P4 in boxes for box in boxes_P4)
+        squares = [square_around(box, BOX_SCALE) for box, known in zip(every, known_P, strict=True) if not known]
+        crops = upright(np.stack(squares) if squares else np.zeros((0, 4)))
         found = np.zeros((len(owners), 25, 3), np.float32)
-        found[~known_P] = self._read(owners, ~known_P, crops[~known_P], self.config.refine)
+        found[~known_P] = self._read(owners, ~known_P, crops, self.config.refine)
         found[known_P] = self._read(owners, known_P, _around(hints_P253[known_P]), self.config.follow)
         return np.split(found, np.cumsum(counts)[:-1])
 
