@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harvest import weights
+from harvest.weights import files as weights
 
 SECONDS = 2.5
 
@@ -77,7 +77,7 @@ def litert(case: Case) -> Callable[[], object]:
 
 def onnx(case: Case) -> Callable[[], object]:
     """Our translation in ONNX Runtime, without the branches that nothing reads."""
-    from harvest.onnx_session import OnnxNetwork
+    from harvest.weights.onnx_session import OnnxNetwork
 
     network = OnnxNetwork(weights.path(weights.BLAZEPOSE), threads=case.threads)
     crops = np.random.default_rng(0).random((case.batch, 256, 256, 3), np.float32)
@@ -86,10 +86,10 @@ def onnx(case: Case) -> Callable[[], object]:
 
 def onnx_full(case: Case) -> Callable[[], object]:
     """The same with its heatmaps and segmentation mask."""
-    from harvest.onnx_session import OnnxNetwork
-    from harvest.packages import read_members
-    from harvest.tfjs import read_tfjs
     from harvest.tfjs_onnx import translate
+    from harvest.weights.onnx_session import OnnxNetwork
+    from harvest.weights.packages import read_members
+    from harvest.weights.tfjs import read_tfjs
 
     graph = read_tfjs(*read_members(weights.BLAZEPOSE.package, weights.BLAZEPOSE.members).values())
     outputs = {f"out{k}": f"Identity{k}" for k in ("", "_1", "_2", "_3", "_4")}
@@ -103,7 +103,7 @@ def onnx_full(case: Case) -> Callable[[], object]:
 
 def nanodet(case: Case) -> Callable[[], object]:
     """The people detector at the size that a frame of some shape is scaled to."""
-    from harvest.onnx_session import OnnxNetwork
+    from harvest.weights.onnx_session import OnnxNetwork
 
     width, height = map(int, case.what.split(": ")[1].split("x"))
     network = OnnxNetwork(weights.path(weights.NANODET), threads=case.threads)

@@ -31,11 +31,11 @@ from body.joints import KEYPOINTS_25
 from body.mp4 import ffmpeg_program
 from harvest.backends.protocol import PoseBackend
 from harvest.config import HarvestConfig
+from harvest.fetch.policy import Policy, licence_verdict
 from harvest.label import Labeller
-from harvest.networks import make_backend, make_phis
 from harvest.phi.protocol import Phi
-from harvest.policy import Policy, licence_verdict
-from harvest.sources import expand
+from harvest.registry import make_backend, make_phis
+from harvest.sources.expand import expand
 
 Call = Callable[[], object]
 
@@ -183,7 +183,7 @@ def print_peak(path: Path) -> None:
 
 def make_film(folder: Path, seconds: float) -> Path:
     """One film of one person."""
-    from openworld.films import make_films
+    from openworld.film.batch import make_films
     from openworld.worlds import SplitConfig, WorldConfig
 
     split = SplitConfig("bench", 1, seconds=(seconds, seconds))

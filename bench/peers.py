@@ -76,11 +76,11 @@ def run_rtmlib(path: str, detector: str, pose: str) -> Callable[[], list[Any]]:
 def run_ours(path: str, *phis: str) -> Callable[[], list[Any]]:
     """All of `hmmr harvest`'s labelling: decode, shots, people, pose, tracks, filters, boxes, φ (else the default)."""
     from harvest.config import HarvestConfig
+    from harvest.fetch.policy import Policy, licence_verdict
     from harvest.label import Labeller
-    from harvest.networks import make_backend, make_phis
-    from harvest.overlap import threads_each
-    from harvest.policy import Policy, licence_verdict
-    from harvest.sources import expand
+    from harvest.registry import make_backend, make_phis
+    from harvest.sources.expand import expand
+    from harvest.video.overlap import threads_each
 
     config = HarvestConfig()
     threads = threads_each(None, workers=1, items=1)
@@ -229,7 +229,7 @@ def _role(given: argparse.Namespace) -> Callable[[], list[Any]]:
 
 def _film(folder: Path) -> str:
     """One film of one person of the open world."""
-    from openworld.films import make_films
+    from openworld.film.batch import make_films
     from openworld.worlds import SplitConfig, WorldConfig
 
     split = SplitConfig("bench", 1, seconds=(6.0, 6.0))

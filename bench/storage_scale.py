@@ -22,11 +22,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.atomic import write_json_atomically
-from storage.erase import erase
-from storage.erase_names import Target
+from storage.erase.names import Target
+from storage.erase.run import erase
 from storage.example_rows import WHEN, source_name, tracklet_row
 from storage.lake import Lake
-from storage.ledger import Ledger
+from storage.ledger.ledger import Ledger
 from storage.rewrite import compact, sweep
 from storage.snapshot import digests, freeze, load, nested
 from storage.stats import stats

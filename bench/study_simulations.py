@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.study_draws import Draws, draw, noise
-from evaluation.study_fits import LawFit, fit_laws
-from evaluation.study_simulate import HOURS, LAWS, Design, Law, flat, simulate
-from evaluation.study_steps import Interval, interval, step, steps
-from evaluation.study_table import StudyTable
-from evaluation.study_trend import trend
-from evaluation.study_verdict import verdict
+from evaluation.study.draws import Draws, draw, noise
+from evaluation.study.fits import LawFit, fit_laws
+from evaluation.study.simulate import HOURS, LAWS, Design, Law, flat, simulate
+from evaluation.study.steps import Interval, interval, step, steps
+from evaluation.study.table import StudyTable
+from evaluation.study.trend import trend
+from evaluation.study.verdict import verdict
 
 DESIGNS = {
     "pilot-like": Design(),
@@ -111,7 +111,7 @@ def main() -> None:
         "",
         f"`python bench/study_simulations.py --simulations {options.simulations} --draws {options.draws}`: "
         f"{options.simulations} studies a row, {options.draws} draws and refits each, {seconds:.0f} s in all. "
-        f"Sizes {', '.join(f'{hours:g}' for hours in HOURS)} hours; laws and designs: evaluation/study_simulate.py. "
+        f"Sizes {', '.join(f'{hours:g}' for hours in HOURS)} hours; laws and designs: evaluation/study/simulate.py. "
         "The same noise is used for every law of a design, so rows of one design are not independent.",
         "",
     ]

@@ -14,7 +14,7 @@ FOLDER = typer.Argument(help="Its folder, as unpacked from the official download
 @app.command("list")
 def list_datasets() -> None:
     """Name every benchmark that can be read, with what to download and how it must lie on the disk."""
-    from evaluation.datasets import DATASETS
+    from evaluation.readers.datasets import DATASETS
 
     for dataset in DATASETS.values():
         typer.echo(f"{dataset.name:14s} {dataset.words}")
@@ -28,9 +28,9 @@ def check(name: Annotated[str, NAME], folder: Annotated[Path, FOLDER]) -> None:
     """
     from rich.progress import track
 
-    from evaluation.data_check import check_dataset
-    from evaluation.datasets import dataset_named
     from evaluation.errors import EvaluationError
+    from evaluation.readers.data_check import check_dataset
+    from evaluation.readers.datasets import dataset_named
 
     bad = total = 0
     try:
@@ -76,12 +76,12 @@ def prepare(
 
     from body.smpl_file import BodyFileError
     from cli.data_bodies import BodyKeypoints
-    from cli.data_prepare import Prepared
-    from cli.data_prepare import prepare as run
-    from evaluation.datasets import dataset_named
     from evaluation.errors import EvaluationError
-    from harvest.networks import make_phis
-    from harvest.packages import WeightsError
+    from evaluation.readers.datasets import dataset_named
+    from flows.prepare import Prepared
+    from flows.prepare import prepare as run
+    from harvest.registry import make_phis
+    from harvest.weights.packages import WeightsError
     from storage.errors import LakeError
     from storage.lake import Lake
 

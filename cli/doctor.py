@@ -35,8 +35,8 @@ def _ffmpeg() -> Finding:
 
 
 def _weights() -> Finding:
-    from harvest.packages import WeightsError
-    from harvest.weights import BLAZEPOSE, NANODET, path
+    from harvest.weights.files import BLAZEPOSE, NANODET, path
+    from harvest.weights.packages import WeightsError
 
     try:
         return Finding("weights of the 2D networks", True, ", ".join(str(path(w)) for w in (NANODET, BLAZEPOSE)))
@@ -45,7 +45,7 @@ def _weights() -> Finding:
 
 
 def _script_runtime() -> Finding:
-    from harvest.script_runtime import COMPANION, find_script_runtimes
+    from harvest.fetch.script_runtime import COMPANION, find_script_runtimes
 
     found = find_script_runtimes()
     said = [f"runtimes: {', '.join(found.ready) or 'none'}"]

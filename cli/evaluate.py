@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from cli.evaluate_run import Outcome, Request
     from evaluation.bootstrap import Interval
+    from flows.evaluate import Outcome, Request
     from storage.lake import Lake
 
 app = typer.Typer(add_completion=False, help="Score a checkpoint by a named protocol.")
@@ -53,9 +53,9 @@ def evaluate(
     protocol. Refuses where protocol and data do not fit, and where test data was trained on.
     """
     from cli.device import require_device
-    from cli.evaluate_run import Request, keep
-    from cli.evaluate_run import evaluate as run
-    from evaluation.protocols import protocol_named
+    from evaluation.protocols.registry import protocol_named
+    from flows.evaluate import Request, keep
+    from flows.evaluate import evaluate as run
 
     if protocol == "help":
         return _explain()
@@ -85,8 +85,8 @@ def _beside(checkpoint: Path, request: "Request") -> Path:
 
 
 def _explain() -> None:
-    from evaluation.protocol_words import all_in_words
-    from evaluation.protocols import PROTOCOLS
+    from evaluation.protocols.describe import all_in_words
+    from evaluation.protocols.registry import PROTOCOLS
 
     typer.echo(all_in_words(PROTOCOLS.values()))
 
@@ -99,10 +99,10 @@ def _scores_lake(given: Path | None) -> "Lake":
 
 
 def _show(outcome: "Outcome") -> None:
-    from cli.evaluate_run import worst
     from cli.evaluate_zero_shot import zero_shot_line
     from evaluation.bootstrap import intervals
     from evaluation.score import aggregate, scored_frames
+    from flows.evaluate import worst
 
     request, protocol = outcome.request, outcome.request.protocol
     averages = aggregate(outcome.scores)

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from body.joints import KEYPOINTS_25, indices
-from evaluation.mesh_errors import mesh_errors
-from evaluation.protocol import Protocol
-from evaluation.protocol_labels import BodyNamed, predicted_joints
+from evaluation.metrics.mesh_errors import mesh_errors
+from evaluation.protocols.definition import Protocol
+from evaluation.protocols.joints import BodyNamed, predicted_joints
 from evaluation.score import SequenceScore, sequence_name
-from evaluation.study_worst import Worst
-from flows.study_worst import shown_tracks
+from evaluation.study.worst import Worst
+from flows.study.worst import shown_tracks
 from hmmr_model.checkpoint import Checkpoint
 from hmmr_model.prediction import Prediction
 from storage.tables import Labels3D

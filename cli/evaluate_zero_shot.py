@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cli.evaluate_run import Request
+    from flows.evaluate import Request
 
 
 def zero_shot_line(request: "Request") -> str | None:

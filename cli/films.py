@@ -40,7 +40,7 @@ def make(
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from openworld.films import make_films
+    from openworld.film.batch import make_films
 
     world = replace(_world(preset, seed, motions or []), processes=processes or None)
     columns = (TextColumn("films"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -59,7 +59,7 @@ def look(
     skeletons: Annotated[bool, typer.Option(help="Draw the true keypoints.")] = True,
 ) -> None:
     """Write a contact sheet: frames of some films with the true skeletons drawn on."""
-    from openworld.contact_sheet import write_contact_sheet
+    from openworld.film.contact_sheet import write_contact_sheet
 
     videos = sorted(out.rglob("*.mp4"))
     if not videos:
@@ -87,7 +87,7 @@ def _world(preset: str, seed: int, motions: list[Path]) -> "WorldConfig":
 
 def _mocap_world(seed: int, motions: list[Path]) -> "WorldConfig":
     from body.motion import MotionFileError
-    from openworld.recorded import installed_motions, motion_files
+    from openworld.motion.recorded import installed_motions, motion_files
     from openworld.worlds import mocap_world
 
     try:

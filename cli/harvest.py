@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harvest.report import HarvestReport
-    from harvest.sources import Source
+    from harvest.sources.expand import Source
     from storage.lake import Lake
 
 app = typer.Typer(add_completion=False, help="Turn videos into pseudo-labelled tracklets.", no_args_is_help=True)
@@ -71,7 +71,7 @@ def retry(options: HarvestOptions, reason: Annotated[str | None, CLASS] = None) 
     hmmr harvest retry --lake lake --class rate_limited
     """
     from cli.harvest_status import failure_classes
-    from harvest.ledger_items import failed_sources
+    from harvest.sources.ledger_items import failed_sources
     from storage.lake import Lake
     from storage.layout import lake_root
 
@@ -99,8 +99,8 @@ def _existing(kind: "type[Lake]", root: str) -> "Lake":
 def _harvest(sources: "Sequence[str | Path | Source]", lake: str | None, options: HarvestOptions) -> None:
     """Run and tell: exit code 1 if anything failed, or if nothing could be begun; 130 after Ctrl-C."""
     from flows.harvest_bars import HarvestProgress
-    from harvest.packages import WeightsError
     from harvest.run import harvest
+    from harvest.weights.packages import WeightsError
     from storage.errors import LakeError
     from storage.lake import Lake
     from storage.layout import lake_root

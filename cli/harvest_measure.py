@@ -73,7 +73,7 @@ def _measured(config: "MeasureConfig", out: Path, parts: tuple[str, ...]) -> "It
 
     from flows.label_quality.measure import measure as measured
     from harvest.errors import HarvestError
-    from harvest.packages import WeightsError
+    from harvest.weights.packages import WeightsError
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:

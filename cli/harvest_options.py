@@ -11,8 +11,8 @@ import typer
 
 if TYPE_CHECKING:
     from harvest.config import HarvestConfig, LabelConfig
-    from harvest.download import DownloadConfig
-    from harvest.policy import Policy
+    from harvest.fetch.download import DownloadConfig
+    from harvest.fetch.policy import Policy
 
 LakeOption = Annotated[
     str | None, typer.Option(envvar="HMMR_LAKE", help="Folder (or s3:// URL) of the lake; ./lake where none is named.")
@@ -125,7 +125,7 @@ class HarvestOptions:
     def config(self) -> "HarvestConfig":
         """The settings of the harvest. typer.BadParameter names an option whose value cannot be."""
         from harvest.config import HarvestConfig
-        from harvest.pace import PaceConfig
+        from harvest.fetch.pace import PaceConfig
 
         return HarvestConfig(
             policy=self._policy(), label=self._label(), download=self._download(), backend=self.backend,
@@ -136,15 +136,15 @@ class HarvestOptions:
         )  # fmt: skip
 
     def _download(self) -> "DownloadConfig":
-        from harvest.download import DownloadConfig
+        from harvest.fetch.download import DownloadConfig
 
         if not self.contact.isprintable() or len(self.contact) > 200:
             raise typer.BadParameter("one short line, please", param_hint="--contact")
         return DownloadConfig(contact=self.contact)
 
     def _policy(self) -> "Policy":
-        from harvest.optout import OptOutList
-        from harvest.policy import Policy
+        from harvest.fetch.optout import OptOutList
+        from harvest.fetch.policy import Policy
 
         if self.licence not in (None, "open"):
             raise typer.BadParameter("only open can be vouched for", param_hint="--licence")
@@ -159,7 +159,7 @@ class HarvestOptions:
         from fractions import Fraction
 
         from harvest.config import LabelConfig
-        from harvest.presets import PRESETS
+        from harvest.filters.presets import PRESETS
         from harvest.smooth import SmoothingConfig
 
         if self.preset not in PRESETS:

@@ -10,9 +10,9 @@ from typing import Any
 
 from cli.plain_text import plain
 from harvest.errors import HarvestError, SourceFailed, SourceRejected, Unreadable
-from storage.items import FAILED, REJECTED, Books, Entry
-from storage.ledger import Ledger
-from storage.ledger_erase import sources_of
+from storage.erase.ledger_rows import sources_of
+from storage.ledger.items import FAILED, REJECTED, Books, Entry
+from storage.ledger.ledger import Ledger
 
 SHOWN = 20
 """So many items are printed; --json has all."""

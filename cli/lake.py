@@ -12,7 +12,7 @@ from cli.plain_text import plain
 
 if TYPE_CHECKING:
     from storage.lake import Lake
-    from storage.ledger import Ledger
+    from storage.ledger.ledger import Ledger
 
 app = typer.Typer(
     add_completion=False, help="Look into the lake, freeze snapshots, erase a source.", no_args_is_help=True
@@ -29,7 +29,7 @@ def opened(root: str | None) -> "Iterator[tuple[Lake, Ledger]]":
     from storage.errors import LakeError
     from storage.lake import Lake
     from storage.layout import lake_root
-    from storage.ledger import Ledger
+    from storage.ledger.ledger import Ledger
 
     try:
         lake = Lake(lake_root(root), create=False)
@@ -65,7 +65,7 @@ def labels(lake: Annotated[str | None, LAKE] = None, as_json: Annotated[bool, JS
     from dataclasses import asdict
 
     from cli.lake_tables import print_labels
-    from storage.label_counts import count_labels
+    from storage.labels.counts import count_labels
 
     with opened(lake) as (rows, _):
         counted = count_labels(rows)
@@ -154,9 +154,9 @@ def erase(
     from dataclasses import asdict
 
     from cli.lake_erase import agree
-    from storage.erase import erase as run
-    from storage.erase_choice import chosen
-    from storage.erase_names import Target, find
+    from storage.erase.choice import chosen
+    from storage.erase.names import Target, find
+    from storage.erase.run import erase as run
 
     if not sources and uploader is None and host is None:
         raise typer.BadParameter("name a source, --uploader or --host")
@@ -187,7 +187,7 @@ def search(
     """Decode every file below a local lake and look for names: exit code 1 if one is found. Slow, on purpose."""
     from pathlib import Path
 
-    from storage.search import search as look
+    from storage.erase.search import search as look
 
     if not all(names):
         raise typer.BadParameter("an empty name is in every file")
@@ -240,7 +240,7 @@ def probe(
     allow_private: Annotated[bool, typer.Option(help="Ask private hosts too (your own servers).")] = False,
 ) -> None:
     """Ask whether harvested sources are still there; `hmmr lake stats` then shows how fast links rot."""
-    from cli.link_probe import ask, due
+    from harvest.fetch.link_probe import ask, due
     from storage.survival import probe as run
 
     with opened(lake) as (rows, _):

@@ -10,7 +10,7 @@ from cli.plain_text import plain
 
 if TYPE_CHECKING:
     from storage.lake import Lake
-    from storage.ledger import Ledger
+    from storage.ledger.ledger import Ledger
 
 SHOWN = 20
 """Sources that are listed one by one before the question."""
@@ -18,7 +18,7 @@ SHOWN = 20
 
 def agree(rows: "Lake", ledger: "Ledger", doomed: Sequence[str], *, yes: bool) -> None:
     """Go on only with --yes or a person's word. Exit code 2 where there is neither: a pipe cannot be asked."""
-    from storage.erase_choice import named
+    from storage.erase.choice import named
 
     if yes:
         return

@@ -107,9 +107,9 @@ def export(
     """Write a snapshot for others: URLs, times and keypoints with manifest and datasheet; never pixels."""
     from body.joints import KEYPOINTS_25
     from cli.lake import opened
-    from storage.export_dataset import export_dataset
-    from storage.export_humandata import export_humandata
-    from storage.export_vibe import export_vibe
+    from storage.export.dataset import export_dataset
+    from storage.export.humandata import export_humandata
+    from storage.export.vibe import export_vibe
     from storage.snapshot import load
 
     if format not in FORMATS:
@@ -128,7 +128,7 @@ def export(
 @app.command()
 def verify(folder: Annotated[Path, typer.Argument(help="A folder that `export` wrote, or a copy of it.")]) -> None:
     """Check an exported dataset against its own manifest: every file, every row. Needs nothing but the folder."""
-    from storage.verify_dataset import verify_dataset
+    from storage.export.verify import verify_dataset
 
     problems = verify_dataset(folder)
     for problem in problems:
@@ -146,7 +146,7 @@ def import_tracks(
     """Bring the released tracks of HMMR's InstaVariety (OpenPose keypoints) into the lake as tracklets."""
     from cli.lake import opened
     from cli.lake_words import counted
-    from storage.import_instavariety import import_instavariety
+    from storage.export.import_instavariety import import_instavariety
 
     with opened(lake) as (rows, _):
         count = import_instavariety(rows, folder)

@@ -12,7 +12,7 @@ from cli.plain_text import plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from storage.label_counts import VersionCount
+    from storage.labels.counts import VersionCount
     from storage.stats import Group, Stats
 
 

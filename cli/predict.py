@@ -50,7 +50,7 @@ def predict(
     from body.mp4 import VideoWriteError
     from cli.device import require_device
     from harvest.errors import HarvestError
-    from harvest.packages import WeightsError
+    from harvest.weights.packages import WeightsError
     from hmmr_model.checkpoint import BadCheckpointError, load_checkpoint
     from storage.errors import LakeError
 

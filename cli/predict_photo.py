@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from body.boxes import smooth_boxes
 from body.model import BodyModel
 from harvest.backends.embedded import EmbeddedBackend
 from harvest.backends.nanodet import NanoDet, NanoDetConfig
-from harvest.boxes import smooth_boxes
+from harvest.filters.presets import DEFAULT
 from harvest.nms import suppress
 from harvest.phi.joined import joined_features
-from harvest.presets import DEFAULT
 from hmmr_model.checkpoint import Checkpoint
 from hmmr_model.export.person_motion import PersonMotion, PictureGeometry, person_motion
 from hmmr_model.predict import Predictor
@@ -27,7 +27,7 @@ Picture = NDArray[np.uint8]
 LOOKS = (320, 640)
 """Longer sides, px, at which people are looked for; video gets the first one only (docs/LOG.md)."""
 MAX_SIDE = 1920
-"""As for video (harvest/decode.py): more pixels do not help networks that see 256."""
+"""As for video (harvest/video/decode.py): more pixels do not help networks that see 256."""
 
 
 def read_photo(path: Path) -> Picture:

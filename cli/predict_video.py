@@ -11,13 +11,13 @@ import typer
 
 from flows.harvest_bars import HarvestProgress
 from harvest.config import HarvestConfig, LabelConfig
-from harvest.decode import Video
 from harvest.errors import DecodeFailed
+from harvest.fetch.policy import Policy
+from harvest.filters.presets import DEFAULT
 from harvest.phi.joined import harvested_parts
-from harvest.policy import Policy
-from harvest.presets import DEFAULT
 from harvest.run import harvest
-from harvest.sources import expand
+from harvest.sources.expand import expand
+from harvest.video.decode import Video
 from hmmr_model.lake_tracks import rate_fits
 from hmmr_model.predict import Predictor, Windows, predict_lake
 from hmmr_model.prediction import Prediction

@@ -23,9 +23,9 @@ def quickstart(out: Annotated[Path, OUT] = Path("out/quickstart")) -> None:
     out = out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     _quiet_prefect(out)
-    from flows.quickstart import quickstart_flow
-    from flows.quickstart_films import QuickstartError
-    from flows.report import summary
+    from flows.films import QuickstartError
+    from flows.quickstart.flow import quickstart_flow
+    from flows.quickstart.report import summary
 
     leave_on_interrupt("stopped; run the same command again and it goes on where it was")
     try:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from evaluation.study_config import StudyConfig
+    from evaluation.study.config import StudyConfig
     from evaluation.study_worth import Worth
-    from flows.study_places import Places
+    from flows.study.places import Places
 
 app = typer.Typer(
     add_completion=False, help="Accuracy against added video: run a grid, fit the law.", no_args_is_help=True
@@ -41,9 +41,9 @@ def fit(
     Rows of a column `variant` other than `semi` are set apart; those of `ceiling` give the share of the gap that was
     closed. Without the column all rows are the study. Errors may be in any unit; words say mm.
     """
-    from evaluation.study_report import ReportOptions, report
-    from evaluation.study_table import StudyRowsError, read_csv
-    from evaluation.study_text import text
+    from evaluation.study.report import ReportOptions, report
+    from evaluation.study.table import StudyRowsError, read_csv
+    from evaluation.study.text import text
 
     try:
         tables = read_csv(rows)
@@ -54,7 +54,7 @@ def fit(
     typer.echo(json.dumps(found) if as_json else text(found))
 
 
-STUDY = typer.Argument(help="A YAML file (evaluation/study_config.py shows its keys); or give --preset.")
+STUDY = typer.Argument(help="A YAML file (evaluation/study/config.py shows its keys); or give --preset.")
 PRESET = typer.Option(help="open-quick (ten minutes on two cores) or open-world.")
 LAKE = typer.Option("--lake", help="The harvested pool. Without it films are made and harvested below --out.")
 LABELLED = typer.Option("--labelled", help="Lake with the labelled set's 3D.")
@@ -102,9 +102,9 @@ def run(
     A cell whose scores are in the lake is not run again: kill it whenever you like, and the same command goes on.
     """
     with _told("run"):
-        from flows.frozen import refuse_unless_frozen
-        from flows.study_begin import unscored
-        from flows.study_run import study_on
+        from flows.study.begin import unscored
+        from flows.study.frozen import refuse_unless_frozen
+        from flows.study.run import study_on
 
         asked = _asked(study, preset, out, workers, labels)
         if score_test:
@@ -143,8 +143,8 @@ def which(
     on dev only, because it is a choice.
     """
     with _told("which"):
-        from evaluation.study_text import ranking_text
-        from flows.study_which import rank_parts
+        from evaluation.study.text import ranking_text
+        from flows.study.which import rank_parts
 
         asked = _asked(study, preset, out, workers)
         places = _places(asked, lake, labelled, held_out, None, prior_poses)
@@ -170,13 +170,13 @@ def _asked(
     import os
     from dataclasses import replace
 
-    from evaluation.study_config import read_study
-    from evaluation.study_presets import preset as preset_named
+    from evaluation.study.config import read_study
+    from evaluation.study.presets import preset as preset_named
 
     if (study is None) == (preset is None):
         _refuse("give one of the two, a YAML file or --preset")
     if study and not Path(study).is_file():
-        _refuse(f"{study}: no such file; evaluation/study_config.py shows what is in one, or give --preset")
+        _refuse(f"{study}: no such file; evaluation/study/config.py shows what is in one, or give --preset")
     config = preset_named(preset) if preset else read_study(Path(study or ""))
     config = replace(config, labels=tuple(labels)) if labels else config
     return _Asked(preset or study or "", config, out or Path("out") / config.name, workers or os.cpu_count() or 1)
@@ -187,13 +187,13 @@ def _places(
     prior_poses: Path | None,
 ) -> "Places":  # fmt: skip
     """The user's lakes, else films made below --out: those of the preset open-world, or the quickstart's."""
-    from flows.study_places import film_places, given_places
+    from flows.study.places import film_places, given_places
 
     given = given_places(lake, labelled, held_out or [], asked.out, perfect, prior_poses)
     if given is not None:
         return given
     if asked.name in ("open-world", "open-world-2d"):
-        from flows.study_films import open_world_places
+        from flows.study.films import open_world_places
 
         return open_world_places(asked.out, asked.workers)
     return film_places(asked.out, asked.workers)
@@ -201,7 +201,7 @@ def _places(
 
 def _refuse(message: str) -> NoReturn:
     """StudyConfigError, which the commands print."""
-    from evaluation.study_config import StudyConfigError
+    from evaluation.study.config import StudyConfigError
 
     raise StudyConfigError(message)
 
@@ -209,8 +209,8 @@ def _refuse(message: str) -> NoReturn:
 @contextmanager
 def _told(command: str) -> Iterator[None]:
     """Errors of the user's files and lakes as one line and exit code 2."""
-    from evaluation.study_config import StudyConfigError
-    from evaluation.study_table import StudyRowsError
+    from evaluation.study.config import StudyConfigError
+    from evaluation.study.table import StudyRowsError
     from storage.errors import LakeError
 
     try:

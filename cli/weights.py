@@ -24,8 +24,8 @@ def fetch(
     """
     from rich.console import Console
 
-    from harvest import weights
-    from harvest.packages import WeightsError
+    from harvest.weights import files as weights
+    from harvest.weights.packages import WeightsError
 
     console = Console(stderr=True)
     wanted = [w for w in weights.ALL if everything or not w.optional]
@@ -42,8 +42,8 @@ def fetch(
 @app.command("list")
 def list_() -> None:
     """Each file, what it is for, where it comes from, and whether it is in the cache."""
-    from harvest import weights
-    from harvest.packages import WeightsError
+    from harvest.weights import files as weights
+    from harvest.weights.packages import WeightsError
 
     for w in weights.ALL:
         try:

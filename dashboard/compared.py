@@ -1,6 +1,6 @@
 """Label versions held against each other: words for the legend, and the table of what the statistics say.
 
-A row of `runs` of kind "study" (evaluation/study_versions.py): `config` is {"versions": {"words": {series: words}},
+A row of `runs` of kind "study" (evaluation/study/versions.py): `config` is {"versions": {"words": {series: words}},
 "compared": [{"of": {...}, "rows": [...]}]}. The newest row of a set of series counts.
 """
 

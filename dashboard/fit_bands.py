@@ -1,6 +1,6 @@
 """Fitted laws that a study left in the lake, drawn as a line within its band.
 
-A row of `runs` of kind "study" carries the report of evaluation/study_report.py: `config` is
+A row of `runs` of kind "study" carries the report of evaluation/study/report.py: `config` is
 {"of": {study, phi_name, dataset, split, protocol, metric}, "report": {...}}. The newest row of a setting counts.
 """
 

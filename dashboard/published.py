@@ -1,5 +1,5 @@
 """Numbers that others printed, for reference beside the scores. Sources: the HMMR paper (CVPR 2019) and the released
-code's doc/eval.md, as quoted in evaluation/published.py, which holds more rows under their protocols."""
+code's doc/eval.md, as quoted in evaluation/protocols/published.py, which holds more rows under their protocols."""
 
 PUBLISHED: tuple[tuple[str, str, float, float, str], ...] = (
     ("HMMR, the paper", "3DPW", 116.5, 72.6, "CVPR 2019, headline"),

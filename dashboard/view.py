@@ -9,11 +9,11 @@ from typing import Any
 import pyarrow.compute as pc
 
 from storage.errors import SnapshotMissing
-from storage.items import Books
-from storage.label_versions import NewestKeys, newest_keys
+from storage.labels.versions import NewestKeys, newest_keys
 from storage.lake import Lake
 from storage.layout import Layout
-from storage.ledger import Ledger
+from storage.ledger.items import Books
+from storage.ledger.ledger import Ledger
 from storage.snapshot import Snapshot, digests, load
 
 Row = Mapping[str, Any]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from body.joints import KEYPOINTS_25, indices
-from evaluation.protocol import Protocol
+from evaluation.protocols.definition import Protocol
 from evaluation.score import aggregate, score_sequences
 from storage.tables import Labels3D
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.protocol import Protocol
+from evaluation.protocols.definition import Protocol
 from evaluation.score import score_sequences
 from storage.tables import Labels3D
 

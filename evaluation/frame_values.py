@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from evaluation.metrics.motion import acceleration, acceleration_error
 from evaluation.metrics_distance import mpjpe, pa_mpjpe, scale_aligned_mpjpe
 from evaluation.metrics_mirror import better_mirrored
-from evaluation.metrics_motion import acceleration, acceleration_error
 from evaluation.metrics_threshold import auc_3d, pck_3d
 
 

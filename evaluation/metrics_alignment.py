@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from evaluation.metrics_inputs import Array, kept, masked_centre, pair, visible, working
-from evaluation.rotation_fit import best_rotation
+from evaluation.metrics.inputs import Array, kept, masked_centre, pair, visible, working
+from evaluation.metrics.rotation_fit import best_rotation
 
 FLAT = 1e-9
 """Second singular value of a point set, relative to the first, below which the set is a line and its turn is open."""

@@ -8,8 +8,8 @@ Legend: ... any leading axes, J joints, V vertices, 3 x y z in metres.
 import torch
 from torch import Tensor
 
+from evaluation.metrics.inputs import MM_PER_M, Array, masked_mean, pair, visible
 from evaluation.metrics_alignment import scale_aligned, similarity_aligned
-from evaluation.metrics_inputs import MM_PER_M, Array, masked_mean, pair, visible
 
 
 def joint_errors(pred: Array, target: Array) -> Tensor:

@@ -6,8 +6,8 @@ Legend: ... any leading axes, J joints, 3 x y z in metres, camera axes (x right,
 import torch
 from torch import Tensor
 
+from evaluation.metrics.inputs import Array, pair
 from evaluation.metrics_distance import mpjpe
-from evaluation.metrics_inputs import Array, pair
 
 
 def better_mirrored(pred: Array, target: Array, mask: Array | None = None) -> Tensor:

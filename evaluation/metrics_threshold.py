@@ -6,8 +6,8 @@ Legend: ... any leading axes, J joints, 3 x y z in metres.
 import torch
 from torch import Tensor
 
+from evaluation.metrics.inputs import Array, masked_mean, visible
 from evaluation.metrics_distance import joint_errors
-from evaluation.metrics_inputs import Array, masked_mean, visible
 
 PCK_3D_MM = 150.0
 """Mehta et al. 2017 (MPI-INF-3DHP): half the size of a head."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from evaluation.protocol import Protocol
+from evaluation.protocols.definition import Protocol
 from evaluation.score import SequenceScore, aggregate
 
 MACRO, MICRO = "*macro", "*micro"

@@ -5,9 +5,9 @@ Legend: B draws, S sequences.
 
 import numpy as np
 
-from evaluation.study_draws import draw
-from evaluation.study_steps import Interval, interval
-from evaluation.study_table import StudyRowsError, StudyTable
+from evaluation.study.draws import draw
+from evaluation.study.steps import Interval, interval
+from evaluation.study.table import StudyRowsError, StudyTable
 
 _LEAST_SHARE = 0.95
 """Of the draws in which the ceiling must beat the start for a share to mean anything."""

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 
 import pyarrow.compute as pc
 
+from evaluation.study.table import table
 from evaluation.study_coalitions import Coalition, coalition_name, coalitions
-from evaluation.study_table import table
 from evaluation.study_worth import Worth, worth
 from storage.lake import Lake
 from storage.tables import rows_to_table

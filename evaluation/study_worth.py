@@ -12,10 +12,10 @@ from math import comb
 
 import numpy as np
 
+from evaluation.study.draws import DRAWS, draw
+from evaluation.study.steps import Interval, interval
+from evaluation.study.table import Float, StudyTable
 from evaluation.study_coalitions import MOST_SHAPLEY, Coalition
-from evaluation.study_draws import DRAWS, draw
-from evaluation.study_steps import Interval, interval
-from evaluation.study_table import Float, StudyTable
 
 
 @dataclass(frozen=True)

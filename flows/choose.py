@@ -6,7 +6,7 @@ from statistics import fmean
 import pyarrow.compute as pc
 
 from evaluation.score_rows import MACRO
-from flows.ground import Cell, Ground
+from flows.study.ground import Cell, Ground
 from hmmr_model.configs import TrainConfig
 from storage.lake import Lake
 

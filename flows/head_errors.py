@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.delta_scores import delta_scores
-from evaluation.protocol_labels import scored_names
-from evaluation.protocols import OPEN_V1
+from evaluation.protocols.joints import scored_names
+from evaluation.protocols.registry import OPEN_V1
 from hmmr_model.checkpoint import load_checkpoint
 from hmmr_model.objective import NOW
 from hmmr_model.predict import Predictor, Windows, joined

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from body.model import BodyModel
 from dashboard.panels.strip import Picture
-from harvest.decode import DecodeConfig, Frame, Video
+from harvest.video.decode import DecodeConfig, Frame, Video
 from hmmr_model.predict import predict_lake
 from hmmr_model.strip import png_bytes, told_three_times
 from storage.lake import Lake

@@ -3,11 +3,11 @@
 import shutil
 from pathlib import Path
 
-from flows.ground import Ground
 from flows.pictures import film_pictures
-from flows.quickstart_cells import best_checkpoint
+from flows.quickstart.cells import best_checkpoint
+from flows.quickstart.report import write_report
 from flows.quickstart_config import QuickstartConfig
-from flows.report import write_report
+from flows.study.ground import Ground
 from storage.lake import Lake
 
 

@@ -16,10 +16,10 @@ import numpy as np
 import pyarrow.compute as pc
 from scipy.spatial.transform import Rotation
 
-from flows.changed_labels import keypoints_phi
+from body.boxes import smooth_boxes
 from flows.memory_lake import MemoryLake
+from flows.study.changed_labels import keypoints_phi
 from harvest.backends.label_noise import NoiseModel, noisy
-from harvest.boxes import smooth_boxes
 from harvest.phi.keypoints import KeypointsPhi
 from storage.lake import Lake
 from storage.tables import Labels3D, read_labels3d, rows_to_table
@@ -28,7 +28,7 @@ VIEWS = 32
 """Cameras a tracklet, as many as the largest pool has films to a labelled one."""
 FOCAL_PX = 500.0
 DISTANCE_M, PITCH_DEG, ROLL_SD_DEG = (2.5, 6.0), (-10.0, 40.0), 5.0
-"""Of the wild cameras that film the pool (openworld/camera.py)."""
+"""Of the wild cameras that film the pool (openworld/scene/camera.py)."""
 _SEEN = 0.1
 
 

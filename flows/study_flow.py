@@ -4,7 +4,7 @@ from pathlib import Path
 
 from prefect import flow, task
 
-from flows.study_run import run_study
+from flows.study.run import run_study
 
 study_task = task(name="run-grid")(run_study)
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from evaluation.study_config import StudyConfig, StudyConfigError
-from flows.ground import phis_of
+from evaluation.study.config import StudyConfig, StudyConfigError
+from flows.study.ground import phis_of
 from storage.lake import Lake
 from storage.snapshot import freeze
 from storage.tables import ZERO_SHOT

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harvest.filters import Rejection, Run, motion
-from harvest.presets import Preset
+from harvest.filters.presets import Preset
+from harvest.filters.tracks import Rejection, Run, motion
 
 MOVES_MORE = 3.0
 """Somebody else must move this many times as much."""

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 from harvest.backends.protocol import PoseBackend
-from harvest.weights import cache_folder
+from harvest.weights.files import cache_folder
 from storage.json_text import MISFIT, read_object
-from storage.label_key import digest
+from storage.labels.key import digest
 
 RIGHT_WITHIN = 0.1
 """Of the true person's diagonal: as far as PCKh-like measures call a joint found."""

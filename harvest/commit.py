@@ -11,10 +11,10 @@ from harvest.label import TABLES_OF_A_VIDEO, LabelledVideo
 from harvest.rows import read_features
 from storage.commit import commit_shard
 from storage.errors import CommitAborted
-from storage.items import Finished
-from storage.label_versions import make_current
+from storage.labels.versions import make_current
 from storage.lake import Lake
-from storage.ledger import Ledger
+from storage.ledger.items import Finished
+from storage.ledger.ledger import Ledger
 from storage.stage_cache import Kept
 from storage.tables import rows_to_table
 

@@ -4,16 +4,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from harvest.decode import DecodeConfig
-from harvest.download import DownloadConfig
-from harvest.pace import PaceConfig
-from harvest.people import PeopleConfig
-from harvest.policy import Policy
-from harvest.presets import DEFAULT, Preset
-from harvest.shots import ShotConfig
-from harvest.sides import SidesConfig
+from harvest.fetch.download import DownloadConfig
+from harvest.fetch.pace import PaceConfig
+from harvest.fetch.policy import Policy
+from harvest.filters.presets import DEFAULT, Preset
 from harvest.smooth import SmoothingConfig
-from harvest.track import TrackConfig
+from harvest.tracking.people import PeopleConfig
+from harvest.tracking.sides import SidesConfig
+from harvest.tracking.track import TrackConfig
+from harvest.video.decode import DecodeConfig
+from harvest.video.shots import ShotConfig
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@
 When: `asked`, whenever its source is named again, since you may vouch, allow or raise a limit meanwhile; `recipe` and
 `never`, only when all is done again under another labelling recipe; `hand`, by `hmmr harvest retry --class REASON` or
 by naming it again with `hmmr harvest run`; a time, by any later run that names it, after so long (* or as long as the
-host's Retry-After says; within one run only a short wait is waited for, see harvest/pace.py).
+host's Retry-After says; within one run only a short wait is waited for, see harvest/fetch/pace.py).
 `reason` is the stable slug that the ledger and the tables keep; `retry_after_s` is None where no time helps.
 """
 

@@ -5,15 +5,15 @@ from functools import partial
 from pathlib import Path
 
 from harvest.config import HarvestConfig
-from harvest.download import AGENT, discard, download
 from harvest.errors import Unreadable
+from harvest.fetch.download import AGENT, discard, download
+from harvest.fetch.pace import Pace
+from harvest.fetch.policy import check_before_contact, check_limits, licence_verdict
+from harvest.fetch.robots import Robots
+from harvest.fetch.s3 import fetch_object
 from harvest.label import LabelledVideo, Labeller
-from harvest.networks import make_backend, make_phis
-from harvest.pace import Pace
-from harvest.policy import check_before_contact, check_limits, licence_verdict
-from harvest.robots import Robots
-from harvest.s3 import fetch_object
-from harvest.sources import Source
+from harvest.registry import make_backend, make_phis
+from harvest.sources.expand import Source
 
 Report = Callable[[str, int, "int | None"], None]
 """(stage, done, total)"""

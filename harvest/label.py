@@ -10,15 +10,12 @@ from typing import Any
 
 from harvest.backends.protocol import PoseBackend, ReadsFile
 from harvest.config import LabelConfig
-from harvest.decode import Frame, Video
 from harvest.errors import HarvestError, NoPerson, NothingUsable, Unreadable
-from harvest.fingerprint import MAX_SAMPLES, SAMPLE_SECONDS, fingerprint
+from harvest.fetch.policy import Policy, Verdict, seconds_limit
 from harvest.identity import file_sha256
-from harvest.overlap import Overlap
+from harvest.network_cache import StageFiles, VideoMemory
 from harvest.phi.protocol import Phi
-from harvest.policy import Policy, Verdict, seconds_limit
 from harvest.recipe import recipe
-from harvest.remembered import StageFiles, VideoMemory
 from harvest.rows import (
     ShotFacts,
     VideoFacts,
@@ -31,10 +28,13 @@ from harvest.rows import (
     video_reject_row,
 )
 from harvest.shot_labels import ShotLabeller
-from harvest.shots import split_shots
-from harvest.sources import Source
+from harvest.sources.expand import Source
 from harvest.stopwatch import Stopwatch, TimedBackend, TimedPhi
 from harvest.stored import Finishing
+from harvest.video.decode import Frame, Video
+from harvest.video.fingerprint import MAX_SAMPLES, SAMPLE_SECONDS, fingerprint
+from harvest.video.overlap import Overlap
+from harvest.video.shots import split_shots
 from storage.layout import STAGES
 
 OnFrame = Callable[[int, int], None]

@@ -6,8 +6,8 @@ Letters: T frames, J 25 joints, L limb bones. Keypoints (T, 25, 3): x, y px, sco
 import numpy as np
 from numpy.typing import NDArray
 
+from body.boxes import diagonals, keypoint_boxes
 from body.joints import KEYPOINTS_25, LIMBS_12, indices
-from harvest.boxes import diagonals, keypoint_boxes
 
 _LIMBS = indices(LIMBS_12, KEYPOINTS_25)
 _BONES = [

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from body.boxes import diagonals, keypoint_boxes
 from body.joints import KEYPOINTS_25, LIMBS_12, indices
-from harvest.boxes import diagonals, keypoint_boxes
 
 ENOUGH_JOINTS = 6
 """A frame that shows fewer limb joints cannot be laid over another."""

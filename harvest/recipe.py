@@ -9,7 +9,7 @@ from harvest.backends.protocol import PoseBackend
 from harvest.config import LabelConfig
 from harvest.phi.protocol import Phi
 from harvest.stored import Finishing
-from storage.label_key import Recipe, Stage
+from storage.labels.key import Recipe, Stage
 
 CODE = "hmmr-harvest 0.1"
 

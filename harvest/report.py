@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from storage.items import STATES, Books, Entry
+from storage.ledger.items import STATES, Books, Entry
 
 
 @dataclass(frozen=True)

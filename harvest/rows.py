@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from body.boxes import diagonals, keypoint_boxes
 from body.joints import KEYPOINTS_25
-from harvest.boxes import diagonals, keypoint_boxes
-from harvest.filters import Rejection, Run
-from harvest.presets import Preset
-from harvest.remembered import RememberedPhi
+from harvest.filters.presets import Preset
+from harvest.filters.tracks import Rejection, Run
+from harvest.network_cache import RememberedPhi
 from harvest.shot_labels import Person
-from harvest.sources import Source
+from harvest.sources.expand import Source
 from storage.stage_cache import Kept
 
 EXAMPLE_FRAMES = 3

@@ -13,18 +13,18 @@ import pyarrow.compute as pc
 
 from harvest.config import HarvestConfig
 from harvest.errors import HarvestError
-from harvest.ledger_items import to_item
-from harvest.networks import make_backend, make_phis
+from harvest.fetch.resolve import Lookup, resolve
 from harvest.recipe import recipe
+from harvest.registry import make_backend, make_phis
 from harvest.report import HarvestReport, Trouble, books_of, reasons_of
-from harvest.resolve import Lookup, resolve
 from harvest.session import Asked, Session, Watch
 from harvest.shares import fair_order
-from harvest.sources import Source, expand
-from storage.items import FAILED, PENDING, REJECTED
+from harvest.sources.expand import Source, expand
+from harvest.sources.ledger_items import to_item
 from storage.lake import Lake
-from storage.ledger import Ledger
-from storage.ledger_lists import lists_failed_again, lists_were_read
+from storage.ledger.items import FAILED, PENDING, REJECTED
+from storage.ledger.ledger import Ledger
+from storage.ledger.lists import lists_failed_again, lists_were_read
 from storage.recover import resume
 
 POLICY_REASONS = ("licence_unknown", "licence_closed", "address_refused", "too_long", "too_large",

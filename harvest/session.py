@@ -11,14 +11,14 @@ from harvest.commit import Shard
 from harvest.config import HarvestConfig
 from harvest.duplicates import KnownVideos
 from harvest.errors import Duplicate, HarvestError, SourceRejected
+from harvest.fetch.pace import Pace
 from harvest.label import LabelledVideo
-from harvest.overlap import threads_each
-from harvest.pace import Pace
-from harvest.sources import Source
+from harvest.sources.expand import Source
+from harvest.video.overlap import threads_each
 from harvest.workers import Outcome, Progress, Workers
 from storage.errors import HostClosed, LedgerError
 from storage.lake import Lake
-from storage.ledger import Ledger
+from storage.ledger.ledger import Ledger
 from storage.recover import worker_name
 from storage.stage_cache import prune
 

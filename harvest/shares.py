@@ -9,7 +9,7 @@ import heapq
 from collections import deque
 from collections.abc import Sequence
 
-from harvest.sources import Source
+from harvest.sources.expand import Source
 
 
 def fair_order(sources: Sequence[Source]) -> list[Source]:

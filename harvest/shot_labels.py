@@ -12,21 +12,21 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from body.boxes import SUPPORT_FRAMES, smooth_boxes
 from harvest.backends.protocol import PoseBackend
-from harvest.boxes import SUPPORT_FRAMES, smooth_boxes
 from harvest.by_frame import ByFrame
 from harvest.bystanders import bystanders, candidates_of
 from harvest.config import LabelConfig
-from harvest.decode import Frame
-from harvest.filters import Rejection, Run, candidates, clean
+from harvest.filters.tracks import Rejection, Run, candidates, clean
 from harvest.frozen import frozen_frames
-from harvest.overlap import Overlap
-from harvest.people import Observer
-from harvest.remembered import Beside, RememberedPhi
-from harvest.sides import SidesConfig, repair_stretch
+from harvest.network_cache import Beside, RememberedPhi
 from harvest.stored import Finishing
 from harvest.together import in_the_way
-from harvest.track import Track
+from harvest.tracking.people import Observer
+from harvest.tracking.sides import SidesConfig, repair_stretch
+from harvest.tracking.track import Track
+from harvest.video.decode import Frame
+from harvest.video.overlap import Overlap
 
 
 @dataclass

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from harvest.backends.protocol import PoseBackend
 from harvest.calibration import Calibration, calibration_of
 from harvest.config import LabelConfig
-from harvest.filters import Run
+from harvest.filters.tracks import Run
 from harvest.smooth import SmoothingConfig, smooth_keypoints
-from harvest.track import Track
+from harvest.tracking.track import Track
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 from onnx import TensorProto, helper
 
-from harvest.tfjs import Node, TfjsGraph
-from harvest.tfjs_ops import translate_node
-from harvest.tfjs_writer import OnnxWriter, Operand, Value
+from harvest.weights.tfjs import Node, TfjsGraph
+from harvest.weights.tfjs_ops import translate_node
+from harvest.weights.tfjs_writer import OnnxWriter, Operand, Value
 
 OPSET = 18
 IR_VERSION = 9

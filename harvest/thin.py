@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from harvest.timing import Timing, rate_of
+from harvest.video.timing import Timing, rate_of
 
 
 def keep_mask(timing: Timing, max_fps: Fraction, sections_s: tuple[tuple[float, float], ...] = ()) -> NDArray[np.bool_]:

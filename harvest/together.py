@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from body.boxes import diagonals, iou_matrix, keypoint_boxes
 from body.joints import KEYPOINTS_25, LIMBS_12, indices
-from harvest.boxes import diagonals, iou_matrix, keypoint_boxes
 from harvest.bystanders import Candidate
-from harvest.filters import Rejection
-from harvest.presets import Preset
-from harvest.track import Track
+from harvest.filters.presets import Preset
+from harvest.filters.tracks import Rejection
+from harvest.tracking.track import Track
 
 OVERLAP = 0.3
 """Of two boxes, intersection over union. On 14 films of people who cross, joints are wrong by 0.032 of the diagonal

@@ -19,7 +19,7 @@ from typing import Any
 from harvest.config import HarvestConfig
 from harvest.errors import HarvestError, InternalError, TooSlow, WorkerDied
 from harvest.label import LabelledVideo
-from harvest.sources import Source
+from harvest.sources.expand import Source
 
 
 @dataclass(frozen=True)

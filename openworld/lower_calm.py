@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from openworld.curves import Clock, Curve, beat, drift, keyframes
-from openworld.lower_body import LowerBody
+from openworld.motion.curves import Clock, Curve, beat, drift, keyframes
+from openworld.motion.lower_body import LowerBody
 
 
 def stand(rng: np.random.Generator, clock: Clock) -> LowerBody:

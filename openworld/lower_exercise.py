@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from openworld.curves import Clock, beat, pulse
-from openworld.lower_body import LowerBody
 from openworld.lower_calm import crouch, fidget, slow_phase
+from openworld.motion.curves import Clock, beat, pulse
+from openworld.motion.lower_body import LowerBody
 
 
 def squat(rng: np.random.Generator, clock: Clock) -> LowerBody:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from openworld.curves import Clock, Curve, pulse
-from openworld.lower_body import LowerBody
+from openworld.motion.curves import Clock, Curve, pulse
+from openworld.motion.lower_body import LowerBody
 
 LEG_M = 0.8
 """Hip to ankle of the neutral open body, for the speed at which the feet do not slide."""

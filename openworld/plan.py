@@ -6,9 +6,9 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from openworld.camera import CameraStyle
-from openworld.motion import Family
-from openworld.recorded import windows
+from openworld.motion.performance import Family
+from openworld.motion.recorded import windows
+from openworld.scene.camera import CameraStyle
 from openworld.seeds import generator
 from openworld.worlds import Kind, SplitConfig, WorldConfig
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from openworld.camera import CameraStyle
-from openworld.motion import Family
+from openworld.motion.performance import Family
+from openworld.scene.camera import CameraStyle
 
 Kind = Literal["one", "crossing", "cut", "empty", "four", "hidden", "away"]
 """One person; two who cross and hide each other; two shots with different people; nobody; four who cross; somebody

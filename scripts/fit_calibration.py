@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from body.boxes import diagonals, keypoint_boxes
 from body.joints import KEYPOINTS_25
-from flows.quickstart_films import harvest_all
+from flows.films import harvest_all
 from harvest.backends.protocol import PoseBackend
-from harvest.boxes import diagonals, keypoint_boxes
 from harvest.calibration import RIGHT_WITHIN, Calibration, calibration_error, fit
 from harvest.config import HarvestConfig
-from harvest.networks import make_backend
-from openworld.truth import attach_truth
+from harvest.registry import make_backend
+from openworld.film.truth import attach_truth
 from storage.lake import Lake
 from storage.tables import TrackletArrays, iter_tracklets, read_labels3d
 

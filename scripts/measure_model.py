@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.protocols import OPEN_V1
+from evaluation.protocols.registry import OPEN_V1
 from evaluation.score import aggregate, score_sequences
 from flows.head_errors import head_errors
-from flows.study_train import train_config
+from flows.study.train import train_config
 from hmmr_model.checkpoint import load_checkpoint
 from hmmr_model.configs import TrainConfig
 from hmmr_model.predict import Predictor, predict_lake

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.errors import CommitAborted
-from storage.items import Finished
 from storage.lake import LAST_OF_SHARD, Lake
-from storage.ledger import Ledger
+from storage.ledger.items import Finished
+from storage.ledger.ledger import Ledger
 from storage.schema import TABLES
 
 LAST = LAST_OF_SHARD

@@ -10,10 +10,10 @@ from sqlalchemy import select
 from storage.commit import ORDER
 from storage.delta import shard_of
 from storage.errors import LakeError
-from storage.items import DONE, ERASED
 from storage.lake import NEEDS_TRACKLET, Lake
-from storage.ledger import Ledger
-from storage.ledger_tables import EVENTS, ITEMS
+from storage.ledger.items import DONE, ERASED
+from storage.ledger.ledger import Ledger
+from storage.ledger.tables import EVENTS, ITEMS
 from storage.recover import drop_erased_caches, forget_shard, settle_open_commits
 from storage.rewrite import delete_rows, sweep
 from storage.schema import TABLES

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from storage.commit import LAST, ORDER
 from storage.delta import shard_of
 from storage.lake import Lake
-from storage.ledger import Ledger
+from storage.ledger.ledger import Ledger
 from storage.rewrite import persist
 
 

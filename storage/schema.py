@@ -123,7 +123,7 @@ VIDEOS = pa.schema(
         _column("stage_seconds", pa.string(), "JSON: wall, cpu and (where one was used) gpu seconds by stage"),
         _column("label_key", pa.string(), "as in tracklets"),
         _column("committed_at", pa.timestamp("us", tz="UTC"), "when the row was written"),
-        _column("recipe", pa.string(), "JSON of storage/label_key.py's Recipe: stages and versions, configuration, "
+        _column("recipe", pa.string(), "JSON of storage/labels/key.py's Recipe: stages and versions, configuration, "
                 "weights; with the content's hash it makes the label_key", required=False),
     ]
 )  # fmt: skip

@@ -21,8 +21,8 @@ import pyarrow.compute as pc
 
 from storage.errors import SnapshotMissing
 from storage.json_text import MISFIT, read_object, word
-from storage.label_recipes import newest_of, version_named
-from storage.label_versions import newest_keys
+from storage.labels.recipes import newest_of, version_named
+from storage.labels.versions import newest_keys
 from storage.lake import Lake
 
 Versions = tuple[tuple[str, int], ...]
@@ -133,7 +133,7 @@ def _bytes_of(strings: pa.Array) -> memoryview:
 def select(lake: Lake, *, where: pc.Expression | None = None, labels: str | None = None) -> Snapshot:
     """The tracklets that match `where`, of each source only those of its newest label_key; nothing is written.
 
-    `labels` names a label version (storage/label_recipes.py): then only its labels count, newest or not, and sources
+    `labels` names a label version (storage/labels/recipes.py): then only its labels count, newest or not, and sources
     without any are left out. LabelsMissing for an unknown one.
     """
     versions = tuple(sorted(lake.versions().items()))

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.items import Books
-from storage.label_recipes import label_versions
-from storage.label_versions import NewestKeys, newest_keys
+from storage.labels.recipes import label_versions
+from storage.labels.versions import NewestKeys, newest_keys
 from storage.lake import Lake
-from storage.ledger import Ledger
+from storage.ledger.items import Books
+from storage.ledger.ledger import Ledger
 from storage.schema import TABLES
 from storage.stage_seconds import stage_seconds
 from storage.survival import Step, survival

@@ -7,10 +7,10 @@ import pyarrow.compute as pc
 
 from storage.errors import LakeError
 from storage.json_text import BadJsonError, read_json
-from storage.label_recipes import LEAST_DIGITS
-from storage.label_versions import newest_keys
+from storage.labels.recipes import LEAST_DIGITS
+from storage.labels.versions import newest_keys
 from storage.lake import Lake
-from storage.ledger import Ledger
+from storage.ledger.ledger import Ledger
 
 _TRACKLET = (
     "tracklet_id", "source_id", "shot_index", "person_index", "n_frames", "seconds", "mean_score", "visible_joints",

@@ -20,7 +20,7 @@ _TRACKS = ("past", "present", "future", "truth")
 
 
 def worst_panel(view: LakeView) -> Panel:
-    """A player for each sequence that a study left (evaluation/study_worst.py); the newest of each study counts."""
+    """A player for each sequence that a study left (evaluation/study/worst.py); the newest of each study counts."""
     rows = sorted((row for row in view.runs if row["kind"] == "study"), key=lambda row: row["started_at"])
     read, _ = usable(rows, lambda row: (row["run_id"], read_object(row["config"])))
     told = [(run_id, content) for run_id, content in read if content.get("worst") and content.get("sequences")]

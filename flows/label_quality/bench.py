@@ -14,7 +14,7 @@ from flows.label_quality.labels import LabelShelf
 from flows.label_quality.refilter import Changes
 from harvest.backends.protocol import PoseBackend
 from harvest.config import HarvestConfig, LabelConfig
-from harvest.networks import make_backend
+from harvest.registry import make_backend
 from openworld.worlds import labels_world
 
 

@@ -14,8 +14,8 @@ from flows.label_quality.filter_presets import filters
 from flows.label_quality.mirrored import BURST_FRAMES, MirroringBackend
 from flows.label_quality.refilter import refiltered
 from harvest.config import HarvestConfig
-from harvest.networks import make_backend
-from harvest.presets import Preset
+from harvest.filters.presets import Preset
+from harvest.registry import make_backend
 
 INJECTED = (0.1, 0.3)
 

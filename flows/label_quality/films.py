@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.label_quality.people import Truth
-from openworld.films import Progress, make_films
-from openworld.truth_file import SUFFIX, read_facts, read_people, truth_path
+from openworld.film.batch import Progress, make_films
+from openworld.film.truth_file import SUFFIX, read_facts, read_people, truth_path
 from openworld.worlds import WorldConfig
 
 KIND_WORDS = {

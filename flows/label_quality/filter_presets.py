@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from harvest.presets import DEFAULT, HMMR_2019, STRICT, Preset
+from harvest.filters.presets import DEFAULT, HMMR_2019, STRICT, Preset
 
 EVERYTHING = Preset(
     "none", DEFAULT.visible_score, start_above=-1, stop_at=-1, median_frames=DEFAULT.median_frames, min_frames=1,

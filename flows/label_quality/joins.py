@@ -10,10 +10,10 @@ import ffmpeg
 
 from body.mp4 import VideoWriteError, ffmpeg_program
 from evaluation.label_quality.shots import Cuts
-from harvest.decode import DecodeConfig, Video
 from harvest.identity import file_sha256
-from harvest.shots import ShotConfig, split_shots
-from storage.label_key import digest
+from harvest.video.decode import DecodeConfig, Video
+from harvest.video.shots import ShotConfig, split_shots
+from storage.labels.key import digest
 
 CLIP = 36
 """Frames of each clip at 25 fps."""

@@ -14,11 +14,11 @@ import numpy as np
 from evaluation.label_quality.people import Labelled, Track
 from harvest.backends.protocol import PoseBackend
 from harvest.config import LabelConfig
+from harvest.fetch.policy import Policy, licence_verdict
 from harvest.identity import file_sha256
 from harvest.label import LabelledVideo, Labeller
-from harvest.policy import Policy, licence_verdict
 from harvest.recipe import recipe
-from harvest.sources import expand
+from harvest.sources.expand import expand
 from storage.atomic import write_atomically
 
 

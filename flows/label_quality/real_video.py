@@ -16,7 +16,7 @@ from evaluation.label_quality.errors import error_row, limb_swaps
 from evaluation.label_quality.matching import judge
 from evaluation.label_quality.people import Truth, joint_boxes, lengths
 from evaluation.label_quality.table import Table, Value, from_rows
-from evaluation.read_pose2sim import read_pose2sim
+from evaluation.readers.pose2sim import read_pose2sim
 from flows.label_quality.labels import LabelShelf
 from harvest.config import LabelConfig
 

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from evaluation.label_quality.people import Labelled, Track
 from harvest.bystanders import bystanders, candidates_of
-from harvest.decode import DecodeConfig, Video
-from harvest.filters import Run, clean
+from harvest.filters.presets import Preset
+from harvest.filters.tracks import Run, clean
 from harvest.frozen import frozen_frames
-from harvest.presets import Preset
-from harvest.shots import ShotConfig, split_shots
 from harvest.together import in_the_way
-from harvest.track import Observation
-from harvest.track import Track as LinkedTrack
+from harvest.tracking.track import Observation
+from harvest.tracking.track import Track as LinkedTrack
+from harvest.video.decode import DecodeConfig, Video
+from harvest.video.shots import ShotConfig, split_shots
 
 RATE = 25.0
 """Frames a second of every film that is measured."""

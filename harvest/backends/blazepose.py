@@ -1,7 +1,7 @@
 """BlazePose full (MediaPipe, Apache-2.0), top-down: a square crop of one person in, 33 landmarks in 2D and 3D out.
 
-The network is the one of harvest/weights.py, in ONNX Runtime without its unused mask and heatmap branches: half the
-time of the original file in LiteRT, and equal to it within 0.01 px (tests/harvest/backends). N crops.
+The network is the one of harvest/weights/files.py, in ONNX Runtime without its unused mask and heatmap branches: half
+the time of the original file in LiteRT, and equal to it within 0.01 px (tests/harvest/backends). N crops.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ import numpy as np
 
 from harvest.backends.roi import Crops, RefineLimits, is_off, own_crops
 from harvest.crop import cut, to_frame
-from harvest.onnx_session import OnnxNetwork
-from harvest.weights import BLAZEPOSE, path
+from harvest.weights.files import BLAZEPOSE, path
+from harvest.weights.onnx_session import OnnxNetwork
 
 CROP = 256
 """px of the network's input."""

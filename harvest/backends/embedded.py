@@ -14,7 +14,7 @@ from harvest.backends.blazepose_joints import JOINTS, SLOTS, keypoints_25
 from harvest.backends.nanodet import NanoDet, NanoDetConfig
 from harvest.backends.roi import Crops, RefineLimits, crops_around, upright
 from harvest.crop import square_around
-from harvest.weights import BLAZEPOSE, NANODET
+from harvest.weights.files import BLAZEPOSE, NANODET
 
 BOX_SCALE = 1.25
 """Side of BlazePose's crop over the longer side of the person's box (MediaPipe's own margin)."""

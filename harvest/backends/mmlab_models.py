@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harvest.safe_checkpoint import fill, load_state_dict
+from harvest.weights.safe_checkpoint import fill, load_state_dict
 
 _WAY_OUT = (
     "the backend `mmlab` needs mmdet and mmpose, which do not install beside everything else. Make their environment "

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from harvest.nms import suppress
-from harvest.onnx_session import OnnxNetwork
-from harvest.weights import NANODET, path
+from harvest.weights.files import NANODET, path
+from harvest.weights.onnx_session import OnnxNetwork
 
 _MEAN_BGR = np.array([103.53, 116.28, 123.675], np.float32)
 _DEVIATION_BGR = np.array([57.375, 57.12, 58.395], np.float32)

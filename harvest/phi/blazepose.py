@@ -11,7 +11,7 @@ import numpy as np
 from harvest.backends.blazepose import BlazePose
 from harvest.backends.blazepose_joints import world_25
 from harvest.backends.roi import upright
-from harvest.weights import BLAZEPOSE
+from harvest.weights.files import BLAZEPOSE
 
 MARGIN = 0.85
 """Share of the tracklet's square that the network reads: the square leaves more room than BlazePose was trained with.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harvest.networks import make_phis
+from harvest.registry import make_phis
 from storage.tables import ZERO_SHOT
 
 SAYS_3D = "blazepose_penultimate"

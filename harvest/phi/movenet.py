@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from harvest.crop import cut
-from harvest.onnx_session import OnnxNetwork
-from harvest.weights import MOVENET, path
+from harvest.weights.files import MOVENET, path
+from harvest.weights.onnx_session import OnnxNetwork
 
 CROP = 192
 

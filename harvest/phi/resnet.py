@@ -22,7 +22,7 @@ from harvest.crop import cut
 from harvest.identity import file_sha256
 from harvest.phi.resnet_v1 import ResNet50V1
 from harvest.phi.resnet_v2 import ResNet50V2, from_slim
-from harvest.safe_checkpoint import CheckpointError, fill, load_state_dict
+from harvest.weights.safe_checkpoint import CheckpointError, fill, load_state_dict
 
 CROP = 224
 DIM = 2048

@@ -14,7 +14,7 @@ import torch
 
 from harvest.crop import cut
 from harvest.identity import file_sha256
-from harvest.safe_checkpoint import fill, load_state_dict
+from harvest.weights.safe_checkpoint import fill, load_state_dict
 
 _WAY_OUT = "phi `vit` needs timm and a torchvision that fits your torch: pip install timm torchvision"
 

@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 from body.joints import SMPL_PARENTS
 from body.model import BodyModel
 from body.open24 import OPEN24_FILE
-from harvest.networks import make_phis
+from harvest.registry import make_phis
 from hmmr_model.checkpoint import Checkpoint, save_checkpoint
 from hmmr_model.network import HMMR
 from hmmr_model.presets import PRESETS

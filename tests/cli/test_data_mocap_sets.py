@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from body.joints import KEYPOINTS_25
 from cli.data import app as data_app
 from cli.evaluate import app as evaluate_app
-from evaluation.truth_files import read_truth
+from evaluation.readers.truth_files import read_truth
 from storage.lake import Lake
 from storage.tables import iter_tracklets, read_labels3d
 

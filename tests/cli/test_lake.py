@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 from cli.lake import app
 from storage.commit import commit_shard
 from storage.example_rows import WHEN, shard, source_name, tracklet_row, video_row
-from storage.items import Finished, Item
-from storage.label_key import Recipe, Stage
+from storage.labels.key import Recipe, Stage
 from storage.lake import Lake
-from storage.ledger import Ledger
+from storage.ledger.items import Finished, Item
+from storage.ledger.ledger import Ledger
 from storage.tables import rows_to_table
 
 SOURCES = [source_name(i) for i in range(3)]

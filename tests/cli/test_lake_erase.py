@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from cli.lake import app
 from storage.example_rows import shard, source_name, video_row
-from storage.items import Item
 from storage.lake import Lake
-from storage.ledger import Ledger
+from storage.ledger.items import Item
+from storage.ledger.ledger import Ledger
 from storage.tables import rows_to_table
 
 SOURCES = [source_name(i) for i in range(3)]

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from cli.predict_photo import people_boxes
 from cli.predict_video import predicted, tracklets_of
-from harvest.sources import expand
+from harvest.sources.expand import expand
 from hmmr_model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from hmmr_model.configs import DataConfig, ModelConfig, TrainConfig
 from hmmr_model.network import HMMR

@@ -6,7 +6,7 @@ import numpy as np
 from typer.testing import CliRunner
 
 from cli.main import app
-from evaluation.study_simulate import Design, saturating, simulate
+from evaluation.study.simulate import Design, saturating, simulate
 from storage.example_rows import source_name, tracklet_row
 from storage.lake import Lake
 from storage.tables import rows_to_table

@@ -110,9 +110,9 @@ def study_scores(study: str = "quick", offset: float = 0.0) -> list[dict[str, An
 
 
 def fitted_study() -> dict[str, Any]:
-    """The report that evaluation/study_lake.py would keep, on a study that was simulated."""
-    from evaluation.study_report import ReportOptions, report
-    from evaluation.study_simulate import Design, saturating, simulate
+    """The report that evaluation/study/lake.py would keep, on a study that was simulated."""
+    from evaluation.study.report import ReportOptions, report
+    from evaluation.study.simulate import Design, saturating, simulate
 
     study = simulate(saturating, Design(sequences=6), np.random.default_rng(0), hours=(0.0, 0.025, 0.05))
     of = {"study": "quick", "phi_name": "blazepose_penultimate", "dataset": "films", "split": "test",
@@ -131,7 +131,7 @@ def ranked_parts() -> dict[str, Any]:
 
 
 def worst_sequence() -> dict[str, Any]:
-    """A row as evaluation/study_worst.py keeps it: thirty frames of somebody who sways."""
+    """A row as evaluation/study/worst.py keeps it: thirty frames of somebody who sways."""
     rest = np.array(standing(0.0)).reshape(25, 3) - [0.0, 100.0, 0.0]
     sway = np.stack([rest * [8, 8, 0] + [40 * np.sin(frame / 5), 0, 0] for frame in range(30)]).reshape(30, 75)
     tracks = {name: (sway + shift).astype(int).tolist() for name, shift in
@@ -175,7 +175,7 @@ WIDE = ("wide/steps/labelled-20", "wide/epochs/labelled-20", "wide/steps/labelle
 
 @pytest.fixture
 def wide_lake(tmp_path: Path) -> Lake:
-    """One study as flows/study_run.py leaves it: six series of two features, the main one begun first, after an older
+    """One study as flows/study/run.py leaves it: six series of two features, the main one begun first, after an older
     study; every training with its settings."""
     lake, rows, runs = Lake(tmp_path / "wide"), [], []
     for place, name in enumerate(["older/steps", *WIDE]):

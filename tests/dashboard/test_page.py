@@ -7,9 +7,9 @@ import pytest
 
 from dashboard.page import export
 from dashboard.panels.strip import Picture
-from storage.items import Item
 from storage.lake import Lake
-from storage.ledger import Ledger
+from storage.ledger.items import Item
+from storage.ledger.ledger import Ledger
 
 RUNNING = re.compile(r"<script>(.*?)</script", re.DOTALL)
 

@@ -14,7 +14,7 @@ from dashboard.panels.verdict import verdict_panel
 from dashboard.panels.which_data import which_panel
 from dashboard.published import PUBLISHED
 from dashboard.view import LakeView, of_one_snapshot, read_view
-from evaluation.published import HMMR
+from evaluation.protocols.published import HMMR
 from storage.lake import Lake
 from storage.tables import rows_to_table
 

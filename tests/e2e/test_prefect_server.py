@@ -19,8 +19,8 @@ import pytest
 
 from harvest.config import HarvestConfig
 from harvest.run import harvest
-from openworld.films import make_films
-from openworld.truth import attach_truth
+from openworld.film.batch import make_films
+from openworld.film.truth import attach_truth
 from openworld.worlds import SplitConfig, WorldConfig
 from storage.lake import Lake
 

@@ -5,7 +5,7 @@ import pytest
 
 from body.joints import KEYPOINTS_25, indices
 from evaluation.baselines import fit_ridge, mean_pose, ridge, zero_shot
-from evaluation.protocols import OPEN_V1
+from evaluation.protocols.registry import OPEN_V1
 from evaluation.score import aggregate, score_sequences
 
 HIPS = indices(("left_hip", "right_hip"), KEYPOINTS_25)

@@ -5,7 +5,7 @@ import pytest
 
 from body.joints import KEYPOINTS_25
 from evaluation.delta_scores import delta_scores, label_ahead
-from evaluation.protocols import OPEN_V1
+from evaluation.protocols.registry import OPEN_V1
 from evaluation.score import score_sequences, with_values
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from body.motion import Motion, resample
-from cli.data_prepare import thinned
 from evaluation.sequence import BenchmarkSequence
+from flows.prepare import thinned
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = re.findall(r"^\| (\d+) \|.*\| (\S+) \|$", (ROOT / "docs" / "hazards.md").read_text(), re.MULTILINE)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from body.joints import KEYPOINTS_25, LIMBS_12, SMPL_24, indices
-from evaluation.protocol import FrameRule
-from evaluation.protocols import OFFICIAL_3DPW, OPEN_V1
+from evaluation.protocols.definition import FrameRule
+from evaluation.protocols.registry import OFFICIAL_3DPW, OPEN_V1
 from evaluation.score import aggregate, score_sequences, sequence_name
 from evaluation.score_rows import Scored, score_rows
 from storage.tables import rows_to_table

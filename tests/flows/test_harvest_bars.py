@@ -2,7 +2,7 @@ import pytest
 
 from flows.harvest_bars import HarvestProgress
 from harvest.session import Asked, Ended
-from harvest.sources import Source
+from harvest.sources.expand import Source
 from harvest.workers import Progress as Step
 
 

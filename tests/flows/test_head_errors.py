@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from evaluation.protocols import OPEN_V1
+from evaluation.protocols.registry import OPEN_V1
 from evaluation.score import score_sequences
 from flows.head_errors import head_errors
 from hmmr_model.checkpoint import Checkpoint, save_checkpoint

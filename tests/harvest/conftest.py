@@ -17,9 +17,9 @@ import pytest
 from body.joints import KEYPOINTS_25
 from body.mp4 import ffmpeg_program
 from harvest.config import HarvestConfig
-from harvest.decode import DecodeConfig, Video
 from harvest.identity import file_sha256
-from harvest.sources import Source, expand
+from harvest.sources.expand import Source, expand
+from harvest.video.decode import DecodeConfig, Video
 from storage.schema import FILM_TRUTH
 
 

@@ -44,7 +44,7 @@ def test_apply_is_straight_between_knots_and_keeps_zero() -> None:
 
 
 def test_the_shipped_map_fits_the_embedded_weights() -> None:
-    from harvest.weights import BLAZEPOSE, NANODET
+    from harvest.weights.files import BLAZEPOSE, NANODET
 
     shipped = Calibration.load("embedded", {w.name: w.sha256 for w in (NANODET, BLAZEPOSE)})
     told = shipped.fitted

@@ -9,7 +9,7 @@ import pytest
 
 from body.mp4 import ffmpeg_program
 from harvest.duplicates import KnownVideos
-from harvest.fingerprint import SAMPLE_SECONDS, bits_apart, fingerprint
+from harvest.video.fingerprint import SAMPLE_SECONDS, bits_apart, fingerprint
 from storage.example_rows import tracklet_row, video_row
 from storage.lake import Lake
 from storage.tables import rows_to_table

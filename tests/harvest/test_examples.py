@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harvest.sources import expand
+from harvest.sources.expand import expand
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 

@@ -10,7 +10,7 @@ import pytest
 
 from harvest.backends.truth import TruthBackend, TruthConfig
 from harvest.calibration import Calibration
-from openworld.films import make_films
+from openworld.film.batch import make_films
 from openworld.worlds import SplitConfig, WorldConfig
 
 ROOT = Path(__file__).parents[2]

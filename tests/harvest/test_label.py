@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harvest.boxes import smooth_boxes
+from body.boxes import smooth_boxes
 from harvest.config import LabelConfig
 from harvest.errors import NoPerson, NothingUsable
+from harvest.fetch.policy import Policy, Verdict
+from harvest.filters.presets import DEFAULT, HMMR_2019
 from harvest.label import TABLES_OF_A_VIDEO, LabelledVideo, Labeller
-from harvest.policy import Policy, Verdict
-from harvest.presets import DEFAULT, HMMR_2019
-from harvest.sources import expand
+from harvest.sources.expand import expand
 from storage.tables import rows_to_table
 
 Paint = Callable[..., np.ndarray]

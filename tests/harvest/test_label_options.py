@@ -9,10 +9,10 @@ import pytest
 from body.joints import KEYPOINTS_25, LIMBS_12, indices, mirror_permutation
 from harvest.calibration import Calibration, NoCalibrationError
 from harvest.config import LabelConfig
+from harvest.fetch.policy import Policy, Verdict
 from harvest.label import LabelledVideo, Labeller
-from harvest.policy import Policy, Verdict
 from harvest.smooth import SmoothingConfig, smooth_keypoints
-from harvest.sources import expand
+from harvest.sources.expand import expand
 
 Paint = Callable[..., np.ndarray]
 Film = Callable[..., Path]

@@ -13,14 +13,14 @@ from typer.testing import CliRunner
 
 from cli.harvest import app
 from harvest.config import HarvestConfig
-from harvest.download import DownloadConfig
-from harvest.pace import PaceConfig
-from harvest.policy import Policy
+from harvest.fetch.download import DownloadConfig
+from harvest.fetch.pace import PaceConfig
+from harvest.fetch.policy import Policy
 from harvest.run import harvest
-from harvest.sources import Source, expand
+from harvest.sources.expand import Source, expand
 from storage.lake import Lake
-from storage.ledger import Ledger
-from storage.ledger_tables import HOSTS, ITEMS
+from storage.ledger.ledger import Ledger
+from storage.ledger.tables import HOSTS, ITEMS
 from storage.stage_cache import STAGES
 
 QUICK = DownloadConfig(socket_timeout_s=3, retries=0, max_wall_s=20)

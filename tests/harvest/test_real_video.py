@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from body.joints import BLAZEPOSE_33, KEYPOINTS_25, indices
-from harvest import weights
 from harvest.config import HarvestConfig
+from harvest.fetch.policy import Policy, licence_verdict
 from harvest.label import LabelledVideo, Labeller
-from harvest.networks import make_backend, make_phis
-from harvest.policy import Policy, licence_verdict
-from harvest.sources import expand
+from harvest.registry import make_backend, make_phis
+from harvest.sources.expand import expand
+from harvest.weights import files as weights
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from harvest.config import LabelConfig
-from harvest.presets import HMMR_2019
+from harvest.filters.presets import HMMR_2019
 from harvest.recipe import recipe
 from harvest.smooth import SmoothingConfig
 

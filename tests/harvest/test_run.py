@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from harvest.config import HarvestConfig
+from harvest.fetch.policy import Policy
+from harvest.filters.presets import HMMR_2019
 from harvest.identity import file_sha256
-from harvest.policy import Policy
-from harvest.presets import HMMR_2019
 from harvest.run import harvest
 from harvest.session import Ended
 from harvest.workers import Outcome, Workers
 from storage.lake import Lake
 from storage.layout import STAGES
-from storage.ledger import Ledger
+from storage.ledger.ledger import Ledger
 from storage.snapshot import select
 from storage.tables import iter_tracklets, read_phi
 
@@ -111,7 +111,7 @@ def test_limit_is_shared_out_by_weight_and_the_rest_stays_pending(tmp_path: Path
 
 
 def test_worker_that_is_killed_costs_its_own_item_only(films: Path, config: HarvestConfig) -> None:
-    from harvest.sources import expand
+    from harvest.sources.expand import expand
 
     workers = Workers(config, films / "cache", f"sqlite:///{films}/ledger.db")
     try:

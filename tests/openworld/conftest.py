@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from openworld.figure import Figure, open_figure
-from openworld.film import Film
-from openworld.films import make_films
+from openworld.film.batch import make_films
+from openworld.film.make import Film
+from openworld.scene.figure import Figure, open_figure
 from openworld.worlds import SplitConfig, WorldConfig
 
 SMALL = WorldConfig(

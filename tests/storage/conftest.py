@@ -19,8 +19,8 @@ import pytest
 
 from storage.lake import Lake
 from storage.layout import LEDGER_VARIABLE, RECEIPTS_VARIABLE
-from storage.ledger import Ledger
-from storage.ledger_tables import METADATA
+from storage.ledger.ledger import Ledger
+from storage.ledger.tables import METADATA
 
 
 class Clock:
@@ -167,7 +167,7 @@ class Home:
     """Local folder of this test."""
 
     def searchable(self) -> Path:
-        """A local folder with every byte of lake and ledger, for storage/search.py; a copy where it is not local."""
+        """A local folder with every byte of lake and ledger, for storage/erase/search.py; a copy if not local."""
         lake = Lake(self.root)
         shutil.rmtree(self.folder / "copy", ignore_errors=True)
         if lake.layout.remote:

@@ -7,9 +7,9 @@ import pytest
 from storage.commit import ORDER, commit_shard
 from storage.errors import CommitAborted
 from storage.example_rows import shard, source_name
-from storage.items import Finished, Item
 from storage.lake import Lake
-from storage.ledger import Ledger
+from storage.ledger.items import Finished, Item
+from storage.ledger.ledger import Ledger
 
 SOURCES = [source_name(i) for i in range(3)]
 FINISHED = {source: Finished("k1", 2) for source in SOURCES}

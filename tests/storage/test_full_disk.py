@@ -12,13 +12,13 @@ import os
 import sys
 from pathlib import Path
 from storage.commit import commit_shard
-from storage.erase import erase
-from storage.erase_names import Target
+from storage.erase.run import erase
+from storage.erase.names import Target
 from storage.errors import LakeFull
 from storage.example_rows import shard, source_name
-from storage.items import Finished, Item
+from storage.ledger.items import Finished, Item
 from storage.lake import Lake
-from storage.ledger import Ledger
+from storage.ledger.ledger import Ledger
 from storage.reconcile import reconcile
 from storage.snapshot import freeze, select
 from storage.windows import WindowStore

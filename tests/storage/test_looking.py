@@ -11,10 +11,10 @@ from deltalake import DeltaTable, write_deltalake
 from storage.commit import commit_shard
 from storage.errors import LakeError, SchemaTooNew, SchemaTooOld
 from storage.example_rows import WHEN, reject_row, shard, shot_row, source_name, tracklet_row, video_row
-from storage.items import Finished, Item
-from storage.label_key import Recipe, Stage
+from storage.labels.key import Recipe, Stage
 from storage.lake import Lake
-from storage.ledger import Ledger
+from storage.ledger.items import Finished, Item
+from storage.ledger.ledger import Ledger
 from storage.schema import SCHEMA_VERSION, TABLES
 from storage.schema_doc import schema_markdown
 from storage.snapshot import freeze

@@ -24,17 +24,17 @@ from hypothesis.stateful import (
 )
 
 from storage.commit import ORDER, commit_shard
-from storage.erase import erase
-from storage.erase_names import Target
+from storage.erase.names import Target
+from storage.erase.run import erase
+from storage.erase.search import search
 from storage.errors import CommitAborted
 from storage.example_rows import shard, source_name, video_row
-from storage.items import Finished, Item
 from storage.lake import Lake
-from storage.ledger import Ledger
-from storage.ledger_tables import METADATA
+from storage.ledger.items import Finished, Item
+from storage.ledger.ledger import Ledger
+from storage.ledger.tables import METADATA
 from storage.reconcile import reconcile
 from storage.rewrite import compact, sweep
-from storage.search import search
 from storage.snapshot import freeze, load
 from storage.tables import iter_tracklets
 

@@ -9,10 +9,10 @@ from sqlalchemy import update
 
 from storage.commit import ORDER, commit_shard
 from storage.example_rows import shard, source_name
-from storage.items import Finished, Item
 from storage.lake import Lake
-from storage.ledger import Ledger
-from storage.ledger_tables import ITEMS
+from storage.ledger.items import Finished, Item
+from storage.ledger.ledger import Ledger
+from storage.ledger.tables import ITEMS
 from storage.reconcile import reconcile
 from storage.rewrite import delete_rows
 from storage.schema import TABLES

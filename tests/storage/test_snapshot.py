@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from storage.errors import SnapshotMissing
 from storage.example_rows import WHEN, shard, source_name, tracklet_row, video_row
-from storage.label_versions import make_current
+from storage.labels.versions import make_current
 from storage.lake import Lake
 from storage.snapshot import Member, Snapshot, digests, freeze, load, nested
 from storage.tables import rows_to_table

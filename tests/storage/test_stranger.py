@@ -11,15 +11,15 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from storage.clean_log import clean_log
 from storage.delta import VERSION_KEY
+from storage.erase.clean_log import clean_log
 from storage.errors import LakeDamaged, LedgerError, NoSuchLake, SchemaMismatch, SnapshotMissing
 from storage.example_rows import shard, source_name
 from storage.growth import hours_since_training
-from storage.items import Item
-from storage.label_key import Recipe
+from storage.labels.key import Recipe
 from storage.lake import Lake
-from storage.ledger import Ledger
+from storage.ledger.items import Item
+from storage.ledger.ledger import Ledger
 from storage.reconcile import reconcile
 from storage.schema import SCHEMA_VERSION
 from storage.snapshot import freeze, load

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from storage.erase import erase
-from storage.erase_names import Target
+from storage.erase.names import Target
+from storage.erase.run import erase
 from storage.errors import LakeError, NoSuchLake
 from storage.example_rows import shard, source_name
 from storage.lake import Lake
-from storage.ledger import Ledger
+from storage.ledger.ledger import Ledger
 from storage.rewrite import compact
 from storage.snapshot import freeze, nested
 from storage.tables import iter_tracklets, read_phi

@@ -6,7 +6,7 @@ import numpy as np
 
 from flows.label_quality.derived import make_cut_off, make_frozen, make_panned, make_still
 from flows.label_quality.films import KnownFilm, by_kind
-from harvest.decode import DecodeConfig, Video
+from harvest.video.decode import DecodeConfig, Video
 from tests.flows.label_quality.conftest import grey_film
 
 

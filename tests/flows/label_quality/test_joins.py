@@ -7,8 +7,8 @@ import pytest
 
 from body.mp4 import write_mp4
 from flows.label_quality.joins import CLIP, DISSOLVE, Joined, cuts_of, make_joined
-from harvest.decode import DecodeConfig, Video
-from harvest.shots import ShotConfig
+from harvest.video.decode import DecodeConfig, Video
+from harvest.video.shots import ShotConfig
 
 CLIPS = 3
 

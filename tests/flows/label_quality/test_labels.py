@@ -15,7 +15,7 @@ from flows.label_quality.mirrored import MirroringBackend
 from harvest.backends.label_noise import NO_NOISE
 from harvest.backends.truth import TruthBackend, TruthConfig
 from harvest.config import LabelConfig
-from openworld.films import make_films
+from openworld.film.batch import make_films
 from openworld.worlds import SplitConfig, WorldConfig
 
 

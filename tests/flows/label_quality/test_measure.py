@@ -13,7 +13,7 @@ from flows.label_quality.bench import MeasureConfig
 from flows.label_quality.derived import CUT_OFF, FROZEN, STILL
 from flows.label_quality.kept import MARK, keep, newest, write_page
 from flows.label_quality.measure import measure
-from harvest import weights
+from harvest.weights import files as weights
 from storage.lake import Lake
 
 TABLE = from_rows("e", "Errors", "A note.", {"one": {"mean": 0.25}}, of="film", bar="mean")

@@ -6,9 +6,9 @@ import pytest
 
 from flows.label_quality.labels import LabelShelf
 from flows.label_quality.real_video import athlete_row, athlete_truth
-from harvest import weights
 from harvest.config import HarvestConfig
-from harvest.networks import make_backend
+from harvest.registry import make_backend
+from harvest.weights import files as weights
 
 
 @pytest.mark.slow

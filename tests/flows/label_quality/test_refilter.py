@@ -11,7 +11,7 @@ from flows.label_quality.labels import LabelShelf
 from flows.label_quality.refilter import Changes, refiltered
 from harvest.backends.truth import TruthBackend, TruthConfig
 from harvest.config import LabelConfig
-from openworld.films import make_films
+from openworld.film.batch import make_films
 from openworld.worlds import SplitConfig, WorldConfig
 
 

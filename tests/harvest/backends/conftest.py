@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from harvest import weights
-from harvest.packages import WeightsError
+from harvest.weights import files as weights
+from harvest.weights.packages import WeightsError
 
 
 def read_frames(path: Path, wanted: set[int] | None = None) -> Iterator[np.ndarray]:

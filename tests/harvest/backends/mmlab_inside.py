@@ -14,7 +14,7 @@ from body.joints import COCO_17, KEYPOINTS_25
 from harvest.backends.joint_names import HALPE_26, JointMap
 from harvest.backends.mmlab import MmlabBackend, MmlabConfig
 from harvest.backends.mmlab_models import find_config
-from harvest.safe_checkpoint import CheckpointError, load_state_dict
+from harvest.weights.safe_checkpoint import CheckpointError, load_state_dict
 
 DETECTOR = "rtmdet_nano_320-8xb32_coco-person.py"
 POSE = "rtmpose-t_8xb256-420e_coco-256x192.py"

@@ -12,7 +12,7 @@ from harvest.backends.blazepose_joints import JOINTS, LANDMARKS, SLOTS, keypoint
 from harvest.backends.nanodet import NanoDet
 from harvest.backends.roi import Crops, RefineLimits, upright
 from harvest.crop import cut, square_around
-from harvest.weights import BLAZEPOSE_TFLITE, Weights
+from harvest.weights.files import BLAZEPOSE_TFLITE, Weights
 
 pytestmark = pytest.mark.usefixtures("embedded_weights")
 

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from harvest import weights
-from harvest.packages import WeightsError
+from harvest.weights import files as weights
+from harvest.weights.packages import WeightsError
 
 
 @pytest.fixture(scope="session")

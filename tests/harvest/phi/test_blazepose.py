@@ -6,9 +6,9 @@ import pytest
 from onnx import numpy_helper
 
 from body.joints import BLAZEPOSE_33, KEYPOINTS_25
-from harvest import weights
 from harvest.phi.blazepose import BlazePosePhi
 from harvest.phi.protocol import Phi
+from harvest.weights import files as weights
 
 pytestmark = pytest.mark.usefixtures("embedded_weights")
 RNG = np.random.default_rng(3)

@@ -5,9 +5,9 @@ import os
 import numpy as np
 import pytest
 
-from harvest import weights
-from harvest.packages import WeightsError
 from harvest.phi.movenet import MoveNetPhi
+from harvest.weights import files as weights
+from harvest.weights.packages import WeightsError
 
 
 @pytest.fixture(scope="module")

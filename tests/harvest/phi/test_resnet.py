@@ -9,7 +9,7 @@ import torch
 from harvest.phi.resnet import ResNetConfig, ResNetPhi, load_resnet
 from harvest.phi.resnet_v1 import ResNet50V1
 from harvest.phi.resnet_v2 import ResNet50V2, from_slim
-from harvest.safe_checkpoint import CheckpointError
+from harvest.weights.safe_checkpoint import CheckpointError
 
 CLASSIFIER = 2048 * 1000 + 1000
 

@@ -1,0 +1,1 @@
+"""Readers of benchmarks and motion files that a user already has."""

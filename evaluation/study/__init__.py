@@ -1,0 +1,1 @@
+"""The statistics of the data-scale study: designs, curves, laws, tests, verdicts."""

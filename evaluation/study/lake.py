@@ -1,0 +1,107 @@
+"""The statistics of every study that a lake holds, kept in the lake beside its scores.
+
+A report is a row of `runs` of kind "study": `config` is {"of": {...Setting...}, "report": {...}}. The dashboard
+reads it from there, since it reads only the lake.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow.compute as pc
+
+from evaluation.study.report import CEILING, ReportOptions, report
+from evaluation.study.table import MAIN, StudyRowsError, StudyTable, table
+from storage.lake import Lake
+from storage.tables import rows_to_table
+
+METRICS = ("pa_mpjpe_mm", "mpjpe_mm", "accel_error_mm_frame2")
+"""Errors that a law is fitted to; the others are shares and counts."""
+
+_COLUMNS = ["run_id", "study", "phi_name", "dataset", "split", "protocol", "metric", "variant", "hours", "seed",
+            "sequence", "value", "scored_at"]  # fmt: skip
+
+
+@dataclass(frozen=True, order=True)
+class Setting:
+    """What a curve is one of: never are two of these mixed."""
+
+    study: str
+    phi_name: str
+    dataset: str
+    split: str
+    protocol: str
+    metric: str
+
+
+def study_tables(lake: Lake, study: str | None = None) -> dict[Setting, dict[str, StudyTable]]:
+    """Tables by variant of every setting in `scores` that has a curve. A cell scored twice counts by its newest row."""
+    where = pc.field("metric").isin(list(METRICS)) & pc.field("variant").isin([MAIN, CEILING])
+    if study is not None:
+        where = where & (pc.field("study") == study)
+    groups: dict[Setting, dict[str, list[Mapping[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    for row in _of_one_pool(lake, lake.read("scores", _COLUMNS, where).to_pylist()):
+        if not row["sequence"].startswith("*") and row["value"] == row["value"]:
+            groups[Setting(**{name: row[name] for name in Setting.__annotations__})][row["variant"]].append(row)
+    made = {setting: _tables(variants) for setting, variants in sorted(groups.items())}
+    return {setting: tables for setting, tables in made.items() if MAIN in tables}
+
+
+def keep_reports(
+    lake: Lake, study: str, *, command: str, commit: str, options: ReportOptions | None = None
+) -> dict[Setting, dict[str, Any]]:
+    """Report on every curve of a study with at least two sizes, and append the reports to the lake's `runs`."""
+    began = datetime.now(UTC)
+    reports = {
+        setting: report(tables, options)
+        for setting, tables in study_tables(lake, study).items()
+        if len(tables[MAIN].hours_H) > 1
+    }
+    rows = [_row(setting, found, began, command, commit) for setting, found in reports.items()]
+    if rows:
+        lake.append("runs", rows_to_table("runs", rows))
+    return reports
+
+
+def _of_one_pool(lake: Lake, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of each study the rows of the snapshot that was scored last: a curve over two pools would mean nothing."""
+    runs = lake.read("runs", ["run_id", "snapshot"]).to_pylist()
+    pool = {run["run_id"]: run["snapshot"] for run in runs if run["snapshot"]}
+    last: dict[str, str] = {}
+    for row in sorted(rows, key=lambda row: row["scored_at"]):
+        if row["run_id"] in pool:
+            last[row["study"]] = pool[row["run_id"]]
+    return [row for row in rows if pool.get(row["run_id"]) in (None, last.get(row["study"]))]
+
+
+def _tables(variants: Mapping[str, Iterable[Mapping[str, Any]]]) -> dict[str, StudyTable]:
+    made = {}
+    for variant, rows in variants.items():
+        newest: dict[tuple[float, str, str], float] = {}
+        for row in sorted(rows, key=lambda row: row["scored_at"]):
+            newest[(row["hours"], str(row["seed"]), row["sequence"])] = row["value"]
+        try:
+            made[variant] = table((*key, value) for key, value in newest.items())
+        except StudyRowsError:
+            continue  # cells without a common sequence: nothing can be said about them
+    return made
+
+
+def _row(setting: Setting, found: dict[str, Any], began: datetime, command: str, commit: str) -> dict[str, Any]:
+    digest = hashlib.sha256("\x1f".join(("fit", *asdict(setting).values())).encode()).hexdigest()[:32]
+    return {
+        "run_id": digest,
+        "kind": "study",
+        "started_at": began,
+        "seconds": (datetime.now(UTC) - began).total_seconds(),
+        "config": json.dumps({"of": asdict(setting), "report": found}, allow_nan=False),
+        "snapshot": None,
+        "checkpoint": None,
+        "command": command,
+        "commit": commit,
+        "curves": "{}",
+    }

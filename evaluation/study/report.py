@@ -1,0 +1,126 @@
+"""Everything that the statistics say about one study, as one JSON object."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from evaluation.study.draws import DRAWS, Draws, Noise, draw, noise
+from evaluation.study.fits import LawFit, best_law, fit_laws
+from evaluation.study.power import more_runs
+from evaluation.study.steps import CONFIDENCE, Interval, interval, step, steps
+from evaluation.study.table import MAIN, StudyTable
+from evaluation.study.trend import Trend, trend
+from evaluation.study.value import marginal_value
+from evaluation.study.verdict import DELTA_SHARE, verdict
+from evaluation.study_gap import gap_closed
+
+CEILING = "ceiling"
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What the user wants to know beyond the verdict. Targets are errors, the cost is per hour of video."""
+
+    targets: tuple[float, ...] = ()
+    cost_per_hour: float | None = None
+    draws: int = DRAWS
+
+
+def report(tables: Mapping[str, StudyTable], options: ReportOptions | None = None) -> dict[str, Any]:
+    """The report on the main variant of `tables`; with a ceiling among them also the share of the gap closed."""
+    chosen = options or ReportOptions()
+    table = tables[MAIN]
+    draws, found = draw(table, chosen.draws), noise(table)
+    falls = trend(table, draws)
+    answer = verdict(table.hours_H, draws, falls, scatter_known=found.df > 0)
+    fits = fit_laws(table, draws, found)
+    best = best_law(fits)
+    return {
+        "verdict": answer.answer,
+        "reason": answer.reason,
+        "trend_p": falls.p,
+        "delta": DELTA_SHARE * float(draws.mean_H[0]),
+        "confidence": CONFIDENCE,
+        **_design(table),
+        "trend": _trend(falls),
+        "sizes": _sizes(table, draws),
+        "steps": [asdict(found) for found in steps(table.hours_H, draws)],
+        "total_change": asdict(step(table.hours_H, draws, 0, len(table.hours_H) - 1).change),
+        "best_law": best,
+        "fits": {name: _fit(law, draws) for name, law in fits.items()},
+        "marginal": _marginal(fits, table, draws, chosen),
+        "gap_closed": _gap(tables),
+        "more_runs": _more(answer.answer, table, draws, found),
+    }
+
+
+def _design(table: StudyTable) -> dict[str, Any]:
+    return {
+        "hours": table.hours_H.tolist(),
+        "seeds": sorted(set(table.seed_C)),
+        "runs": len(table.seed_C),
+        "paired_by_seed": table.crossed,
+        "sequences": len(table.sequences),
+        "dropped_sequences": list(table.dropped),
+    }
+
+
+def _trend(found: Trend) -> dict[str, Any]:
+    return {
+        "p": found.p, "p_permutation": found.p_permutation, "p_bootstrap": found.p_bootstrap,
+        "falling_fit": found.falling_H.tolist(), "largest_rise": found.largest_rise,
+    }  # fmt: skip
+
+
+def _sizes(table: StudyTable, draws: Draws) -> list[dict[str, Any]]:
+    rows = []
+    for place, hours in enumerate(table.hours_H):
+        spread = interval(draws.mean_H[place], draws.curves[:, place])
+        rows.append({"hours": float(hours), "runs": int(table.runs_of_sizes[place]), **_mean(spread)})
+    return rows
+
+
+def _mean(spread: Interval) -> dict[str, float]:
+    return {"mean": spread.value, "low": spread.low, "high": spread.high}
+
+
+def _fit(found: LawFit, draws: Draws) -> dict[str, Any]:
+    largest = float(draws.mean_H[-1])
+    foretold = found.foretold
+    return {
+        "parameters": {name: asdict(value) for name, value in found.parameters.items()},
+        "aicc": _number(found.aicc),
+        "weight": found.weight,
+        "p_misfit": found.p_misfit,
+        "identified": not found.why_not,
+        "why_not": found.why_not,
+        "extrapolation": foretold
+        and {**asdict(foretold), "error": foretold.value - largest, "relative": foretold.value / largest - 1},
+        "curve": [[hours, band.value, band.low, band.high] for hours, band in found.curve],
+    }
+
+
+def _marginal(fits: Mapping[str, LawFit], table: StudyTable, draws: Draws, options: ReportOptions) -> dict[str, Any]:
+    last = float(draws.mean_H[-1])
+    targets: Sequence[float] = options.targets or (last - DELTA_SHARE * float(draws.mean_H[0]),)
+    return asdict(marginal_value(fits, float(table.hours_H[-1]), targets, options.cost_per_hour))
+
+
+def _gap(tables: Mapping[str, StudyTable]) -> dict[str, float] | None:
+    table, ceiling = tables[MAIN], tables.get(CEILING)
+    if ceiling is None or len(table.hours_H) < 2 or table.hours_H[0] != 0:
+        return None
+    closed = gap_closed(table, ceiling)
+    return None if closed is None else asdict(closed)
+
+
+def _more(answer: str, table: StudyTable, draws: Draws, found: Noise) -> dict[str, Any] | None:
+    if answer != "undecided":
+        return None
+    if found.df == 0:
+        return {"seeds": None, "runs": None, "answer": answer, "note": "run at least a second seed of each size first"}
+    return asdict(more_runs(table, draws, found))
+
+
+def _number(value: float) -> float | None:
+    return value if value < float("inf") else None

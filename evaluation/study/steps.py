@@ -1,0 +1,90 @@
+"""Differences between the sizes of a study, paired on the same test sequences, with their intervals.
+
+Legend: B draws, H sizes, P pairs of sizes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluation.study.draws import Draws
+from evaluation.study.table import Float
+
+CONFIDENCE = 0.95
+"""Of every interval of the report."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and its interval, in the unit of what is estimated."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """From one size to a larger one. A positive change is an error that rose."""
+
+    from_hours: float
+    to_hours: float
+    change: Interval
+    p_helps: float
+    """Share of the draws in which the error fell."""
+
+
+def interval(value: float, drawn_B: Float, confidence: float = CONFIDENCE) -> Interval:
+    """Percentile interval of draws about an estimate."""
+    low, high = np.quantile(drawn_B, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(float(value), float(low), float(high))
+
+
+def step(hours_H: Float, draws: Draws, start: int, end: int) -> Step:
+    """The change between two sizes."""
+    drawn_B = draws.curves[:, end] - draws.curves[:, start]
+    change = interval(draws.mean_H[end] - draws.mean_H[start], drawn_B)
+    return Step(float(hours_H[start]), float(hours_H[end]), change, float((drawn_B < 0).mean()))
+
+
+def steps(hours_H: Float, draws: Draws) -> list[Step]:
+    """Every size against the one before it."""
+    return [step(hours_H, draws, end - 1, end) for end in range(1, len(hours_H))]
+
+
+def rising_pairs(draws: Draws, delta: float, level: float) -> list[tuple[int, int]]:
+    """Pairs (i, j), i < j, of sizes between which the error rises by more than `delta`, significantly.
+
+    Half of `level` goes to the whole, (0, last): the difference of its ends, and the rise of the straight line
+    through all sizes. The other half goes to all pairs, so that a slow climb over several small steps counts as much
+    as one jump. Within each half the largest t would exceed the limit with the half's probability if nothing rose by
+    more than delta (single-step max-t; Westfall and Young, "Resampling-Based Multiple Testing", 1993).
+    """
+    n = len(draws.mean_H)
+    whole = np.stack([_difference(n, 0, n - 1), _straight(n)])
+    pairs = [(i, j) for i in range(n) for j in range(i + 1, n)]
+    every = np.stack([_difference(n, i, j) for i, j in pairs])
+    found = [pair for pair, high in zip(pairs, _exceeds(draws, every, delta, level / 2), strict=True) if high]
+    if _exceeds(draws, whole, delta, level / 2).any() and (0, n - 1) not in found:
+        found.append((0, n - 1))
+    return found
+
+
+def _difference(n: int, start: int, end: int) -> Float:
+    contrast_H = np.zeros(n)
+    contrast_H[[start, end]] = -1.0, 1.0
+    return contrast_H
+
+
+def _straight(n: int) -> Float:
+    """The contrast that gives the rise, from first to last, of the straight line through the means."""
+    centred_H = np.arange(n) - (n - 1) / 2
+    return np.asarray(centred_H * (n - 1) / (centred_H**2).sum())
+
+
+def _exceeds(draws: Draws, contrast_PH: Float, delta: float, level: float) -> npt.NDArray[np.bool_]:
+    null_BP = draws.shape_BH @ contrast_PH.T
+    spread_P = np.maximum(null_BP.std(axis=0), 1e-9)
+    t_P = (contrast_PH @ draws.mean_H - delta) / spread_P
+    return np.asarray(t_P > np.quantile((null_BP / spread_P).max(axis=1), 1 - level))

@@ -1,0 +1,257 @@
+"""One evaluation from checkpoint to rows: predict, check for leaks, score, keep."""
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from body.model import BodyModel
+from cli.data_bodies import body_file
+from cli.evaluate_more import mesh_values, past_and_future, skeletons
+from evaluation.bootstrap import intervals
+from evaluation.contamination import Match, contamination
+from evaluation.delta_scores import delta_scores
+from evaluation.errors import ContaminatedError, EvaluationError, ProtocolMismatchError
+from evaluation.metrics.mesh_joints import MeshJoints, read_regressor
+from evaluation.protocols.definition import Protocol
+from evaluation.protocols.joints import BodyNamed, labels_for, predicted_joints, scored_names
+from evaluation.protocols.registry import check_fits
+from evaluation.score import SequenceScore, aggregate, score_sequences, with_values
+from evaluation.score_rows import MICRO, Scored, score_row, score_rows
+from evaluation.study.worst import Worst, keep_worst
+from flows.provenance import code_commit
+from hmmr_model.checkpoint import Checkpoint, load_checkpoint
+from hmmr_model.predict import Predictor, predict_lake
+from hmmr_model.refine import refine_lake
+from storage.atomic import write_atomically
+from storage.lake import Lake
+from storage.snapshot import load
+from storage.tables import read_labels3d, rows_to_table
+
+SHOWN = 3
+"""So many of the worst sequences are drawn on the page."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be evaluated, and how."""
+
+    checkpoint: Path
+    dataset: str
+    data: Path
+    """A prepared or harvested lake with labels3d."""
+    protocol: Protocol
+    split: str
+    trained_on: tuple[Path, ...]
+    """Lakes that the checkpoint was trained on, pseudo-labelled and labelled."""
+    device: str = "cpu"
+    smpl: Path | None = None
+    """Folder with SMPL_NEUTRAL, SMPL_MALE, SMPL_FEMALE (.npz or .pkl)."""
+    regressor: Path | None = None
+    allow_contaminated: bool = False
+    unchecked: bool = False
+    refine: bool = False
+    """Score bodies moved onto the lake's 2D keypoints, as `hmmr predict` writes them."""
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it."""
+
+    request: Request
+    scores: list[SequenceScore]
+    matches: list[Match]
+    rows: list[dict[str, Any]]
+    run: dict[str, Any]
+    shown: list[Worst]
+    """The worst sequences as skeletons, for the dashboard's page."""
+
+
+def evaluate(request: Request) -> Outcome:
+    """Score the checkpoint. EvaluationError says what does not fit; nothing is written here."""
+    began = datetime.now(UTC)
+    protocol = request.protocol
+    check_fits(protocol, request.dataset, protocol.joint_set if request.smpl else "keypoints_25")
+    lake, checkpoint = Lake(request.data, create=False), load_checkpoint(request.checkpoint)
+    labels = read_labels3d(lake, split=request.split)
+    if not labels:
+        raise EvaluationError(f"{request.data}: no 3D labels of split {request.split!r}; see `hmmr data prepare`")
+    matches = _leaks(request, checkpoint, lake, sorted(labels))
+    predictor = Predictor(checkpoint, request.device)
+    predicted = predict_lake(predictor, lake, sorted(labels))
+    if request.refine:
+        predicted = refine_lake(predicted, lake, predictor.body)
+    body = _bodies(request)
+    motions = {
+        name: predicted_joints(protocol, p.keypoints_3d, p.rotations, p.betas, body) for name, p in predicted.items()
+    }
+    truth = {name: labels_for(protocol, request.data, name, label, body) for name, label in labels.items()}
+    rates = _known_rates(lake, set(labels))
+    scores = score_sequences(motions, truth, protocol, fps=rates, names=scored_names(protocol))
+    said = past_and_future(predicted, checkpoint, body, protocol)
+    scores = with_values(scores, delta_scores(said, truth, protocol, scored_names(protocol)))
+    if request.smpl is not None:
+        scores = with_values(scores, mesh_values(predicted, labels, protocol, body))
+    run = _run(request, checkpoint, began)
+    shown = skeletons(worst(scores, SHOWN), labels, predicted, rates, protocol)
+    return Outcome(request, scores, matches, _rows(request, checkpoint, run, scores, matches), run, shown)
+
+
+def keep(outcome: Outcome, lake: Lake, report: Path) -> None:
+    """Append the rows to the lake, once, and write them as JSON, whole or not at all."""
+    key = f"evaluate/{outcome.run['run_id']}"
+    known = outcome.run["run_id"] in lake.read("runs", ["run_id"]).column(0).to_pylist()
+    lake.append("scores", rows_to_table("scores", outcome.rows), transaction=f"{key}/scores")
+    lake.append("runs", rows_to_table("runs", [outcome.run]), transaction=f"{key}/run")
+    if outcome.shown and not known:
+        request, run = outcome.request, outcome.run
+        which = {"study": f"evaluation {run['run_id']}", "run_id": run["run_id"], "dataset": request.dataset}
+        which |= {"split": request.split, "metric": "pa_mpjpe_mm"}
+        told = {"command": request.command, "commit": run["commit"], "began": run["started_at"]}
+        keep_worst(lake, outcome.shown, which, **told)
+    write_atomically(report, json.dumps(_with_null(as_json(outcome)), indent=1, allow_nan=False).encode())
+
+
+def as_json(outcome: Outcome) -> dict[str, Any]:
+    """Everything that was found: averages with their intervals, sequences, leaks, published rows."""
+    request, protocol = outcome.request, outcome.request.protocol
+    return {
+        "run_id": outcome.run["run_id"],
+        "commit": outcome.run["commit"],
+        "command": request.command,
+        "checkpoint": str(request.checkpoint),
+        "dataset": request.dataset,
+        "split": request.split,
+        "protocol": protocol.id,
+        "averages": {metric: _average(outcome.scores, metric) for metric in sorted(aggregate(outcome.scores))},
+        "sequences": [_sequence(score) for score in outcome.scores],
+        "worst": [score.sequence for score in worst(outcome.scores)],
+        "contamination": [vars(match) for match in outcome.matches],
+        "published": [vars(row) for row in protocol.published_for(request.dataset)],
+    }
+
+
+def _with_null(value: Any) -> Any:
+    """`value` with null for NaN and infinity, which JSON does not have: strict readers refuse the whole file."""
+    if isinstance(value, dict):
+        return {key: _with_null(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_null(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def worst(scores: Sequence[SequenceScore], count: int = 5) -> list[SequenceScore]:
+    """The sequences with the largest PA-MPJPE, worst first."""
+    scored = [score for score in scores if "pa_mpjpe_mm" in score.per_frame]
+    finite = [score for score in scored if math.isfinite(score.value("pa_mpjpe_mm"))]
+    return sorted(finite, key=lambda score: -score.value("pa_mpjpe_mm"))[:count]
+
+
+def _known_rates(lake: Lake, ids: set[str]) -> dict[str, float]:
+    """Frames a second of each tracklet, but for those whose benchmark does not say it."""
+    rows = lake.read("tracklets", ["tracklet_id", "fps_num", "fps_den", "tags"]).to_pylist()
+    known = (row for row in rows if row["tracklet_id"] in ids and "fps_unknown" not in row["tags"])
+    return {row["tracklet_id"]: row["fps_num"] / row["fps_den"] for row in known}
+
+
+def _leaks(request: Request, checkpoint: Checkpoint, lake: Lake, ids: Sequence[str]) -> list[Match]:
+    """Matches with everything trained on. Refuses where there is one, or where it cannot be known."""
+    if request.unchecked:
+        return []
+    if not request.trained_on:
+        raise ContaminatedError(
+            "what the checkpoint was trained on must be compared with the test data before a number is written: "
+            "--trained-on LAKE for each lake (pseudo-labelled and labelled), or --unchecked"
+        )
+    matches = [
+        match
+        for folder in request.trained_on
+        for match in contamination(lake, ids, Lake(folder, create=False), _trained_ids(folder, checkpoint))
+    ]
+    if matches and not request.allow_contaminated:
+        shown = "\n  ".join(map(str, matches[:10]))
+        raise ContaminatedError(f"{len(matches)} leaks into the training data; --allow-contaminated:\n  {shown}")
+    return matches
+
+
+def _trained_ids(folder: Path, checkpoint: Checkpoint) -> list[str]:
+    """The snapshot's tracklets where the lake holds it; of another lake, all that may have been trained on."""
+    lake = Lake(folder, create=False)
+    if checkpoint.snapshot and lake.layout.root and Path(lake.layout.snapshot(checkpoint.snapshot)).exists():
+        return list(load(lake, checkpoint.snapshot).tracklet_ids)
+    rows = lake.read("labels3d", ["tracklet_id", "split"]).to_pylist()
+    held_out = {row["tracklet_id"] for row in rows if row["split"] in checkpoint.config.data.held_out}
+    every = lake.read("tracklets", ["tracklet_id"]).column(0).to_pylist()
+    return [name for name in every if name not in held_out]
+
+
+def _bodies(request: Request) -> BodyNamed:
+    """Bodies by name, each loaded once."""
+
+    @cache
+    def named(name: str) -> MeshJoints:
+        if request.smpl is None:
+            raise ProtocolMismatchError(f"{request.protocol.id} needs SMPL's files: --smpl DIR")
+        body = BodyModel.load(body_file(request.smpl, name))
+        rows = None if request.regressor is None else read_regressor(request.regressor, len(body.v_template))
+        return MeshJoints(body, rows)
+
+    return named
+
+
+def _run(request: Request, checkpoint: Checkpoint, began: datetime) -> dict[str, Any]:
+    told = {"dataset": request.dataset, "split": request.split, "protocol": request.protocol.id}
+    told |= {"refined": "yes"} if request.refine else {}
+    weights = hashlib.sha256(request.checkpoint.read_bytes()).hexdigest()
+    key = json.dumps([weights, told, code_commit(), request.trained_on == ()], default=str)
+    return {
+        "run_id": hashlib.sha256(key.encode()).hexdigest()[:16],
+        "kind": "evaluate",
+        "started_at": began,
+        "seconds": (datetime.now(UTC) - began).total_seconds(),
+        "config": json.dumps(told | {"checkpoint_sha256": weights}),
+        "snapshot": checkpoint.snapshot,
+        "checkpoint": str(request.checkpoint),
+        "command": request.command,
+        "commit": code_commit(),
+        "curves": "{}",
+    }
+
+
+def _rows(
+    request: Request,
+    checkpoint: Checkpoint,
+    run: dict[str, Any],
+    scores: list[SequenceScore],
+    matches: list[Match],
+) -> list[dict[str, Any]]:
+    config = checkpoint.config
+    scored = Scored(
+        run_id=run["run_id"],
+        variant="refined" if request.refine else "evaluated",
+        dataset=request.dataset,
+        split=request.split,
+        commit=run["commit"],
+        scored_at=run["started_at"],
+        phi_name=config.data.phi_name,
+        seed=config.seed,
+    )
+    leaks = score_row(request.protocol, scored, MICRO, "leaked_tracklets_or_videos", len(matches), len(scores))
+    return [*score_rows(scores, request.protocol, scored), leaks]
+
+
+def _average(scores: list[SequenceScore], metric: str) -> dict[str, Any]:
+    mean, (macro, micro) = aggregate(scores)[metric], intervals(scores, metric)
+    return vars(mean) | {"macro_95": [macro.low, macro.high], "micro_95": [micro.low, micro.high]}
+
+
+def _sequence(score: SequenceScore) -> dict[str, Any]:
+    values = {metric: score.value(metric) for metric in sorted(score.per_frame)}
+    told = {"sequence": score.sequence, "n_frames": score.n_frames, "excluded": score.excluded}
+    return told | ({"n_nan": score.n_nan} | values if values else {})

@@ -1,0 +1,1 @@
+"""The main job on films made here: harvest, train, evaluate, report."""

@@ -1,0 +1,76 @@
+"""The quickstart's numbers as one JSON object and one page. Every number is read from the lake."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from dashboard.page import export
+from dashboard.panels.strip import Picture
+from evaluation.score_rows import MACRO
+from flows.provenance import package_versions
+from storage.atomic import write_json_atomically
+from storage.lake import Lake
+from storage.ledger.ledger import Ledger
+
+METRICS = ("mpjpe_mm", "pa_mpjpe_mm", "accel_error_mm_frame2", "mirrored_share")
+POINT = ("variant", "phi", "hours", "seed", "dataset", "split", "protocol")
+
+INTRO = (
+    "People in these films are synthetic and their motion is written by hand. What is measured is how the method uses "
+    "added video, not how well it would do on yours. The feature comes from BlazePose, which was itself trained with "
+    "3D labels: its own 3D, without any training here, is the row zero_shot. Every choice was made on dev films."
+)
+
+
+def points(lake: Lake, study: str) -> list[dict[str, Any]]:
+    """One dict for each scored model and baseline: POINT and METRICS, means over films of the mean over frames."""
+    where = (pc.field("study") == study) & (pc.field("sequence") == MACRO) & pc.field("metric").isin(list(METRICS))
+    found: dict[tuple[Any, ...], dict[str, float]] = defaultdict(dict)
+    for row in lake.read("scores", None, where).to_pylist():
+        key = tuple(row["phi_name" if name == "phi" else name] for name in POINT)
+        found[key][row["metric"]] = row["value"]
+    return [dict(zip(POINT, key, strict=True)) | values for key, values in sorted(found.items())]
+
+
+def write_report(
+    lake: Lake, study: str, out: Path, *, snapshot: str, checkpoint: Path, films: Path, pictures: Sequence[Picture],
+    extra: dict[str, Any],
+) -> Path:  # fmt: skip
+    """Write OUT/report.json and OUT/report.html, each whole or not at all; returns the page's path."""
+    scored = points(lake, study)
+    books = Ledger.open(lake.root).books()
+    report = {
+        "cells": [point for point in scored if point["variant"] == "semi"],
+        "baselines": [point for point in scored if point["variant"] not in ("semi", "candidate")],
+        "candidates_on_dev": [point for point in scored if point["variant"] == "candidate"],
+        "books": asdict(books),
+        "snapshot": snapshot,
+        "versions": package_versions(),
+        "checkpoint": str(checkpoint),
+        "lake": lake.root,
+        "films": str(films),
+        **extra,
+    }
+    write_json_atomically(out / "report.json", report)
+    return export(lake, out / "report.html", title="What the added video was worth", intro=INTRO, pictures=pictures)
+
+
+def summary(report: Path) -> str:
+    """The report's table on dev and test, for the terminal: mean over seeds, in mm."""
+    told = json.loads(report.read_text())
+    groups: dict[tuple[str, str, float], list[dict[str, Any]]] = defaultdict(list)
+    for point in told["cells"] + told["baselines"]:
+        groups[(point["split"], point["variant"], point["hours"])].append(point)
+    lines = [
+        f"{'split':<6} {'model':<14} {'hours':>7} {'seeds':>5} {'MPJPE':>7} {'PA-MPJPE':>9} {'accel':>7}  (open_v1, mm)"
+    ]
+    for (split, variant, hours), members in sorted(groups.items()):
+        means = [sum(m[name] for m in members) / len(members) for name in METRICS[:3]]
+        row = f"{split:<6} {variant:<14} {hours:>7.4f} {len(members):>5}"
+        lines.append(row + " {:>7.1f} {:>9.1f} {:>7.1f}".format(*means))
+    return "\n".join(lines)

@@ -1,0 +1,86 @@
+"""The rows that a model has to beat, scored on the same films by the same protocol and kept beside the cells."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+
+from evaluation.baselines import Features, Motions, mean_pose, ridge, zero_shot
+from evaluation.protocols.registry import protocol_named
+from evaluation.score_rows import Scored
+from flows.provenance import code_commit
+from flows.scored import Key, scored_sets
+from flows.study.cells import keep_scores
+from flows.study.ground import Ground, HeldOut
+from storage.lake import Lake
+from storage.tables import Labels3D, read_labels3d, read_phi, read_zero_shot
+
+Baseline = Callable[[HeldOut, str], Motions]
+LabelledIds = tuple[str, ...] | None
+
+
+def score_baselines(ground: Ground, phi_name: str, labelled: Mapping[int, LabelledIds] | None = None) -> None:
+    """Mean pose, ridge from phi (strength chosen on dev) and the 2D network's zero-shot 3D, on every held-out split.
+
+    `labelled` names the labelled tracklets of each seed, all by default; one set for all seeds is fitted once.
+    """
+    sets = dict(labelled or {0: None})
+    alike, have = len(set(sets.values())) == 1, scored_sets(ground.lake)
+    for seed, ids in list(sets.items())[: 1 if alike else None]:
+        suffix, number = ("", 0) if alike else (f"/seed-{seed}", seed)
+        labels = _labels(ground, ids)
+        _score(ground, have, "mean_pose", phi_name, suffix, number, partial(_mean_pose, labels))
+        _score(ground, have, "ridge", phi_name, suffix, number, _Ridge(ground, phi_name, labels))
+    _score(ground, have, "zero_shot", phi_name, "", 0, lambda h, s: zero_shot(read_zero_shot(Lake(h.lake), _ids(h, s))))
+
+
+def _score(
+    ground: Ground, have: set[Key], name: str, phi_name: str, suffix: str, seed: int, baseline: Baseline
+) -> None:
+    """On every split that the lake has no score of this baseline for and that was harvested with the φ."""
+    run_id = f"{name}/{phi_name}{suffix}"
+    for held_out in ground.held_out:
+        for split in held_out.splits:
+            if (ground.study, run_id, name, held_out.dataset, split) in have or not held_out.has(phi_name):
+                continue
+            scored = Scored(
+                run_id=run_id, variant=name, dataset=held_out.dataset, split=split, commit=code_commit(),
+                scored_at=datetime.now(UTC), study=ground.study, phi_name=phi_name, seed=seed,
+            )  # fmt: skip
+            keep_scores(Lake(ground.lake), baseline(held_out, split), held_out, scored)
+
+
+def _labels(ground: Ground, ids: LabelledIds) -> dict[str, Labels3D]:
+    return read_labels3d(Lake(ground.labelled), None if ids is None else list(ids))
+
+
+def _mean_pose(labelled: dict[str, Labels3D], held_out: HeldOut, split: str) -> Motions:
+    labels = read_labels3d(Lake(held_out.lake), split=split)
+    lengths = {tracklet_id: len(label.valid) for tracklet_id, label in labels.items()}
+    return mean_pose(labelled, lengths)
+
+
+class _Ridge:
+    """Fitted when it is first asked: a study that goes on has most of its baselines."""
+
+    def __init__(self, ground: Ground, phi_name: str, labelled: dict[str, Labels3D]) -> None:
+        self._ground, self._phi_name, self._labelled = ground, phi_name, labelled
+        self._predict: Callable[[Features], Motions] | None = None
+
+    def __call__(self, held_out: HeldOut, split: str) -> Motions:
+        self._predict = self._predict or self._fit()
+        return self._predict(_phi(held_out, split, self._phi_name))
+
+    def _fit(self) -> Callable[[Features], Motions]:
+        dev = self._ground.dev
+        known = read_labels3d(Lake(dev.lake), split="dev")
+        phi = read_phi(Lake(self._ground.labelled), self._phi_name, list(self._labelled))
+        protocol = protocol_named(dev.protocol)
+        return ridge(phi, self._labelled, _phi(dev, "dev", self._phi_name), known, protocol).predict
+
+
+def _ids(held_out: HeldOut, split: str) -> list[str]:
+    return list(read_labels3d(Lake(held_out.lake), split=split))
+
+
+def _phi(held_out: HeldOut, split: str, phi_name: str) -> Features:
+    return read_phi(Lake(held_out.lake), phi_name, _ids(held_out, split))

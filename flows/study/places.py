@@ -1,0 +1,98 @@
+"""Where a study's data lie, and the quickstart's films for those who have none."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from evaluation.errors import ProtocolMismatchError
+from evaluation.protocols.registry import PROTOCOLS, check_fits, protocol_named
+from evaluation.study.config import StudyConfigError
+from flows.films import harvest_by_url, harvest_with_truth, make_all_films
+from flows.quickstart_config import QuickstartConfig
+from flows.study.ground import HeldOut
+from storage.lake import Lake
+
+DEV = "dev"
+TRAINING = ("labelled", "unlabelled", "train", "training", "")
+"""Splits that nothing is scored on."""
+
+_NAMED = re.compile(r"(?P<dataset>\w+)(:(?P<protocol>\w+))?=(?P<lake>.+)")
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a study's data lie: the pool's lake, the labelled one, the test sets, and the folder for what is made."""
+
+    lake: Path
+    labelled: Path
+    held_out: tuple[HeldOut, ...]
+    out: Path
+    prior_poses: Path | None = None
+    perfect: Path | None = None
+    """The pool's films once more, labelled by their truth; without it true 2D is read from the pool's labels3d."""
+
+    def scored_on(self, *, score_test: bool) -> tuple[HeldOut, ...]:
+        """The held-out sets with the splits that this run may score: dev, and the others only when asked."""
+        wanted = tuple(
+            replace(one, splits=tuple(split for split in one.splits if score_test or split == DEV))
+            for one in self.held_out
+        )
+        if not any(DEV in one.splits for one in wanted):
+            raise StudyConfigError("--held-out: no lake has the split dev, on which every choice is made")
+        return tuple(one for one in wanted if one.splits)
+
+
+def given_places(
+    lake: Path | None, labelled: Path | None, held_out: Sequence[str], out: Path, perfect: Path | None = None,
+    prior_poses: Path | None = None,
+) -> Places | None:  # fmt: skip
+    """The user's own lakes; None where none was given. `held_out` are LAKE, NAME=LAKE or NAME:PROTOCOL=LAKE.
+
+    StudyConfigError where one of the three was not named or a set cannot be scored, NoSuchLake where one is not there.
+    """
+    if lake is None and labelled is None and not held_out:
+        return None
+    if lake is None or labelled is None or not held_out:
+        raise StudyConfigError("a study on your own data needs all of --lake, --labelled and --held-out")
+    for folder in (lake, labelled, *([perfect] if perfect else [])):
+        Lake(folder, create=False)
+    sets = tuple(held_out_set(one) for one in held_out)
+    if len({one.dataset for one in sets}) < len(sets):
+        raise StudyConfigError("--held-out: two lakes of one name; give each its own, NAME=LAKE")
+    return Places(lake, labelled, sets, out, prior_poses, perfect)
+
+
+def held_out_set(given: str) -> HeldOut:
+    """One test set as the command line names it; its splits are those that its labels3d have."""
+    found = _NAMED.fullmatch(given)
+    dataset, path = (found["dataset"], found["lake"]) if found else ("films", given)
+    protocol = found["protocol"] if found and found["protocol"] else _protocol(dataset)
+    try:
+        check_fits(protocol_named(protocol), dataset, "keypoints_25")
+    except ProtocolMismatchError as error:
+        raise StudyConfigError(f"--held-out {given}: {error}") from error
+    splits = set(Lake(Path(path), create=False).read("labels3d", ["split"]).column("split").unique().to_pylist())
+    scored = tuple(sorted(splits - set(TRAINING), key=lambda split: (split != DEV, split)))
+    if not scored:
+        raise StudyConfigError(f"--held-out {given}: no 3D labels of a held-out split, so nothing can be scored on it")
+    return HeldOut(dataset, Path(path), scored, protocol)
+
+
+def film_places(out: Path, workers: int) -> Places:
+    """The quickstart's films, made and harvested below OUT where they are not there yet."""
+    films = QuickstartConfig(out=out, workers=workers)
+    make_all_films(films)
+    harvest_by_url(films)
+    harvest_with_truth(films)
+    return Places(films.lake, films.labelled, (HeldOut("films", films.held_out, (DEV, "test")),), out,
+                  films.prior_poses)  # fmt: skip
+
+
+def _protocol(dataset: str) -> str:
+    """The first protocol for the dataset that scores the universal keypoints: open_v1 for the open world's sets."""
+    fitting = [p.id for p in PROTOCOLS.values() if dataset in p.datasets and p.joint_set == "keypoints_25"]
+    if not fitting:
+        known = sorted({name for p in PROTOCOLS.values() if p.joint_set == "keypoints_25" for name in p.datasets})
+        raise StudyConfigError(f"--held-out {dataset}=...: no protocol is for {dataset}; known are {', '.join(known)}")
+    return fitting[0]

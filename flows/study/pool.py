@@ -1,0 +1,87 @@
+"""Cells side by side: one process each of one thread, which beats one process of two (scaling_pilot.md section 2)."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+
+from flows.bars import counting_bar
+from flows.scored import scored_sets
+from flows.study.cells import missing_splits, run_cell
+from flows.study.ground import Cell, Ground
+
+Pair = tuple[Cell, Ground]
+
+
+def run_cells(cells: Sequence[Cell], ground: Ground, workers: int, title: str) -> None:
+    """Run every cell that the lake has no complete scores of. The first failure is raised once the others are done."""
+    run_pairs([(cell, ground) for cell in cells], workers, title)
+
+
+def run_pairs(pairs: Sequence[Pair], workers: int, title: str) -> None:
+    """As `run_cells`, of cells on several grounds. One worker is this process itself."""
+    have = {lake: scored_sets(lake) for lake in {ground.lake for _, ground in pairs}}
+    todo = _by_training([(cell, ground) for cell, ground in pairs if missing_splits(cell, ground, have[ground.lake])])
+    if not todo:
+        return
+    with counting_bar(title) as progress:
+        progress(0, len(todo))
+        failed = _here(todo, progress) if workers <= 1 else _beside(todo, workers, progress)
+    if failed:
+        raise failed[0]
+
+
+def _by_training(pairs: Sequence[Pair]) -> list[list[Pair]]:
+    """Cells of several series that are one training come together: trained once, then scored for each."""
+    found: dict[str, list[Pair]] = {}
+    for cell, ground in pairs:
+        found.setdefault(cell.run_id(ground), []).append((cell, ground))
+    return list(found.values())
+
+
+def _run(pairs: Sequence[Pair]) -> None:
+    for cell, ground in pairs:
+        run_cell(cell, ground)
+
+
+def _here(todo: Sequence[Sequence[Pair]], progress: Callable[[int, int], None]) -> list[Exception]:
+    failed: list[Exception] = []
+    for count, pairs in enumerate(todo, 1):
+        try:
+            _run(pairs)
+        except Exception as error:
+            failed.append(error)
+        progress(count, len(todo))
+    return failed
+
+
+def _beside(todo: Sequence[Sequence[Pair]], workers: int, progress: Callable[[int, int], None]) -> list[BaseException]:
+    failed: list[BaseException] = []
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(todo)), mp_context=context, initializer=_die_quietly) as pool:
+        waiting: list[Future[None]] = [pool.submit(_run, pairs) for pairs in todo]
+        for count, done in enumerate(as_completed(waiting), 1):
+            error = done.exception()
+            if error is not None:
+                failed.append(error)
+            progress(count, len(todo))
+    return failed
+
+
+def _die_quietly() -> None:
+    """Ctrl-C reaches the workers too: they end without a word, and their training goes on from its last state.
+
+    They also end with a parent that was killed: left alone they would train on, and the same command run again would
+    write the same files beside them.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,82 @@
+"""Which data: train on coalitions of the pool's parts, rank the parts, and say what to harvest next."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from evaluation.study.config import StudyConfig, StudyConfigError
+from evaluation.study.groups import CUTS, cut
+from evaluation.study_coalitions import Coalition, coalitions, largest_groups
+from evaluation.study_parts import PART, keep_ranking, part_study, ranking
+from evaluation.study_worth import Worth
+from flows.provenance import code_commit
+from flows.study.begin import begin
+from flows.study.ground import Cell, Ground
+from flows.study.labelled import labelled_sets
+from flows.study.labels import of_version, with_versions
+from flows.study.places import Places
+from flows.study.pool import Pair, run_pairs
+from flows.study.run import base_config
+from storage.lake import Lake
+from storage.snapshot import Snapshot, load, save
+
+METRIC = "pa_mpjpe_mm"
+SPLIT = "dev"
+"""What to harvest next is a choice, and every choice is made on dev (design.md)."""
+
+
+def rank_parts(config: StudyConfig, places: Places, by: str, workers: int, command: str) -> list[Worth]:
+    """Worth of each part of the pool, cut by one of CUTS, at the study's seeds and equal steps; best an hour first."""
+    if by not in CUTS:
+        raise StudyConfigError(f"--by {by}: the pool can be cut by {', '.join(CUTS)}")
+    began = datetime.now(UTC)
+    lake = Lake(places.lake)
+    config = with_versions(config, lake)
+    settled = begin(replace(config, ceilings=(), perfect_2d=()), places, command, score_test=False)
+    whole = load(lake, settled.snapshot)
+    whole = of_version(lake, whole, config.labels[0]) if config.labels else whole
+    parts = _parts(lake, whole, by)
+    if len(parts) < 2:
+        raise StudyConfigError(f"--by {by}: the pool has {len(parts)} part, so there is nothing to compare")
+    ground = replace(settled, held_out=(settled.dev,))
+    base = base_config(config, places)
+    train = replace(base, data=replace(base.data, phi_name=config.phi[0]))
+    labelled = config.labelled[0]
+    sets = labelled_sets(Lake(places.labelled), (labelled,), config.seeds)
+    cells = [Cell(PART, 1.0, seed, train, sets[labelled, seed]) for seed in config.seeds]
+    pairs: list[Pair] = []
+    for coalition in coalitions(sorted(parts)):
+        here = replace(ground, study=part_study(config.name, by, coalition))
+        pairs += _cells_of(coalition, parts, whole, here, cells)
+    run_pairs(pairs, workers, f"{config.name} by {by}")
+    hours = {name: part.hours for name, part in parts.items()}
+    dataset = settled.dev.dataset
+    found = ranking(lake, config.name, by, hours, dataset=dataset, split=SPLIT, metric=METRIC)
+    which = {"study": config.name, "by": by, "dataset": dataset, "split": SPLIT, "metric": METRIC}
+    keep_ranking(lake, found, which, command=command, commit=code_commit(), began=began)
+    return found
+
+
+def _parts(lake: Lake, whole: Snapshot, by: str) -> dict[str, Snapshot]:
+    """The pool's parts as selections; small ones together, so that all coalitions can be trained."""
+    groups = cut(lake, whole.tracklet_ids, by)
+    seconds = {member.tracklet_id: member.seconds for member in whole.members}
+    named = largest_groups({name: sum(seconds[one] for one in ids) for name, ids in groups.items()})
+    merged: dict[str, set[str]] = {}
+    for name, ids in groups.items():
+        merged.setdefault(named[name], set()).update(ids)
+    return {name: _only(whole, ids) for name, ids in merged.items()}
+
+
+def _only(whole: Snapshot, ids: set[str]) -> Snapshot:
+    return Snapshot(tuple(member for member in whole.members if member.tracklet_id in ids), whole.tables)
+
+
+def _cells_of(
+    coalition: Coalition, parts: dict[str, Snapshot], whole: Snapshot, ground: Ground, cells: Sequence[Cell]
+) -> list[Pair]:
+    """The cells on the film of these parts alone; on none of it for the empty coalition."""
+    pool = _only(whole, {one for name in coalition for one in parts[name].tracklet_ids}) if coalition else whole
+    save(Lake(ground.lake), pool)
+    here = replace(ground, snapshot=pool.digest)
+    return [(cell if coalition else replace(cell, share=0.0), here) for cell in cells]

@@ -1,0 +1,57 @@
+"""Leaves the worst dev sequences of a study's best-fed model in the lake, for the page."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from evaluation.protocols.registry import protocol_named
+from evaluation.score import sequence_name
+from evaluation.study.worst import Worst, keep_worst, worst_sequences
+from flows.provenance import code_commit
+from flows.study.ground import Cell, Ground, HeldOut
+from hmmr_model.predict import predict_lake
+from hmmr_model.prediction import Prediction
+from storage.lake import Lake
+from storage.tables import Labels3D, iter_tracklets, read_labels3d
+
+METRIC = "pa_mpjpe_mm"
+COUNT = 3
+
+
+def show_worst(cell: Cell, ground: Ground, held_out: HeldOut) -> None:
+    """The three dev sequences with the highest error of this cell; nothing where dev was not scored."""
+    began, run_id = datetime.now(UTC), cell.run_id(ground)
+    truth = Lake(held_out.lake)
+    errors = worst_sequences(
+        Lake(ground.lake), run_id, dataset=held_out.dataset, split="dev", metric=METRIC, count=COUNT
+    )
+    protocol = protocol_named(held_out.protocol)
+    known = read_labels3d(truth, split="dev")
+    films = {tracklet_id: sequence_name(label.truth_id, protocol) for tracklet_id, label in known.items()}
+    labels = {tracklet_id: label for tracklet_id, label in known.items() if films[tracklet_id] in errors}
+    checkpoint = ground.out / run_id / "model.pt"
+    if not labels or not Path(checkpoint).exists():
+        return
+    said = predict_lake(checkpoint, truth, list(labels))
+    rates = {tracklet.tracklet_id: tracklet.fps for tracklet in iter_tracklets(truth, list(labels))}
+    found = [
+        Worst(label.truth_id, errors[films[one]], rates[one], shown_tracks(label, said[one]))
+        for one, label in labels.items()
+        if one in said
+    ]
+    found.sort(key=lambda one: -one.error)
+    which = {
+        "study": ground.study, "phi_name": cell.train.data.phi_name, "run_id": run_id, "dataset": held_out.dataset,
+        "split": "dev", "metric": METRIC,
+    }  # fmt: skip
+    keep_worst(Lake(ground.lake), found[:COUNT], which, command=ground.command, commit=code_commit(), began=began)
+
+
+def shown_tracks(label: Labels3D, said: Prediction) -> dict[str, np.ndarray]:
+    """What the page draws of one tracklet: truth, present, and past and future where the model has such heads."""
+    tracks = {"truth": label.keypoints_3d, "present": said.keypoints_3d}
+    for name, pose in (("past", said.past), ("future", said.future)):
+        if pose is not None:
+            tracks[name] = pose.keypoints_3d
+    return tracks

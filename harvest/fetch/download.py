@@ -1,0 +1,227 @@
+"""One URL becomes one file, through yt-dlp's Python API with its traps closed (reference/stack.md B).
+
+Own file names (its generic ids collide), own caps on bytes and time (its max_filesize does not hold without a
+Content-Length), no shell, no ffmpeg, no proxy, no cookies, no config file, no disguise. Run inside a process of
+its own: the address guard is process-wide and the time limit uses the alarm signal.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from yt_dlp import YoutubeDL
+from yt_dlp.extractor import gen_extractor_classes
+from yt_dlp.networking import HEADRequest
+from yt_dlp.networking.exceptions import HTTPError
+from yt_dlp.version import __version__ as yt_dlp_version
+
+from harvest.errors import HarvestError, LiveStream, SiteUnsupported, TooLarge, TooSlow
+from harvest.fetch.network_guard import guarded
+from harvest.fetch.pace import Pace
+from harvest.fetch.policy import Policy, Verdict, bytes_limit, check_before_contact, check_limits, check_metadata
+from harvest.fetch.robots import Robots, check_robots_tag
+from harvest.fetch.script_runtime import SCRIPT_RUNTIMES
+from harvest.fetch.site import Notes, Site
+from harvest.fetch.site_errors import from_site
+from harvest.fetch.time_limit import TimeIsUp, time_limit
+from harvest.sources.expand import Source
+
+AGENT = "hmmr-harvest"
+
+_PROVENANCE = (
+    "extractor_key", "id", "webpage_url", "original_url", "upload_date", "timestamp", "license", "uploader", "epoch",
+    "format_id", "vcodec", "width", "height",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DownloadConfig:
+    """How a file is fetched."""
+
+    max_height: int = 720
+    """Formats above are not asked for. HMMR's crops are 224 px: more is bandwidth without use."""
+    max_wall_s: float = 1800.0
+    """One item's download ends here, whatever its speed."""
+    socket_timeout_s: float = 20.0
+    retries: int = 3
+    sleep_s: float = 0.0
+    """Pause between the requests of one extraction, for hosts that ask for it."""
+    contact: str = ""
+    """Address or page to be reached at, put into the user agent."""
+
+    @property
+    def user_agent(self) -> str:
+        """What every request says of us."""
+        return f"{AGENT}/0.1" + (f" (+{self.contact})" if self.contact else "")
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file on disk, the policy's verdict on it, and where it came from."""
+
+    path: Path
+    verdict: Verdict
+    title: str | None
+    uploader: str | None
+    provenance: Mapping[str, Any]
+
+
+def download(
+    source: Source,
+    folder: Path,
+    policy: Policy,
+    config: DownloadConfig = DownloadConfig(),
+    progress: Callable[[int, int | None], None] | None = None,
+    pace: Pace | None = None,
+    robots: Robots | None = None,
+) -> Download:
+    """Fetch a source into `folder`/ITEM_ID.EXT; a part left by an earlier try is resumed. Raises HarvestError only.
+
+    `progress` gets (bytes so far, bytes in all or None). Without a `pace` no request waits; `robots`
+    remembers the rules of hosts that were asked before.
+    """
+    check_before_contact(source, policy)
+    folder.mkdir(parents=True, exist_ok=True)
+    notes = Notes()
+    hosts = source.private_hosts if policy.allow_private else frozenset()
+    cap = bytes_limit(source, policy)
+    options = _options(source, folder, config, cap, _hook(source, cap, progress), notes)
+    try:
+        with guarded(hosts), time_limit(config.max_wall_s), Site(options, source.name, pace) as site:
+            return _fetch(source, policy, site, robots or Robots(AGENT))
+    except TimeIsUp:
+        raise TooSlow(source.name, f"download did not end within {config.max_wall_s:.0f} s") from None
+    except HarvestError as error:
+        if isinstance(error, TooLarge):
+            discard(source, folder)
+        raise
+    except Exception as error:
+        raise from_site(source.name, error, notes.warnings) from error
+
+
+def discard(source: Source, folder: Path) -> None:
+    """Remove whatever a download of this source left, whole or in part."""
+    for path in folder.glob(f"{source.item_id}*"):
+        path.unlink(missing_ok=True)
+    with suppress(OSError):  # not empty: another item's files lie there too
+        folder.rmdir()
+
+
+def _fetch(source: Source, policy: Policy, site: YoutubeDL, robots: Robots) -> Download:
+    if policy.obey_robots and _is_plain_page(source.address):
+        _ask_robots(source, site, robots)
+    info = _single(source, site.extract_info(source.address, download=False))
+    verdict = check_metadata(source, info, policy)
+    done = site.process_ie_result(info, download=True)
+    path = _file_of(source, done)
+    check_limits(source, policy, seconds=None, size=path.stat().st_size)
+    provenance = {key: done.get(key) for key in _PROVENANCE} | {"yt_dlp": yt_dlp_version}
+    return Download(path, verdict, _words(done.get("title")), _words(done.get("uploader")), provenance)
+
+
+def _words(said: Any) -> str | None:
+    """A host's text for tables and terminals: one line, nothing that a terminal would act on, no novel."""
+    if said is None:
+        return None
+    return " ".join("".join(c if c.isprintable() else " " for c in str(said)[:1000]).split())
+
+
+def _options(
+    source: Source, folder: Path, config: DownloadConfig, cap: int, hook: Callable[[dict[str, Any]], None], notes: Notes
+) -> dict[str, Any]:
+    return {
+        "outtmpl": {"default": str(folder / f"{source.item_id}.%(ext)s")},
+        "format": f"bv*[height<=?{config.max_height}]/b[height<=?{config.max_height}]",
+        "http_headers": {"User-Agent": config.user_agent},
+        "max_filesize": cap,
+        "progress_hooks": [hook],
+        "logger": notes,
+        "quiet": True,
+        "noprogress": True,
+        "socket_timeout": config.socket_timeout_s,
+        "retries": config.retries,
+        "fragment_retries": config.retries,
+        "extractor_retries": 1,
+        "sleep_interval_requests": config.sleep_s,
+        "continuedl": True,
+        "js_runtimes": dict(SCRIPT_RUNTIMES),
+        "noplaylist": True,
+        "playlist_items": "1:2",
+        "default_search": "error",
+        "proxy": "",
+        "geo_bypass": False,
+        "cachedir": False,
+        "updatetime": False,
+        "fixup": "never",
+        "hls_prefer_native": True,
+        # ffmpeg opens sockets of its own, past the guard: yt-dlp must not find one
+        "ffmpeg_location": str(folder / "no-ffmpeg-here"),
+    }
+
+
+def _hook(
+    source: Source, cap: int, progress: Callable[[int, int | None], None] | None
+) -> Callable[[dict[str, Any]], None]:
+    last = [0.0]
+
+    def hook(status: dict[str, Any]) -> None:
+        so_far = int(status.get("downloaded_bytes") or 0)
+        if so_far > cap:
+            raise TooLarge(source.name, f"more than {cap} bytes came in; the limit is {cap}")
+        if progress and time.monotonic() - last[0] > 0.2:
+            last[0] = time.monotonic()
+            total = status.get("total_bytes") or status.get("total_bytes_estimate")
+            progress(so_far, int(total) if total else None)
+
+    return hook
+
+
+def _single(source: Source, info: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The one video of an answer. A page with several videos is a list: name it as one."""
+    if info is None:
+        raise SiteUnsupported(source.name, "no video found at this address")
+    if info.get("_type") in {"playlist", "multi_video"}:
+        entries = [each for each in info.get("entries") or () if each]
+        if len(entries) != 1:
+            raise SiteUnsupported(source.name, f"holds {'no video' if not entries else 'several videos'}; "
+                                  "name a list of them in a YAML with `count:`")  # fmt: skip
+        return _single(source, entries[0])
+    return dict(info)
+
+
+def _is_plain_page(url: str) -> bool:
+    """Whether no extractor of yt-dlp's claims this address as its own."""
+    return not any(each.suitable(url) for each in gen_extractor_classes() if each.ie_key() != "Generic")
+
+
+def _ask_robots(source: Source, site: YoutubeDL, robots: Robots) -> None:
+    """Before the first byte of a plain web address: its host's robots.txt, then its own X-Robots-Tag."""
+
+    def fetch(url: str) -> tuple[int, str]:
+        try:
+            with site.urlopen(url) as answer:
+                return answer.status, answer.read(512 << 10).decode("utf-8", "replace")
+        except HTTPError as error:
+            return error.status, ""
+
+    robots.check(source.name, source.address, fetch)
+    try:
+        with site.urlopen(HEADRequest(source.address)) as answer:
+            check_robots_tag(source.name, answer.headers.get("X-Robots-Tag"), AGENT)
+    except HTTPError as error:
+        if error.status not in (403, 404, 405, 501):
+            raise
+
+
+def _file_of(source: Source, info: Mapping[str, Any]) -> Path:
+    """yt-dlp reports success without a file when it skipped one (too large by Content-Length, or live)."""
+    wanted = info.get("requested_downloads") or [{}]
+    filepath = wanted[0].get("filepath")
+    if filepath and Path(filepath).is_file():
+        return Path(filepath)
+    if info.get("is_live"):
+        raise LiveStream(source.name, "is a live stream")
+    raise TooLarge(source.name, "skipped by its announced size, which is above the limit")

@@ -1,0 +1,137 @@
+"""One budget a host for all workers and all machines: it lies in the ledger, and a host's "later" is obeyed.
+
+An item is counted for its host's day when it is claimed; each of its requests takes the host's next slot in the moment
+in which it goes out, wherever that is: a list that is looked up, robots.txt, a redirect, the file itself. A short wait
+is waited for inside the run; a long one leaves the host's other items pending, and the run goes on with other hosts.
+"""
+
+import http.client
+import ipaddress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from yt_dlp.networking.exceptions import RequestError
+
+from harvest.errors import Banned, HarvestError, RateLimited
+from harvest.fetch.time_limit import time_stopped
+from harvest.identity import S3, host_of
+from harvest.sources.expand import Source
+from storage.errors import HostClosed
+from storage.ledger.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class PaceConfig:
+    """What one host is asked for at most."""
+
+    interval_s: float = 1.0
+    """Least time between two requests to a public host."""
+    per_day: int | None = 2000
+    """Most items a day of one host; yt-dlp's wiki gives guests of the largest one about 300 videos an hour."""
+    patience_s: float = 60.0
+    """A host that is closed up to this long is waited for; a longer ban ends the item's turn in this run."""
+    tries: int = 3
+    """How often one run tries an item whose waits are short."""
+    own_hosts: bool = False
+    """Whether loopback and private addresses have a budget too."""
+
+
+class Pace:
+    """Counts items before they are given to a worker, holds requests back until their slot, and notes bans."""
+
+    def __init__(self, ledger: Ledger, config: PaceConfig) -> None:
+        self._hosts, self._config = ledger.hosts, config
+        self._limited: set[str] = set()
+
+    @classmethod
+    def of(cls, ledger_url: str, config: PaceConfig) -> "Pace":
+        """For a process that has no ledger open yet."""
+        return cls(Ledger(ledger_url), config)
+
+    def wait_s(self, source: Source) -> float:
+        """Count a source for its host's day; returns the seconds until it may be begun. HostClosed if that is longer
+        than the patience of a run. 0 for files, for S3, which is there to be read fast, and for addresses of the
+        user's own network."""
+        if not source.is_url or source.problem is not None or not self._limit(source.host):
+            return 0.0
+        return self._hosts.admit(source.host, self._config.patience_s)
+
+    def note(self, source: Source, error: HarvestError) -> None:
+        """A host that asks for patience gets it from everybody: the one that said so, not one that led to it."""
+        host = error.host or (source.host if source.is_url else None)
+        if isinstance(error, RateLimited | Banned) and error.retry_after_s and host:
+            self._hosts.ban(host, time.time() + error.retry_after_s)
+
+    @contextmanager
+    def request(self, item: str, url: str) -> Iterator[None]:
+        """Waits for a slot of the URL's host; inside, one request goes out. Each redirect that it brings waits for a
+        slot too. RateLimited, in the name of `item`, if the host has been closed for long meanwhile; as the cause of a
+        RequestError, if it is one that a redirect leads to.
+
+        The wait is before the connection is made, since a host may hang up on one that stays silent; that the slot
+        still holds, and that there is a next hop, is seen when a request line is written. Process-wide, like the
+        address guard.
+        """
+        host = host_of(url)
+        self._await_slot(item, host)
+        plain, hops = http.client.HTTPConnection.putrequest, [(host, time.monotonic())]
+
+        def putrequest(connection: http.client.HTTPConnection, *args: Any, **kwargs: Any) -> None:
+            (before, granted), here = hops[-1], connection.host.strip("[]").lower()
+            self._answered(before)
+            if len(hops) > 1 or time.monotonic() - granted > _HOLDS * self._config.interval_s:
+                self._await_inside(item, here)
+            hops.append((here, time.monotonic()))
+            plain(connection, *args, **kwargs)
+
+        http.client.HTTPConnection.putrequest = putrequest  # type: ignore[method-assign,assignment]
+        try:
+            yield
+        finally:
+            http.client.HTTPConnection.putrequest = plain  # type: ignore[method-assign]
+            self._answered(hops[-1][0])
+
+    def _await_slot(self, item: str, host: str) -> None:
+        try:
+            while self._limit(host) and (wait := self._hosts.slot(host, self._config.patience_s)) > 0:
+                with time_stopped():
+                    time.sleep(wait)
+        except HostClosed as closed:
+            raise RateLimited(item, str(closed), retry_after_s=closed.wait_s, host=host) from closed
+
+    def _await_inside(self, item: str, host: str) -> None:
+        try:
+            self._await_slot(item, host)
+        except RateLimited as closed:
+            # Of an exception that is none of its own yt-dlp thinks that its HTTP library failed, and asks by another.
+            raise RequestError(cause=closed) from closed
+
+    def _answered(self, host: str) -> None:
+        if self._limit(host):
+            self._hosts.answered(host)
+
+    def _limit(self, host: str) -> bool:
+        """Whether a host has a budget; the ledger knows it then."""
+        if not host or host.startswith(_BUCKET) or self._is_own(host):
+            return False
+        if host not in self._limited:
+            self._hosts.limit(host, interval_s=self._config.interval_s, per_day=self._config.per_day)
+            self._limited.add(host)
+        return True
+
+    def _is_own(self, host: str) -> bool:
+        """Whether it is written as a private or loopback address; a name is taken for a public host's."""
+        if self._config.own_hosts:
+            return False
+        try:
+            return not ipaddress.ip_address(host).is_global
+        except ValueError:
+            return host == "localhost"
+
+
+_BUCKET = host_of(S3)
+_HOLDS = 0.9
+"""Of the interval: a slot that was not used for longer may be another's by now."""

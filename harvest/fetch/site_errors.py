@@ -1,0 +1,153 @@
+"""What yt-dlp raised, as one of ours: status codes and types first, a host's words only where there is no type."""
+
+import errno
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from yt_dlp.networking.exceptions import HTTPError
+from yt_dlp.utils import GeoRestrictedError, RegexNotFoundError, UnsupportedError
+
+from harvest.errors import (
+    AddressRefused,
+    AgeGated,
+    Banned,
+    DrmProtected,
+    HarvestError,
+    LiveStream,
+    NetworkFailed,
+    NotYetPublished,
+    OutOfSpace,
+    RateLimited,
+    ScriptRuntimeMissing,
+    SiteChanged,
+    SiteUnsupported,
+    SourceGeoBlocked,
+    SourceGone,
+    SourcePrivate,
+    TooManyPixels,
+)
+from harvest.fetch.network_guard import AddressBlocked
+from harvest.identity import host_of
+
+_BY_STATUS: dict[int, type[HarvestError]] = {
+    401: SourcePrivate, 402: SourcePrivate, 403: SourcePrivate, 404: SourceGone, 410: SourceGone,
+    429: RateLimited, 451: SourceGeoBlocked,
+}  # fmt: skip
+
+_BY_WORDS: tuple[tuple[re.Pattern[str], type[HarvestError]], ...] = tuple(
+    (re.compile(words, re.I), kind)
+    for words, kind in (
+        (r"confirm you.re not a bot|unusual traffic|blocked your ip|captcha", Banned),
+        (r"rate.?limited|too many requests", RateLimited),
+        (r"no supported javascript runtime|yt-dlp-ejs|(n challenge|signature) solving failed", ScriptRuntimeMissing),
+        (r"confirm your age|age.restricted|age.gated|age verification", AgeGated),
+        (r"drm.protected", DrmProtected),
+        (r"(available|blocked it) (in|from) your (country|region|location)|geo.?restrict", SourceGeoBlocked),
+        (
+            r"private video|video is private|members.only|registered users|log ?in required|sign in|log in|premium",
+            SourcePrivate,
+        ),
+        (r"premieres? (in|on|at)|will begin|not yet (available|started)|scheduled", NotYetPublished),
+        (r"not currently live|is offline", LiveStream),
+        (r"requested format is not available", TooManyPixels),
+        (
+            r"has been removed|unavailable|(not|no longer) available|does not exist|terminated|not found|has ended",
+            SourceGone,
+        ),
+        (r"unable to extract|please update|confirm you are on the latest version", SiteChanged),
+        (r"no video formats found|unsupported url|no suitable|file:// urls are disabled", SiteUnsupported),
+    )
+)
+
+_NO_FORMATS = re.compile(r"requested format is not available|no video formats found|only images are available", re.I)
+_BLIND = re.compile(r"javascript runtime|challenge solving failed|signature solving failed", re.I)
+"""yt-dlp goes on without a runtime and only warns; what then fails is that a video has no formats."""
+
+SESSION_LIMIT_S = 3600.0
+"""YouTube's "rate-limited for up to an hour", which comes without a Retry-After."""
+
+LONGEST_WAIT_S = 30 * 86_400.0
+"""No Retry-After shuts a host for longer than this: one may hold a number that no clock reaches."""
+
+LONG_BAN_S = 6 * 3600.0
+"""A host that asks for more patience than this has shut us out: its other items wait too."""
+
+
+def from_site(item: str, error: BaseException, warnings: Sequence[str] = ()) -> HarvestError:
+    """The typed error for anything that the download of `item` raised, after yt-dlp had given these warnings."""
+    chain = list(_chain(error))
+    for each in chain:
+        if isinstance(each, HarvestError):
+            return each
+        if isinstance(each, AddressBlocked):
+            return AddressRefused(item, f"{each}; private hosts need their name in the source and --allow-private")
+        if isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT):
+            return OutOfSpace(item, "no space left for the download; free some and run again")
+    for each in chain:
+        if isinstance(each, HTTPError):
+            return _from_status(item, each)
+        if isinstance(each, GeoRestrictedError):
+            return SourceGeoBlocked(item, "is not available from this country")
+        if isinstance(each, UnsupportedError):
+            return SiteUnsupported(item, "no video found at this address")
+    message = _message(error)
+    if _NO_FORMATS.search(message) and any(_BLIND.search(warning) for warning in warnings):
+        return ScriptRuntimeMissing(item, "yt-dlp could not run the site's scripts: see `hmmr doctor`, docs/youtube.md")
+    if any(isinstance(each, RegexNotFoundError) for each in chain):
+        return SiteChanged(item, f"{message}: update yt-dlp")
+    return _from_words(item, message)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and all that lies under it: cause, context, and the triples that yt-dlp carries along."""
+    queue: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while queue:
+        each = queue.pop(0)
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        inner = getattr(each, "exc_info", None)
+        queue += [inner[1] if inner else None, getattr(each, "cause", None), each.__cause__, each.__context__]
+
+
+def _from_status(item: str, error: HTTPError) -> HarvestError:
+    wait, host = retry_after_s(error.response.headers.get("Retry-After")), host_of(error.response.url)
+    if error.status == 429 and wait is not None and wait > LONG_BAN_S:
+        return Banned(item, f"the host asks to wait {wait:.0f} s", retry_after_s=wait, host=host)
+    kind = _BY_STATUS.get(error.status, NetworkFailed if error.status >= 500 else SourceGone)
+    said = f"the host answers {error.status} {error.reason or ''}".rstrip()
+    return kind(item, said, retry_after_s=wait, host=host)
+
+
+def _from_words(item: str, message: str) -> HarvestError:
+    for pattern, kind in _BY_WORDS:
+        if pattern.search(message):
+            return kind(item, message, retry_after_s=SESSION_LIMIT_S if "up to an hour" in message else None)
+    return NetworkFailed(item, message)
+
+
+def _message(error: BaseException) -> str:
+    """One line without terminal colours and yt-dlp's advice, at most 300 characters."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).removeprefix("ERROR: ")
+    text = text.split("; please report this issue", 1)[0]
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:300] or type(error).__name__
+
+
+def retry_after_s(header: str | None, now: datetime | None = None) -> float | None:
+    """Seconds of a Retry-After header, which is a number or a date (RFC 9110, 10.2.3); None for neither. At most
+    LONGEST_WAIT_S: whoever means longer says so again."""
+    if not header:
+        return None
+    if re.fullmatch(r"[0-9]+", header.strip()):
+        return min(float(header), LONGEST_WAIT_S)
+    try:
+        due = parsedate_to_datetime(header)
+        due = due if due.tzinfo else due.replace(tzinfo=UTC)
+        wait = (due - (now or datetime.now(UTC))).total_seconds()
+    except (ValueError, OverflowError):
+        return None
+    return min(max(0.0, wait), LONGEST_WAIT_S)

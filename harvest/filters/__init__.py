@@ -1,0 +1,1 @@
+"""Which tracks are kept: each filter rejects with a reason and a measured value."""

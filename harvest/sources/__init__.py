@@ -1,0 +1,1 @@
+"""Source lists, and the items of the ledger that they expand to."""

@@ -1,0 +1,221 @@
+"""What the user names becomes items: a URL, an s3:// prefix, a video file, a folder, or a text, YAML or JSON list of
+those.
+
+An item's id is the hash of what it *is* (canonical URL, or content of a local file), so the same source named
+twice, or by two paths, is one item. What cannot be read becomes an item too, with its error, so that the
+books balance.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from harvest.entry import Entry
+from harvest.errors import HarvestError, Unreadable
+from harvest.identity import S3, canonical_address, file_sha256, host_of, text_id
+from harvest.sources.lists import LIST_SUFFIXES, read_list
+
+VIDEO_SUFFIXES = frozenset({
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp",
+    ".ogv", ".vob", ".mxf",
+})  # fmt: skip
+"""What a folder is searched for. A file that is named itself is tried whatever its suffix."""
+
+DEFAULT_RESULTS = 20
+"""How many results of a search are taken where its entry has no `count`."""
+
+MAX_OBJECTS = 10_000
+"""How many videos are taken of an S3 prefix where its entry has no `count`."""
+
+_SEARCH_WORD = re.compile(r"ytsearch(\d*):(.+)")
+"""A search as yt-dlp writes it; its ytsearchall is no bounded list and is not known here."""
+
+MAX_LIST_DEPTH = 4
+"""Lists may name lists; a ring of them ends here."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One video that was asked for. `address` is a canonical URL, s3://BUCKET/KEY, or an absolute path."""
+
+    item_id: str
+    address: str
+    is_url: bool
+    licence: str | None = None
+    """What the user vouches for ("open", "closed"), or None."""
+    tags: tuple[str, ...] = ()
+    sections_s: tuple[tuple[float, float], ...] = ()
+    """Only these stretches, (start, end) in seconds; empty: all of it."""
+    max_seconds: float | None = None
+    max_bytes: int | None = None
+    max_entries: int | None = None
+    """How many videos to take of a playlist, channel, feed, search or S3 prefix."""
+    weight: float = 1.0
+    pot: str = ""
+    """Weight of the entry of a source list that it came from, and that entry's name (harvest/shares.py)."""
+    via: tuple[str, ...] = ()
+    """Ids of the words and lists that it came out of: each would be an item of its own if it could not be read."""
+    named_by_user: bool = True
+    """False for what a list on the web named: its host may never be a private one, whatever the user allows."""
+    problem: HarvestError | None = field(default=None, compare=False)
+
+    @property
+    def host(self) -> str:
+        """Host name, or 'local'."""
+        return host_of(self.address) if self.is_url else "local"
+
+    @property
+    def private_hosts(self) -> frozenset[str]:
+        """Hosts that may be private ones, if the user allows private hosts: the one that the user wrote."""
+        return frozenset({self.host}) if self.named_by_user else frozenset()
+
+    @property
+    def is_s3(self) -> bool:
+        """Whether it lies on S3."""
+        return self.is_url and self.address.startswith(S3)
+
+    @property
+    def name(self) -> str:
+        """For messages and tables: the URL, or the file's name without its folder; printable whatever the host says."""
+        name = self.address if self.is_url else Path(self.address).name
+        return "".join(c if c.isprintable() else f"%{ord(c):02X}" for c in name)
+
+
+def expand(words: Iterable[str | Path | Source]) -> list[Source]:
+    """All items that the words stand for, each once, in order. Never raises for a bad word."""
+    found: dict[str, Source] = {}
+    for word in words:
+        for source in [word] if isinstance(word, Source) else _expand_entry(Entry(str(word)), Path.cwd(), 0):
+            known = found.setdefault(source.item_id, source)
+            if known is not source:
+                found[source.item_id] = _merge(known, source)
+    return list(found.values())
+
+
+def expand_again(source: Source) -> list[Source]:
+    """What a source that the ledger remembers stands for now: the file, folder or list may be readable since."""
+    if source.is_url or source.item_id != text_id(source.address):
+        return [source]
+    entry = Entry(
+        source.address, licence=source.licence, tags=source.tags, sections_s=source.sections_s,
+        max_seconds=source.max_seconds, max_bytes=source.max_bytes, max_entries=source.max_entries,
+    )  # fmt: skip
+    return _expand_entry(entry, Path.cwd(), 0)
+
+
+def _merge(first: Source, again: Source) -> Source:
+    """The second naming adds its tags and fills what the first left open."""
+    tags, via = (tuple(dict.fromkeys(both)) for both in (first.tags + again.tags, first.via + again.via))
+    return replace(first, tags=tags, via=via, licence=first.licence or again.licence)
+
+
+def _expand_entry(entry: Entry, base: Path, depth: int) -> list[Source]:
+    search = _SEARCH_WORD.fullmatch(entry.address)
+    if search:
+        entry = replace(entry, address=f"search://{search[2]}", max_entries=int(search[1] or 1))
+    if entry.address.startswith("search://"):
+        return [_search_source(entry)]
+    if "://" in entry.address:
+        return [_url_source(entry)]
+    path = base / entry.address
+    try:
+        path = base / Path(entry.address).expanduser()
+        return [_came_via(source, text_id(str(path))) for source in _expand_path(path, entry, depth)]
+    except OSError as error:
+        return [_broken(path, entry, _why_unreadable(path, error))]
+    except (RuntimeError, ValueError) as error:  # ~nobody, a name with a zero byte
+        return [_broken(path, entry, str(error))]
+
+
+def _expand_path(path: Path, entry: Entry, depth: int) -> list[Source]:
+    if path.is_dir():
+        entry = replace(entry, pot=entry.pot or str(path))
+        return [_file_source(file, entry) for file in _videos_below(path)]
+    if path.suffix.lower() in LIST_SUFFIXES:
+        return _expand_list(path, entry, depth)
+    return [_file_source(path, entry)]
+
+
+def _came_via(source: Source, word_id: str) -> Source:
+    return source if source.item_id == word_id else replace(source, via=(word_id, *source.via))
+
+
+def _expand_list(path: Path, entry: Entry, depth: int) -> list[Source]:
+    if depth >= MAX_LIST_DEPTH:
+        return [_broken(path, entry, f"lists nest deeper than {MAX_LIST_DEPTH}; does one name itself?")]
+    try:
+        entries = read_list(path)
+    except ValueError as error:
+        return [_broken(path, entry, str(error))]
+    return [source for each in entries for source in _expand_entry(each.under(entry), path.parent, depth + 1)]
+
+
+def _videos_below(folder: Path) -> Sequence[Path]:
+    """Sorted video files below a folder. OSError if any folder below it cannot be listed."""
+
+    def stop(error: OSError) -> None:
+        raise error
+
+    files = [Path(root) / name for root, _, names in os.walk(folder, onerror=stop) for name in names]
+    videos = sorted(file for file in files if file.suffix.lower() in VIDEO_SUFFIXES)
+    if not videos:
+        raise FileNotFoundError(f"no video file in folder {folder}")
+    return videos
+
+
+def _url_source(entry: Entry) -> Source:
+    try:
+        url = canonical_address(entry.address)
+    except ValueError as error:
+        return _broken(Path(entry.address), entry, str(error), address=entry.address)
+    source = _source(text_id(url), url, True, entry)
+    if not source.is_s3:
+        return source
+    one_video = os.path.splitext(url)[1].lower() in VIDEO_SUFFIXES
+    return replace(source, max_entries=None if one_video else entry.max_entries or MAX_OBJECTS)
+
+
+def _search_source(entry: Entry) -> Source:
+    """A search is an item only until its results are known (harvest/fetch/resolve.py)."""
+    name = " ".join(entry.address.split())
+    source = replace(_source(text_id(name), name, False, entry), max_entries=entry.max_entries or DEFAULT_RESULTS)
+    return replace(source, problem=None)
+
+
+def _file_source(path: Path, entry: Entry) -> Source:
+    try:
+        path = path.resolve(strict=True)
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device may have no end
+            return _broken(path, entry, "is no regular file")
+        return _source(file_sha256(path), str(path), False, entry)
+    except RuntimeError:  # how Python before 3.13 says it
+        return _broken(path, entry, "is a ring of symbolic links")
+    except ValueError as error:
+        return _broken(path, entry, str(error))
+    except OSError as error:
+        return _broken(path, entry, _why_unreadable(path, error))
+
+
+def _source(item_id: str, address: str, is_url: bool, entry: Entry) -> Source:
+    return Source(
+        item_id, address, is_url, licence=entry.licence, tags=entry.tags, sections_s=entry.sections_s,
+        max_seconds=entry.max_seconds, max_bytes=entry.max_bytes, max_entries=entry.max_entries,
+        weight=entry.weight or 1.0, pot=entry.pot,
+    )  # fmt: skip
+
+
+def _broken(path: Path, entry: Entry, why: str, *, address: str | None = None) -> Source:
+    name = address or str(path)
+    source = _source(text_id(name), name, False, entry)
+    return replace(source, problem=Unreadable(name, why))
+
+
+def _why_unreadable(path: Path, error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return f"may not be read by this user ({error.filename or path}); change its mode or run as its owner"
+    if isinstance(error, FileNotFoundError):
+        return str(error) if "no video file" in str(error) else "no such file or folder"
+    return error.strerror or str(error)

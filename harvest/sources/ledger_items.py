@@ -1,0 +1,53 @@
+"""A source as JSON and back: what the ledger keeps of it, so that `hmmr harvest retry` can do it again."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from harvest.sources.expand import Source, expand, expand_again
+from storage.ledger.items import FAILED, Item
+from storage.ledger.ledger import Ledger
+
+
+def to_item(source: Source) -> Item:
+    """The ledger's entry for a source."""
+    request = {
+        "address": source.address,
+        "is_url": source.is_url,
+        "licence": source.licence,
+        "tags": list(source.tags),
+        "sections_s": [list(section) for section in source.sections_s],
+        "max_seconds": source.max_seconds,
+        "max_bytes": source.max_bytes,
+        "max_entries": source.max_entries,
+        "named_by_user": source.named_by_user,
+    }
+    return Item(source.item_id, source.host, url=source.name, request=request)
+
+
+def to_source(item: Item) -> Source:
+    """The source that `to_item` wrote. KeyError or TypeError for another program's entry."""
+    request: Mapping[str, Any] = item.request
+    return Source(
+        item.item_id,
+        str(request["address"]),
+        bool(request["is_url"]),
+        licence=request["licence"],
+        tags=tuple(request["tags"]),
+        sections_s=tuple((float(start), float(end)) for start, end in request["sections_s"]),
+        max_seconds=request["max_seconds"],
+        max_bytes=request["max_bytes"],
+        max_entries=request.get("max_entries"),
+        named_by_user=bool(request.get("named_by_user", True)),
+    )
+
+
+def failed_sources(lake_root: str, reason: str | None) -> list[Source]:
+    """Sources of the items that have failed, all or those of one reason slug. What could not be read on this machine is
+    looked at again: it may be a list by now."""
+    ledger = Ledger.open(lake_root)
+    try:
+        entries = ledger.entries(FAILED)
+    finally:
+        ledger.close()
+    failed = [to_source(entry.item) for entry in entries if reason in (None, entry.reason)]
+    return expand(each for source in failed for each in expand_again(source))

@@ -1,0 +1,1 @@
+"""A video file as timed pictures and shots."""

@@ -1,0 +1,1 @@
+"""Films on the disk, with their truth beside them."""

@@ -1,0 +1,84 @@
+"""Films with known 3D, many at a time: on all cores, each made once, safe to interrupt and run again."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+
+from openworld.film.make import Film, make_film
+from openworld.film.truth_file import SUFFIX
+from openworld.plan import FilmPlan, plan_films
+from openworld.worlds import WorldConfig
+
+Progress = Callable[[int, int], None]
+"""Told (films done, films in all) after each film."""
+
+
+def make_films(config: WorldConfig, out: Path, progress: Progress | None = None) -> list[Film]:
+    """Every film of the world below `out`, in the plan's order; those that are there already are kept.
+
+    The same seed gives the same truth, bit for bit, on any number of processes. VideoWriteError if ffmpeg fails.
+    """
+    plans = plan_films(config)
+    _sweep(out, plans)
+    films: dict[str, Film] = {}
+    for film in _made(plans, out, config.processes or _cores()):
+        films[film.film_id] = film
+        if progress is not None:
+            progress(len(films), len(plans))
+    return [films[plan.film_id] for plan in plans]
+
+
+def _made(plans: list[FilmPlan], out: Path, processes: int) -> Iterator[Film]:
+    """Films as they are finished."""
+    if processes == 1 or len(plans) == 1:
+        with _one_thread():
+            yield from (make_film(plan, out) for plan in plans)
+        return
+    # forkserver: a fork of a process with threads (Prefect's, say) can hang.
+    context = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_start_worker) as pool:
+        try:
+            for finished in as_completed([pool.submit(make_film, plan, out) for plan in plans]):
+                yield finished.result()
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _start_worker() -> None:
+    """Ctrl-C is the parent's: it lets the films in work finish and starts no more."""
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Threads may add up floats in another order; with one, the truth is the same on every machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _sweep(out: Path, plans: list[FilmPlan]) -> None:
+    """Takes away what a killed process left half-written."""
+    for split in {plan.split for plan in plans}:
+        for folder in (out / split).glob(".making-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in (out / split).glob(f".*{SUFFIX}.*.tmp"):
+            file.unlink(missing_ok=True)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,99 @@
+"""One film: planned, drawn, encoded, with its truth beside it. Whole or not there at all."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from body.mp4 import write_mp4
+from body.raster_kernels import Bytes
+from openworld.film.truth_arrays import PersonTruth, depth_inside, truth_of, visible
+from openworld.film.truth_file import FilmFacts, Timeline, TruthFileError, read_facts, truth_path, write_truth
+from openworld.plan import FilmPlan
+from openworld.scene.figure import Figure, open_figure
+from openworld.scene.shot import Shot, frames, stage
+from openworld.video import read_pts, time_base
+
+
+@dataclass(frozen=True)
+class Film:
+    """A film on disk."""
+
+    film_id: str
+    split: str
+    video: Path
+    truth: Path
+    facts: FilmFacts
+    seconds: float
+
+
+def make_film(plan: FilmPlan, out: Path) -> Film:
+    """Makes OUT/SPLIT/FILM.mp4 and .truth.parquet, unless the same film is already there.
+
+    The truth is written last: a video without it is an unfinished film and is made again.
+    """
+    video = out / plan.split / f"{plan.film_id}.mp4"
+    made = _already_made(plan, video)
+    if made is None:
+        truth_path(video).unlink(missing_ok=True)
+        made = _make(plan, video)
+    return Film(plan.film_id, plan.split, video, truth_path(video), made, made.n_frames / plan.fps)
+
+
+def stage_film(plan: FilmPlan, figure: Figure) -> list[Shot]:
+    """The film's shots, before a pixel is drawn."""
+    return [stage(plan, number, figure) for number in range(len(plan.frames))]
+
+
+def _already_made(plan: FilmPlan, video: Path) -> FilmFacts | None:
+    if not video.is_file() or not truth_path(video).is_file():
+        return None
+    try:
+        facts = read_facts(truth_path(video))
+    except TruthFileError:
+        return None
+    same = facts.plan_digest == plan.digest and facts.video_sha256 == _sha256(video)
+    return facts if same else None
+
+
+def _make(plan: FilmPlan, video: Path) -> FilmFacts:
+    figure = open_figure()
+    shots = stage_film(plan, figure)
+    people = [
+        (number, truth_of(shot, actor, figure), np.zeros((shot.clock.frames, 25), bool))
+        for number, shot in enumerate(shots)
+        for actor in shot.actors
+    ]
+    size = (plan.width, plan.height)
+    write_mp4(_pictures(plan, shots, figure, people), video, plan.fps, plan.crf)
+    pts = read_pts(video, plan.fps)
+    lengths = [shot.clock.frames for shot in shots]
+    if len(pts) != sum(lengths):
+        raise RuntimeError(f"{video}: {sum(lengths)} frames were drawn and the file has {len(pts)}")
+    shot_index = np.repeat(np.arange(len(shots), dtype=np.int32), lengths)
+    cuts = tuple(int(frame) for frame in np.cumsum(lengths)[:-1])
+    facts = FilmFacts(plan.film_id, plan.split, plan.kind, plan.seed, cuts, len(people), len(pts), plan.digest,
+                      _sha256(video))  # fmt: skip
+    write_truth(truth_path(video), facts, Timeline(pts, time_base(plan.fps), plan.fps, size, shot_index), people)
+    return facts
+
+
+def _pictures(
+    plan: FilmPlan, shots: list[Shot], figure: Figure, people: list[tuple[int, PersonTruth, npt.NDArray[np.bool_]]]
+) -> Iterator[Bytes]:
+    """Every frame of the film; fills in each person's visibility on the way, from the frame's depth."""
+    slack = depth_inside(figure)
+    for number, shot in enumerate(shots):
+        here = [(truth, seen) for where, truth, seen in people if where == number]
+        for frame, (picture, depth) in enumerate(frames(shot, figure, plan.samples)):
+            for truth, seen in here:
+                seen[frame] = visible(truth, frame, depth, slack, plan.samples)
+            yield picture
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Procedural and recorded human motion."""

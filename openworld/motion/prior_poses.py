@@ -1,0 +1,30 @@
+"""Unpaired poses for the pose prior: what other synthetic people do, of no film and with no picture."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from openworld.motion.curves import Clock
+from openworld.motion.performance import perform
+from openworld.seeds import generator
+
+CLIPS, FRAMES, FPS = 200, 100, 25.0
+"""20,000 poses, as in reference/scaling_pilot.md section 2."""
+
+
+def prior_poses(clips: int = CLIPS, seed: int = 0) -> npt.NDArray[np.float32]:
+    """(N, 24, 3, 3) rotations of broad hand-written motion, each joint in its parent's frame, N = clips x 100.
+
+    Drawn under a name of their own, so that no clip is one of a film's.
+    """
+    clock = Clock(FRAMES, FPS)
+    clips_made = [perform(generator(seed, "prior", index), "broad", clock).rotations for index in range(clips)]
+    return np.concatenate(clips_made).astype(np.float32)
+
+
+def write_prior_poses(path: Path) -> None:
+    """Keep `prior_poses()` as .npz in the form that hmmr_model/prior_poses.py reads; whole or not at all."""
+    part = path.with_name(f".{path.name}.part.npz")
+    np.savez_compressed(part, rotations=prior_poses())
+    part.replace(path)

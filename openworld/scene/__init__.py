@@ -1,0 +1,1 @@
+"""What stands in a shot and how it is drawn: people, clothes, places, cameras."""

@@ -1,0 +1,138 @@
+"""Cameras of a shot: where they stand, where they look, how they are held.
+
+World: y up, metres, floor at y = 0. Camera frame: x right, y down, z forward. T frames, N points.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter1d
+from scipy.spatial.transform import Rotation
+
+from openworld.motion.curves import Clock, Curve, drift
+
+CameraStyle = Literal["lab", "wild"]
+
+LOWEST_M = 0.25
+"""No camera stands lower than this above the floor."""
+MARGIN_PX = 6
+"""Room that the framing leaves between the outermost keypoint and the frame's border."""
+PERSON_M = 1.75
+"""Height that the framing takes a person for."""
+WILD_ROLL_SD = np.deg2rad(5)
+SHAKE_SD = 0.004
+"""Radians; how unsteadily a hand holds a camera, about 2 px here."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A perspective camera that stands still and may turn."""
+
+    focal: float
+    """px"""
+    centre: tuple[float, float]
+    """px of the optical axis"""
+    position: npt.NDArray[np.float64]
+    """(3) world, metres"""
+    axes: npt.NDArray[np.float64]
+    """(T, 3, 3) rows: right, down and forward in the world"""
+
+    def to_camera(self, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """World points (T, N, 3) in each frame's camera frame."""
+        return np.asarray((np.asarray(points, np.float64) - self.position) @ self.axes.transpose(0, 2, 1))
+
+    def pixels(self, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Camera-frame points (..., 3) to px (..., 2)."""
+        points_N3 = np.asarray(points, np.float64)
+        return np.asarray(self.focal * points_N3[..., :2] / points_N3[..., 2:] + np.asarray(self.centre))
+
+
+@dataclass(frozen=True)
+class Stance:
+    """Where a camera stands relative to what it looks at, before it is known how the people move."""
+
+    azimuth: float
+    """Radians about the vertical from the target to the camera; 0 is +z of the target."""
+    pitch: float
+    """Radians; positive looks down."""
+    roll: float
+    distance: float
+    """Metres to the target."""
+    fill: float
+    """Share of the frame's height that a standing person would take."""
+    follows: bool
+    shakes: bool
+
+
+def random_stance(rng: np.random.Generator, style: CameraStyle) -> Stance:
+    """Lab or wild, as reference/scaling_pilot.md section 2 has them."""
+    azimuth = rng.uniform(0, 2 * np.pi)
+    if style == "lab":
+        return Stance(azimuth, np.deg2rad(rng.uniform(0, 10)), 0.0, rng.uniform(4.5, 5.5), rng.uniform(0.75, 0.95),
+                      follows=False, shakes=False)  # fmt: skip
+    return Stance(azimuth, np.deg2rad(rng.uniform(-10, 40)), rng.normal(0, WILD_ROLL_SD), rng.uniform(2.5, 6.0),
+                  rng.uniform(0.75, 1.0), follows=rng.random() < 0.6, shakes=rng.random() < 0.5)  # fmt: skip
+
+
+def place_camera(
+    rng: np.random.Generator, stance: Stance, people: list[npt.NDArray[np.float64]], clock: Clock, size: tuple[int, int]
+) -> Camera:
+    """A camera that has the people (each (T, N, 3) world points) in its frame of `size` (width, height) px.
+
+    It zooms out until everybody fits at all times: films of half a person are a study of their own.
+    """
+    target_T3 = _target(people, clock, stance.follows)
+    middle_3 = target_T3.mean(0)
+    position_3 = middle_3 + stance.distance * _direction(stance, middle_3[1])
+    axes_T33 = np.stack([_look(position_3, target_3, stance.roll) for target_3 in target_T3])
+    if stance.shakes:
+        axes_T33 = _shake(rng, clock) @ axes_T33
+    centre = (size[0] / 2, size[1] / 2)
+    camera = Camera(1.0, centre, position_3, axes_T33)
+    wanted = stance.fill * size[1] * stance.distance / PERSON_M
+    return Camera(min(wanted, _fitting_focal(camera, people, size)), centre, position_3, axes_T33)
+
+
+def _target(people: list[npt.NDArray[np.float64]], clock: Clock, follows: bool) -> Curve:
+    """(T, 3) what the camera looks at: the middle of all that happens, or the first person, smoothly."""
+    if not people:
+        return np.tile([0.0, 1.0, 0.0], (clock.frames, 1))
+    if follows:
+        return np.asarray(gaussian_filter1d(people[0].mean(1), clock.fps / 2, axis=0, mode="nearest"))
+    everything = np.concatenate([points.reshape(-1, 3) for points in people])
+    return np.tile((everything.min(0) + everything.max(0)) / 2, (clock.frames, 1))
+
+
+def _direction(stance: Stance, height: float) -> Curve:
+    """Unit vector from the target to the camera, raised where it would lead below the floor."""
+    lowest = np.arcsin(np.clip((LOWEST_M - height) / stance.distance, -1, 1))
+    pitch = max(stance.pitch, lowest)
+    flat = np.array([np.sin(stance.azimuth), 0.0, np.cos(stance.azimuth)])
+    return np.asarray(np.cos(pitch) * flat + np.array([0.0, np.sin(pitch), 0.0]))
+
+
+def _look(position_3: Curve, target_3: Curve, roll: float) -> Curve:
+    """(3, 3) rows right, down, forward of a camera that looks at a target."""
+    forward = (target_3 - position_3) / np.linalg.norm(target_3 - position_3)
+    right = np.cross(forward, [0.0, 1.0, 0.0])
+    right /= np.linalg.norm(right)
+    upright = np.stack([right, np.cross(forward, right), forward])
+    return np.asarray(Rotation.from_rotvec([0.0, 0.0, roll]).as_matrix() @ upright)
+
+
+def _shake(rng: np.random.Generator, clock: Clock) -> Curve:
+    angles = np.stack([drift(rng, clock, SHAKE_SD, 1.5) for _ in range(3)], 1)
+    return np.asarray(Rotation.from_rotvec(angles).as_matrix())
+
+
+def _fitting_focal(camera: Camera, people: list[npt.NDArray[np.float64]], size: tuple[int, int]) -> float:
+    """The longest focal length in px at which every point stays inside the frame's margin."""
+    half = np.asarray(size) / 2 - MARGIN_PX
+    focal = np.inf
+    for points in people:
+        seen = camera.to_camera(points)
+        slope = np.abs(seen[..., :2] / np.maximum(seen[..., 2:], 0.2)).reshape(-1, 2).max(0)
+        focal = min(focal, float((half / slope).min()))
+    return focal

@@ -1,0 +1,1 @@
+"""Taking a source out of a lake for good."""

@@ -1,0 +1,105 @@
+"""Take a source out of a lake for good: rows, files, lists, caches and log, and say so in a receipt.
+
+The order can be cut anywhere and begun again: tombstones, open commits, rows, other files, snapshots, ledger,
+receipt. The item's own row in the ledger goes last, because it is what a second try finds the source by.
+"""
+
+from dataclasses import asdict, replace
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.erase.clean_log import clean_log
+from storage.erase.ledger_rows import anonymise, bury, commits_of, remember
+from storage.erase.names import (
+    BY_SOURCE,
+    Found,
+    Target,
+    find,
+    replacements,
+    spoken,
+    tombstone_names,
+    with_all_tracklets,
+)
+from storage.erase.receipt import Receipt, trained_on, write_receipt
+from storage.erase.scrub import scrub_files
+from storage.labels.key import digest
+from storage.lake import Lake
+from storage.ledger.ledger import Ledger
+from storage.recover import settle
+from storage.rewrite import change_rows, delete_rows, sweep_holding
+from storage.schema import TABLES
+from storage.snapshot import drop_sources
+from storage.string_cells import replace_cells
+
+
+def erase(lake: Lake, ledger: Ledger, target: Target, *, why: str = "") -> Receipt:
+    """Erase and write the receipt (beside the lake). Run again after a crash: it goes on where it was.
+
+    LakeError: nothing of the target is known, or a file cannot be read.
+    """
+    found = find(lake, ledger, target)
+    mark = digest(sorted(ledger.tombstones.hash("source", source) for source in found.sources))
+    found = _remembered(ledger, mark, with_all_tracklets(lake, found))
+    hashes = bury(ledger, tombstone_names(target, found), found.sources)
+    for commit_id in commits_of(ledger, found.sources):
+        settle(lake, ledger, commit_id)
+    rows, files = _delete_everywhere(lake, found)
+    names = replacements(ledger, found, target)
+    rewritten = _rewrite_mentions(lake, ledger, found, names)
+    for folder in (lake.layout.windows, *(lake.layout.source_cache(source) for source in found.sources)):
+        lake.disk.delete_folder(folder)
+    scrubbed = scrub_files(lake, names, spoken(ledger, found))
+    files += sum(clean_log(lake, name) for name in TABLES)
+    snapshots = drop_sources(lake, found.sources, mark, partial(ledger.tombstones.among, "source"))
+    receipt = Receipt(
+        targets=tuple(hashes),
+        why=why,
+        rows=rows,
+        mentions=rewritten,
+        files=files + len(scrubbed.deleted) + len(scrubbed.rewritten),
+        still_holding=tuple(scrubbed.holding),
+        snapshots=tuple(snapshots),
+        checkpoints=trained_on(lake, [old for old, _ in snapshots]),
+    )
+    receipt = replace(receipt, path=write_receipt(lake, receipt))
+    anonymise(ledger, found.sources, mark, target.host)
+    return receipt
+
+
+def _remembered(ledger: Ledger, mark: str, found: Found) -> Found:
+    names = remember(ledger, mark, {kind: list(values) for kind, values in asdict(found).items()})
+    return Found(**{kind: tuple(values) for kind, values in names.items()})
+
+
+def _delete_everywhere(lake: Lake, found: Found) -> tuple[dict[str, int], int]:
+    """Rows of all tables with a source, `tracklets` first: from then on the others are hidden."""
+    mine = pc.field("source_id").isin(pa.array(found.sources, pa.string()))
+    rows, files = {}, 0
+    for name in ("tracklets", *[name for name in BY_SOURCE if name != "tracklets"]):
+        gone = delete_rows(lake, name, mine)
+        rows[name] = gone.rows
+        files += gone.files + sweep_holding(lake, name, mine)
+    return {name: count for name, count in rows.items() if count}, files
+
+
+def _rewrite_mentions(lake: Lake, ledger: Ledger, found: Found, names: dict[str, str]) -> int:
+    """Runs and scores stay, but what they say of the source is replaced by its keyed hash."""
+    truths = {truth: "erased:" + ledger.tombstones.hash("truth", truth) for truth in found.truths}
+    changed = 0
+    for name, schema in TABLES.items():
+        if name not in BY_SOURCE:
+            done = change_rows(lake, name, None, lambda table: replace_cells(table, names, truths))
+            sweep_holding(lake, name, _mentions(schema, {**names, **truths}))
+            changed += done.rows
+    return changed
+
+
+def _mentions(schema: pa.Schema, names: dict[str, str]) -> pc.Expression:
+    where = pc.scalar(False)
+    for field in schema:
+        if pa.types.is_string(field.type):
+            for name in names:
+                where = where | pc.match_substring(pc.field(field.name), name)
+    return where

@@ -1,0 +1,1 @@
+"""Label keys, recipes and versions: which labels of a video count."""

@@ -1,0 +1,1 @@
+"""The ledger: items, claims, hosts and tombstones in one database."""

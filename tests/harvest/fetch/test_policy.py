@@ -1,0 +1,115 @@
+"""Who may be harvested: a table of cases."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from harvest.errors import AgeGated, LicenceClosed, LicenceUnknown, LiveStream, OptedOut, TooLarge, TooLong
+from harvest.fetch.optout import OptOutList
+from harvest.fetch.policy import Policy, check_before_contact, check_metadata, classify_licence, licence_verdict
+from harvest.sources.expand import Source
+
+WEB = Source("id", "https://video.example.org/x", True)
+LOCAL = Source("id", "/x/clip.mp4", False)
+TODAY = f"{datetime.now(UTC):%Y-%m-%d}"
+
+
+@pytest.mark.parametrize(
+    ("stated", "state"),
+    [
+        ("Creative Commons Attribution license (reuse allowed)", "open"),
+        ("CC BY-SA 4.0", "open"),
+        ("https://creativecommons.org/publicdomain/zero/1.0/", "open"),
+        ("Public Domain Mark 1.0", "open"),
+        ("Standard YouTube License", "closed"),
+        ("All rights reserved", "closed"),
+        ("Attribution", "unknown"),
+        ("", "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_licence_has_three_states(stated: str | None, state: str) -> None:
+    assert classify_licence(stated) == state
+
+
+def test_unknown_means_no_until_somebody_vouches() -> None:
+    with pytest.raises(LicenceUnknown, match="--licence open"):
+        licence_verdict(WEB, {}, Policy())
+    by_call = licence_verdict(WEB, {}, Policy(licence="open"))
+    by_list = licence_verdict(replace(WEB, licence="open"), {}, Policy())
+    assert by_call.licence == by_list.licence == f"vouched {TODAY}"
+    assert (by_call.evidence["vouched_by"], by_list.evidence["vouched_by"]) == ("--licence open", "source list")
+
+
+def test_local_file_is_vouched_for_by_being_named() -> None:
+    assert licence_verdict(LOCAL, {}, Policy()).licence == f"vouched {TODAY}"
+
+
+def test_closed_in_the_list_beats_the_call() -> None:
+    with pytest.raises(LicenceClosed):
+        licence_verdict(replace(WEB, licence="closed"), {}, Policy(licence="open"))
+
+
+def test_stated_licence_is_evidence() -> None:
+    verdict = licence_verdict(WEB, {"license": "CC-BY", "webpage_url": "https://p"}, Policy())
+    assert verdict.licence == "open"
+    assert (verdict.evidence["host_says"], verdict.evidence["page"]) == ("CC-BY", "https://p")
+    with pytest.raises(LicenceClosed):
+        licence_verdict(WEB, {"license": "Standard"}, Policy())
+
+
+@pytest.mark.parametrize(
+    ("info", "error"),
+    [
+        ({"is_live": True}, LiveStream),
+        ({"age_limit": 18}, AgeGated),
+        ({"duration": 11.0}, TooLong),
+        ({"filesize": 101}, TooLarge),
+    ],
+)
+def test_limits_of_what_the_host_says(info: dict[str, object], error: type[Exception]) -> None:
+    source = replace(WEB, licence="open", max_seconds=10.0, max_bytes=100)
+    assert check_metadata(source, {"duration": 10.0, "filesize": 100}, Policy())
+    with pytest.raises(error):
+        check_metadata(source, info, Policy())
+
+
+def test_length_of_the_whole_does_not_matter_for_sections() -> None:
+    source = replace(WEB, licence="open", max_seconds=10.0, sections_s=((0.0, 5.0),))
+    assert check_metadata(source, {"duration": 5000.0}, Policy())
+
+
+@pytest.mark.parametrize(
+    ("wish", "hit"),
+    [
+        ("host example.org", True),
+        ("host ample.org", False),
+        ("https://video.example.org/x", True),
+        ("url https://video.example.org/*", True),
+        ("url https://video.example.org/xy", False),
+        ("id ID", True),
+    ],
+)
+def test_opt_out_before_any_contact(tmp_path: Path, wish: str, hit: bool) -> None:
+    (tmp_path / "no.txt").write_text(f"# wishes\n\n{wish}  # asked in May\n")
+    policy = Policy(opt_out=OptOutList.load(tmp_path / "no.txt"))
+    if hit:
+        with pytest.raises(OptedOut):
+            check_before_contact(WEB, policy)
+    else:
+        check_before_contact(WEB, policy)
+
+
+def test_opted_out_uploader() -> None:
+    policy = Policy(licence="open", opt_out=OptOutList(frozenset({("uploader", "@anna")})))
+    with pytest.raises(OptedOut, match="anna"):
+        check_metadata(WEB, {"uploader_id": "@Anna"}, policy)
+    assert check_metadata(WEB, {"uploader": "annabel"}, policy)
+
+
+def test_wish_that_is_not_understood_stops_everything(tmp_path: Path) -> None:
+    (tmp_path / "no.txt").write_text("host a.org\nnot an address\n")
+    with pytest.raises(ValueError, match=r"no\.txt:2"):
+        OptOutList.load(tmp_path / "no.txt")
