@@ -86,10 +86,10 @@ def onnx(case: Case) -> Callable[[], object]:
 
 def onnx_full(case: Case) -> Callable[[], object]:
     """The same with its heatmaps and segmentation mask."""
-    from harvest.tfjs_onnx import translate
     from harvest.weights.onnx_session import OnnxNetwork
     from harvest.weights.packages import read_members
     from harvest.weights.tfjs import read_tfjs
+    from harvest.weights.tfjs_ops import translate
 
     graph = read_tfjs(*read_members(weights.BLAZEPOSE.package, weights.BLAZEPOSE.members).values())
     outputs = {f"out{k}": f"Identity{k}" for k in ("", "_1", "_2", "_3", "_4")}

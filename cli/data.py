@@ -75,10 +75,9 @@ def prepare(
     from rich.progress import Progress
 
     from body.smpl_file import BodyFileError
-    from cli.data_bodies import BodyKeypoints
     from evaluation.errors import EvaluationError
     from evaluation.readers.datasets import dataset_named
-    from flows.prepare import Prepared
+    from flows.prepare import BodyKeypoints, Prepared
     from flows.prepare import prepare as run
     from harvest.registry import make_phis
     from harvest.weights.packages import WeightsError

@@ -1,4 +1,7 @@
-"""`hmmr evaluate`: score a checkpoint on data with 3D truth, by a protocol that every number names."""
+"""`hmmr evaluate`: score a checkpoint on data with 3D truth, by a protocol that every number names.
+
+The 2D network's own 3D on the same frames: the line that a trained model is held against.
+"""
 
 import shlex
 import sys
@@ -52,7 +55,7 @@ def evaluate(
     Prints both averages with 95 % intervals over sequences, the worst sequences, and published rows of the same
     protocol. Refuses where protocol and data do not fit, and where test data was trained on.
     """
-    from cli.device import require_device
+    from cli.common import require_device
     from evaluation.protocols.registry import protocol_named
     from flows.evaluate import Request, keep
     from flows.evaluate import evaluate as run
@@ -99,7 +102,6 @@ def _scores_lake(given: Path | None) -> "Lake":
 
 
 def _show(outcome: "Outcome") -> None:
-    from cli.evaluate_zero_shot import zero_shot_line
     from evaluation.bootstrap import intervals
     from evaluation.score import aggregate, scored_frames
     from flows.evaluate import worst
@@ -146,3 +148,24 @@ def _plain_errors() -> Iterator[None]:
     except (EvaluationError, BadCheckpointError, BodyFileError, LakeError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
+
+
+if TYPE_CHECKING:
+    from flows.evaluate import Request
+
+
+def zero_shot_line(request: "Request") -> str | None:
+    """Macro averages of the zero-shot 3D that came with φ, under the same protocol; None where there is none."""
+    from evaluation.baselines import zero_shot
+    from evaluation.score import aggregate, score_sequences
+    from storage.lake import Lake
+    from storage.tables import read_labels3d, read_zero_shot
+
+    lake = Lake(request.data, create=False)
+    labels = read_labels3d(lake, split=request.split)
+    motions = zero_shot(read_zero_shot(lake, list(labels)))
+    if not motions or request.protocol.joint_set != "keypoints_25":
+        return None
+    means = aggregate(score_sequences(motions, labels, request.protocol))
+    told = ", ".join(f"{name} {means[name].macro:.2f}" for name in request.protocol.metrics if name in means)
+    return f"  zero-shot, the 2D network's own 3D on the same frames: {told}"

@@ -98,7 +98,7 @@ def _existing(kind: "type[Lake]", root: str) -> "Lake":
 
 def _harvest(sources: "Sequence[str | Path | Source]", lake: str | None, options: HarvestOptions) -> None:
     """Run and tell: exit code 1 if anything failed, or if nothing could be begun; 130 after Ctrl-C."""
-    from flows.harvest_bars import HarvestProgress
+    from flows.progress import HarvestProgress
     from harvest.run import harvest
     from harvest.weights.packages import WeightsError
     from storage.errors import LakeError

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cli.plain_text import plain
+from cli.common import plain
 from harvest.errors import HarvestError, SourceFailed, SourceRejected, Unreadable
 from storage.erase.ledger_rows import sources_of
 from storage.ledger.items import FAILED, REJECTED, Books, Entry

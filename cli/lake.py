@@ -1,14 +1,18 @@
-"""`hmmr lake`: look into a lake, prove its books, freeze and export selections, take a source out."""
+"""`hmmr lake`: look into a lake, prove its books, freeze and export selections, take a source out.
+
+What is asked before something is erased for good.
+"""
 
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.common import plain
 from cli.lake_snapshot import app as snapshot_app
-from cli.plain_text import plain
 
 if TYPE_CHECKING:
     from storage.lake import Lake
@@ -87,7 +91,7 @@ def why(
 
     Of a video its tracklets are listed, with their ids: one of them is what to ask about next.
     """
-    from cli.lake_words import counted
+    from cli.common import counted
     from storage.why import tracklets_of
     from storage.why import why as explain
 
@@ -153,7 +157,6 @@ def erase(
     """
     from dataclasses import asdict
 
-    from cli.lake_erase import agree
     from storage.erase.choice import chosen
     from storage.erase.names import Target, find
     from storage.erase.run import erase as run
@@ -251,3 +254,28 @@ def probe(
 
 def _said(counts: dict[str, Any]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items()) or "no rows"
+
+
+if TYPE_CHECKING:
+    from storage.lake import Lake
+    from storage.ledger.ledger import Ledger
+
+SHOWN = 20
+"""Sources that are listed one by one before the question."""
+
+
+def agree(rows: "Lake", ledger: "Ledger", doomed: Sequence[str], *, yes: bool) -> None:
+    """Go on only with --yes or a person's word. Exit code 2 where there is neither: a pipe cannot be asked."""
+    from storage.erase.choice import named
+
+    if yes:
+        return
+    sources = "1 source" if len(doomed) == 1 else f"{len(doomed)} sources"
+    if not sys.stdin.isatty():
+        typer.echo(f"error: this erases {sources} for good; say --yes", err=True)
+        raise typer.Exit(2)
+    for source in named(rows, ledger, doomed[:SHOWN]):
+        typer.echo(plain(str(source)), err=True)
+    if len(doomed) > SHOWN:
+        typer.echo(f"and {len(doomed) - SHOWN} more", err=True)
+    typer.confirm(f"Erase {sources} from {rows.root} for good?", abort=True, err=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.plain_text import plain
+from cli.common import plain
 
 if TYPE_CHECKING:
     from storage.lake import Lake
@@ -40,8 +40,8 @@ def freeze(
 
     If none matches, nothing is written, exit code 2, and the tags and licence classes that there are are listed.
     """
+    from cli.common import counted
     from cli.lake import opened
-    from cli.lake_words import counted
     from storage.snapshot import nested, save, select
     from storage.snapshot_filter import selection
 
@@ -80,8 +80,8 @@ def _some(names: list[str]) -> str:
 @app.command(name="list")
 def list_all(lake: Annotated[str | None, LAKE] = None) -> None:
     """All snapshots of the lake. One that lost sources to an erasure is shown with what is left."""
+    from cli.common import counted
     from cli.lake import opened
-    from cli.lake_words import counted
     from storage.errors import SnapshotMissing
     from storage.snapshot import digests, load
 
@@ -144,8 +144,8 @@ def import_tracks(
     lake: Annotated[str | None, LAKE] = None,
 ) -> None:
     """Bring the released tracks of HMMR's InstaVariety (OpenPose keypoints) into the lake as tracklets."""
+    from cli.common import counted
     from cli.lake import opened
-    from cli.lake_words import counted
     from storage.export.import_instavariety import import_instavariety
 
     with opened(lake) as (rows, _):

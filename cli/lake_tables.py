@@ -6,8 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.lake_words import counted
-from cli.plain_text import plain
+from cli.common import counted, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -48,7 +48,7 @@ def predict(
     which is nearer to the truth too (docs/results/model.md); --no-refine gives the network's own answer.
     """
     from body.mp4 import VideoWriteError
-    from cli.device import require_device
+    from cli.common import require_device
     from harvest.errors import HarvestError
     from harvest.weights.packages import WeightsError
     from hmmr_model.checkpoint import BadCheckpointError, load_checkpoint

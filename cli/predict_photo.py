@@ -10,12 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from body.boxes import smooth_boxes
+from body.boxes import smooth_boxes, suppress
 from body.model import BodyModel
 from harvest.backends.embedded import EmbeddedBackend
 from harvest.backends.nanodet import NanoDet, NanoDetConfig
 from harvest.filters.presets import DEFAULT
-from harvest.nms import suppress
 from harvest.phi.joined import joined_features
 from hmmr_model.checkpoint import Checkpoint
 from hmmr_model.export.person_motion import PersonMotion, PictureGeometry, person_motion

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import typer
 
-from flows.harvest_bars import HarvestProgress
+from flows.progress import HarvestProgress
 from harvest.config import HarvestConfig, LabelConfig
 from harvest.errors import DecodeFailed
 from harvest.fetch.policy import Policy

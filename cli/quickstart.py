@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.interrupt import leave_on_interrupt
+from cli.common import leave_on_interrupt
 
 app = typer.Typer(add_completion=False, help="The main job on films made here, from nothing to a page.")
 

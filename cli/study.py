@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from evaluation.study.config import StudyConfig
-    from evaluation.study_worth import Worth
+    from evaluation.study.parts import Worth
     from flows.study.places import Places
 
 app = typer.Typer(
@@ -232,7 +232,7 @@ def _command(name: str) -> str:
 def _write_next(sources: Path, out: Path, found: "list[Worth]") -> None:
     import yaml
 
-    from evaluation.study_next import next_sources
+    from evaluation.study.parts import next_sources
     from storage.atomic import write_atomically
 
     listed = next_sources(yaml.safe_load(sources.read_text()), found)

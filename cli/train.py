@@ -86,7 +86,7 @@ def train(
 
 def _refuse_early(device: str, labelled: list[Path]) -> None:
     """What can be known before anything is read: no such device, no such labelled lake."""
-    from cli.device import require_device
+    from cli.common import require_device
 
     require_device(device)
     for folder in labelled:
@@ -110,7 +110,7 @@ def _guarded(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     from hmmr_model.checkpoint import BadCheckpointError
     from hmmr_model.fit import TrainingDivergedError
     from hmmr_model.lake_tracks import NoTrainingDataError
-    from hmmr_model.prior_poses import NoPriorPosesError
+    from hmmr_model.prior import NoPriorPosesError
     from storage.errors import LakeError
 
     try:

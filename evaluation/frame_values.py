@@ -8,10 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from evaluation.metrics.joints import auc_3d, better_mirrored, mpjpe, pa_mpjpe, pck_3d, scale_aligned_mpjpe
 from evaluation.metrics.motion import acceleration, acceleration_error
-from evaluation.metrics_distance import mpjpe, pa_mpjpe, scale_aligned_mpjpe
-from evaluation.metrics_mirror import better_mirrored
-from evaluation.metrics_threshold import auc_3d, pck_3d
 
 
 def frame_values(pred: Tensor, target: Tensor, mask: Tensor, fps: float | None) -> dict[str, NDArray[np.float64]]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from body.joints import KEYPOINTS_25, indices
 from evaluation.frame_values import frame_values
 from evaluation.metrics.average import Average, average
-from evaluation.metrics_threshold import PCK_3DPW_MM, pck_3d
+from evaluation.metrics.joints import PCK_3DPW_MM, pck_3d
 from evaluation.protocols.definition import Protocol
 from storage.tables import Labels3D
 

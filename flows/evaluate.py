@@ -1,37 +1,46 @@
-"""One evaluation from checkpoint to rows: predict, check for leaks, score, keep."""
+"""One evaluation from checkpoint to rows: predict, check for leaks, score, keep.
+
+What an evaluation says beside a protocol's own metrics: past and future, meshes, and the worst as skeletons.
+"""
 
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from body.joints import KEYPOINTS_25, indices
 from body.model import BodyModel
-from cli.data_bodies import body_file
-from cli.evaluate_more import mesh_values, past_and_future, skeletons
 from evaluation.bootstrap import intervals
 from evaluation.contamination import Match, contamination
 from evaluation.delta_scores import delta_scores
 from evaluation.errors import ContaminatedError, EvaluationError, ProtocolMismatchError
+from evaluation.metrics.mesh_errors import mesh_errors
 from evaluation.metrics.mesh_joints import MeshJoints, read_regressor
 from evaluation.protocols.definition import Protocol
 from evaluation.protocols.joints import BodyNamed, labels_for, predicted_joints, scored_names
 from evaluation.protocols.registry import check_fits
-from evaluation.score import SequenceScore, aggregate, score_sequences, with_values
+from evaluation.score import SequenceScore, aggregate, score_sequences, sequence_name, with_values
 from evaluation.score_rows import MICRO, Scored, score_row, score_rows
 from evaluation.study.worst import Worst, keep_worst
+from flows.prepare import body_file
 from flows.provenance import code_commit
+from flows.study.worst import shown_tracks
 from hmmr_model.checkpoint import Checkpoint, load_checkpoint
 from hmmr_model.predict import Predictor, predict_lake
+from hmmr_model.prediction import Prediction
 from hmmr_model.refine import refine_lake
 from storage.atomic import write_atomically
 from storage.lake import Lake
 from storage.snapshot import load
-from storage.tables import read_labels3d, rows_to_table
+from storage.tables import Labels3D, read_labels3d, rows_to_table
 
 SHOWN = 3
 """So many of the worst sequences are drawn on the page."""
@@ -255,3 +264,54 @@ def _sequence(score: SequenceScore) -> dict[str, Any]:
     values = {metric: score.value(metric) for metric in sorted(score.per_frame)}
     told = {"sequence": score.sequence, "n_frames": score.n_frames, "excluded": score.excluded}
     return told | ({"n_nan": score.n_nan} | values if values else {})
+
+
+_HIPS = indices(("left_hip", "right_hip"), KEYPOINTS_25)
+
+
+def past_and_future(
+    predicted: Mapping[str, Prediction], checkpoint: Checkpoint, body: BodyNamed, protocol: Protocol
+) -> dict[int, dict[str, NDArray[np.float32]]]:
+    """What the heads for other times say, by delta, where the model has them; their shape is the present's."""
+    said: dict[int, dict[str, NDArray[np.float32]]] = {}
+    for name, now in predicted.items():
+        for delta in checkpoint.config.model.deltas:
+            pose = now.past if delta < 0 else now.future
+            if pose is not None:
+                joints = predicted_joints(protocol, pose.keypoints_3d, pose.rotations, now.betas, body)
+                said.setdefault(delta, {})[name] = joints
+    return said
+
+
+def mesh_values(
+    predicted: Mapping[str, Prediction], labels: Mapping[str, Labels3D], protocol: Protocol, body: BodyNamed
+) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """Per-vertex errors of each sequence whose labels have an SMPL body."""
+    found: dict[str, dict[str, list[NDArray[np.float64]]]] = {}
+    for name, now in predicted.items():
+        label = labels[name]
+        if label.body.startswith("smpl_"):
+            bodies = body("smpl_neutral").body, body(label.body).body
+            own = found.setdefault(sequence_name(label.truth_id, protocol), {})
+            for metric, values in mesh_errors(now.rotations, now.betas, label, *bodies).items():
+                own.setdefault(metric, []).append(values)
+    return {name: {m: np.concatenate(parts) for m, parts in metrics.items()} for name, metrics in found.items()}
+
+
+def skeletons(
+    scores: Sequence[SequenceScore],
+    labels: Mapping[str, Labels3D],
+    predicted: Mapping[str, Prediction],
+    rates: Mapping[str, float],
+    protocol: Protocol,
+) -> list[Worst]:
+    """One tracklet of each of these sequences. Labels without the 25 keypoints cannot be drawn."""
+    found = []
+    for score in scores:
+        for name, label in labels.items():
+            drawable = name in predicted and bool(np.isfinite(label.keypoints_3d[label.valid][:, _HIPS]).any())
+            if drawable and sequence_name(label.truth_id, protocol) == score.sequence:
+                tracks = shown_tracks(label, predicted[name])
+                found.append(Worst(label.truth_id, score.value("pa_mpjpe_mm"), rates.get(name, 25.0), tracks))
+                break
+    return found

@@ -1,12 +1,20 @@
-"""The quickstart's films, and their way into lakes: the unlabelled ones by URL, the others with their truth."""
+"""The quickstart's films, and their way into lakes: the unlabelled ones by URL, the others with their truth.
 
-from collections.abc import Sequence
+What the quickstart makes, trains and compares.
+
+A folder served by HTTP on loopback, so that the quickstart harvests films by URL like any Internet video.
+"""
+
+import contextlib
+import http.server
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from flows.bars import counting_bar
-from flows.harvest_bars import HarvestProgress
-from flows.quickstart_config import QuickstartConfig
-from flows.serve import serve_folder
+from flows.progress import HarvestProgress, counting_bar
 from harvest.config import HarvestConfig
 from harvest.fetch.policy import Policy
 from harvest.run import harvest
@@ -16,6 +24,49 @@ from openworld.motion.prior_poses import write_prior_poses
 from openworld.worlds import quickstart_world
 from storage.atomic import write_json_atomically
 from storage.lake import Lake
+
+STUDY = "quickstart"
+
+
+@dataclass(frozen=True)
+class QuickstartConfig:
+    """Sizes that two cores finish in five minutes; every one of them ran."""
+
+    out: Path = Path("out/quickstart")
+    shares: tuple[float, ...] = (0.0, 0.5, 1.0)
+    """Of the harvested hours, nested."""
+    seeds: tuple[int, ...] = (0, 1)
+    steps: int = 400
+    """Fewer than the preset's: all the cells within three minutes. More steps gain a few mm more (docs/LOG.md)."""
+    step_shares_without_films: tuple[float, ...] = (0.4, 1.0)
+    """Numbers of steps that the model without films may choose from on dev, as shares of the preset's."""
+    workers: int = 2
+    """Processes side by side, each of one thread."""
+
+    @property
+    def films(self) -> Path:
+        """The films, a folder a split."""
+        return self.out / "films"
+
+    @property
+    def lake(self) -> Path:
+        """What was harvested by URL, and the rows of runs and scores."""
+        return self.out / "lake"
+
+    @property
+    def labelled(self) -> Path:
+        """The labelled films as a lake with 3D labels."""
+        return self.out / "labelled"
+
+    @property
+    def held_out(self) -> Path:
+        """Dev and test films as a lake with 3D labels."""
+        return self.out / "held_out"
+
+    @property
+    def prior_poses(self) -> Path:
+        """Unpaired poses for the pose prior: other people's motion, of no film."""
+        return self.out / "prior_poses.npz"
 
 
 class QuickstartError(RuntimeError):
@@ -61,3 +112,39 @@ def harvest_all(sources: Sequence[Path], lake: Path, config: HarvestConfig) -> N
     if report.books.failed:
         told = "; ".join(f"{trouble.name}: {trouble.message}" for trouble in report.troubles[:3])
         raise QuickstartError(f"{report.books.failed} films could not be harvested, run it again. {told}")
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Requests are the harvest's business, not the terminal's."""
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hangs up early, as a probe for the file's type does, is no trouble of ours."""
+
+
+@contextlib.contextmanager
+def serve_folder(folder: Path, port_file: Path) -> Iterator[str]:
+    """Serve `folder` on 127.0.0.1 while the context lives; yields the base URL, without a closing slash.
+
+    The port is drawn once and kept in `port_file`: a URL is an item's identity in the ledger, so a run that goes on
+    where it was must serve the same URLs. Raises OSError with the way out when that port has been taken since.
+    """
+    port = int(port_file.read_text()) if port_file.exists() else 0
+    handler = partial(_Quiet, directory=str(folder))
+    try:
+        server = _Server(("127.0.0.1", port), handler)
+    except OSError as error:
+        raise OSError(
+            f"port {port}, which this run's URLs name, is taken; free it or remove {port_file.parent} to start afresh"
+        ) from error
+    port_file.write_text(str(server.server_port))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

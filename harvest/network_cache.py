@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harvest.around import AroundBackend
-from harvest.backends.protocol import PoseBackend, ReadsFile
+from harvest.backends.protocol import AroundBackend, PoseBackend, ReadsFile
 from harvest.phi.protocol import Phi
 from storage.labels.key import Recipe, digest
 from storage.stage_cache import Kept, StageStore, question

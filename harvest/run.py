@@ -18,8 +18,7 @@ from harvest.recipe import recipe
 from harvest.registry import make_backend, make_phis
 from harvest.report import HarvestReport, Trouble, books_of, reasons_of
 from harvest.session import Asked, Session, Watch
-from harvest.shares import fair_order
-from harvest.sources.expand import Source, expand
+from harvest.sources.expand import Source, expand, fair_order
 from harvest.sources.ledger_items import to_item
 from storage.lake import Lake
 from storage.ledger.items import FAILED, PENDING, REJECTED

@@ -8,8 +8,7 @@ from threading import Lock
 
 import numpy as np
 
-from harvest.around import AroundBackend
-from harvest.backends.protocol import PoseBackend
+from harvest.backends.protocol import AroundBackend, PoseBackend
 from harvest.phi.protocol import Phi
 
 

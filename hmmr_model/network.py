@@ -1,20 +1,200 @@
 """HMMR: φ to movie strip to body, now, in the past and in the future, seen and hallucinated.
 
 B windows, T frames, D numbers of φ, C channels of the strip, P pose numbers.
+
+Weight initialisers as the released code has them (reference/paper.md 1.3, row "init").
+
+φ as the network takes it: standardised by the training set, clamped, with entries dropped in training.
+
+B windows, T frames, D numbers of φ.
+
+The two ways of writing 24 rotations as numbers that a regressor can add to.
+
+N samples, P pose numbers (72 axis-angle, 144 six-number).
+
+f_movie: the temporal encoder, residual convolutions over a window of per-frame features.
+
+B windows, C channels, T frames. GroupNorm's statistics run over time too, so what comes out at one frame depends on
+the whole window, and a window at test must be as long as in training (reference/paper.md 8.1).
+
+h: guesses the movie strip of one frame from that frame's feature alone (reference/paper.md 1.3).
+
+B windows, T frames, C channels.
+
+f_3D and the Δ regressors: iterative error feedback from a strip's feature to body parameters.
+
+N samples (frames), C channels of the strip, S numbers of state.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from hmmr_model.configs import ModelConfig
-from hmmr_model.encoder import TemporalEncoder
-from hmmr_model.hallucinator import Hallucinator
-from hmmr_model.initialise import xavier
-from hmmr_model.pose_form import mean_pose, pose_numbers, pose_to_matrices
-from hmmr_model.regressor import IterativeRegressor
-from hmmr_model.standardise import Standardise
+from body.rotations import axis_angle_to_matrix, matrix_to_rot6d, rot6d_to_matrix
+from hmmr_model.configs import ModelConfig, PoseForm
+
+
+def xavier(layer: nn.Linear | nn.Conv1d) -> nn.Linear | nn.Conv1d:
+    """Glorot uniform weights and zero bias: what TF-slim gives to a layer that asks for nothing."""
+    nn.init.xavier_uniform_(layer.weight)
+    _zero(layer.bias)
+    return layer
+
+
+def near_zero(layer: nn.Linear | nn.Conv1d, factor: float) -> nn.Linear | nn.Conv1d:
+    """TF's variance scaling, FAN_AVG, uniform: U(-l, l) with l = sqrt(3 factor / mean(fan_in, fan_out)); zero bias."""
+    fan_in, fan_out = nn.init._calculate_fan_in_and_fan_out(layer.weight)
+    limit = math.sqrt(3.0 * factor / ((fan_in + fan_out) / 2))
+    nn.init.uniform_(layer.weight, -limit, limit)
+    _zero(layer.bias)
+    return layer
+
+
+def _zero(bias: Tensor | None) -> None:
+    if bias is not None:
+        nn.init.zeros_(bias)
+
+
+MIN_STD = 1e-3
+"""Entries of φ that hardly vary are divided by this instead: a dead unit must not become pure noise."""
+
+
+class Standardise(nn.Module):
+    """Holds the statistics as buffers, so that a checkpoint carries them and no φ is scaled twice."""
+
+    mean_D: Tensor
+    std_D: Tensor
+
+    def __init__(self, dim: int, clamp: float, dropout: float, enabled: bool) -> None:
+        super().__init__()
+        self.clamp, self.enabled = clamp, enabled
+        self.dropout = nn.Dropout(dropout)
+        self.register_buffer("mean_D", torch.zeros(dim))
+        self.register_buffer("std_D", torch.ones(dim))
+
+    def fit(self, mean_D: Tensor, std_D: Tensor) -> None:
+        """Take the training set's mean and standard deviation."""
+        self.mean_D.copy_(mean_D)
+        self.std_D.copy_(std_D.clamp_min(MIN_STD))
+
+    def forward(self, phi_BTD: Tensor) -> Tensor:
+        """Any float type in, float32 out, same shape."""
+        x_BTD = phi_BTD.float()
+        if self.enabled:
+            x_BTD = ((x_BTD - self.mean_D) / self.std_D).clamp(-self.clamp, self.clamp)
+        dropped: Tensor = self.dropout(x_BTD)
+        return dropped
+
+
+JOINTS = 24
+_NUMBERS: dict[PoseForm, int] = {"rot6d": 6, "axis_angle": 3}
+
+
+def pose_numbers(form: PoseForm) -> int:
+    """How many numbers 24 joints take."""
+    return JOINTS * _NUMBERS[form]
+
+
+def pose_to_matrices(pose_NP: Tensor, form: PoseForm) -> Tensor:
+    """(..., P) to rotation matrices (..., 24, 3, 3), always in float32."""
+    joints = pose_NP.float().reshape(*pose_NP.shape[:-1], JOINTS, _NUMBERS[form])
+    return rot6d_to_matrix(joints) if form == "rot6d" else axis_angle_to_matrix(joints)
+
+
+def mean_pose(form: PoseForm) -> Tensor:
+    """Where the regressor starts: the rest pose with the root turned by pi about x, as image y points down."""
+    axis_angle_J3 = torch.zeros(JOINTS, 3)
+    axis_angle_J3[0, 0] = torch.pi
+    if form == "axis_angle":
+        return axis_angle_J3.flatten()
+    return matrix_to_rot6d(axis_angle_to_matrix(axis_angle_J3)).flatten()
+
+
+NORM_EPS = 1e-6
+"""TF contrib group_norm's default (reference/paper.md 1.3)."""
+SECOND_CONV_FACTOR = 0.001
+"""Variance-scaling factor of each block's second convolution: the encoder starts as the identity."""
+
+
+class TemporalBlock(nn.Module):
+    """GroupNorm, ReLU, convolution, twice, and add: pre-activation, with nothing after the sum."""
+
+    def __init__(self, width: int, groups: int) -> None:
+        super().__init__()
+        self.norm1 = nn.GroupNorm(groups, width, eps=NORM_EPS)
+        self.norm2 = nn.GroupNorm(groups, width, eps=NORM_EPS)
+        self.conv1 = xavier(nn.Conv1d(width, width, 3, padding=1))
+        self.conv2 = near_zero(nn.Conv1d(width, width, 3, padding=1), SECOND_CONV_FACTOR)
+
+    def forward(self, x_BCT: Tensor) -> Tensor:
+        """Same shape out."""
+        h_BCT = self.conv1(torch.relu(self.norm1(x_BCT)))
+        change_BCT: Tensor = self.conv2(torch.relu(self.norm2(h_BCT)))
+        return x_BCT + change_BCT
+
+
+class TemporalEncoder(nn.Module):
+    """A stack of blocks; with none it is the single-frame model."""
+
+    def __init__(self, width: int, groups: int, blocks: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(TemporalBlock(width, groups) for _ in range(blocks))
+
+    def forward(self, x_BTC: Tensor) -> Tensor:
+        """(B, T, C) to the movie strip (B, T, C)."""
+        h_BCT = x_BTC.transpose(1, 2)
+        for block in self.blocks:
+            h_BCT = block(h_BCT)
+        return h_BCT.transpose(1, 2)
+
+
+LAST_FACTOR = 0.001
+"""Variance-scaling factor of the last layer: the guess starts as the feature itself."""
+
+
+class Hallucinator(nn.Module):
+    """Layers of the strip's width, added to the feature: three as in the released code, where the text says two."""
+
+    def __init__(self, width: int, layers: int = 3) -> None:
+        super().__init__()
+        hidden = [part for _ in range(layers - 1) for part in (xavier(nn.Linear(width, width)), nn.ReLU())]
+        self.layers = nn.Sequential(*hidden, near_zero(nn.Linear(width, width), LAST_FACTOR))
+
+    def forward(self, x_BTC: Tensor) -> Tensor:
+        """Frame by frame: no frame sees another."""
+        guessed: Tensor = x_BTC + self.layers(x_BTC)
+        return guessed
+
+
+LAST_FACTOR = 0.01
+"""Variance-scaling factor of the last layer (reference/paper.md 1.3): the first guess stays near the start."""
+
+
+class IterativeRegressor(nn.Module):
+    """state <- state + MLP([feature, state]), a few times with the same weights; losses see the last state only.
+
+    f_3D's state is camera (3), pose, shape (10), and starts at a trained mean; a Δ regressor's is the pose alone, and
+    starts at the current prediction. Who calls says where it starts.
+    """
+
+    def __init__(self, channels: int, state: int, hidden: int, iterations: int, dropout: float) -> None:
+        super().__init__()
+        self.iterations = iterations
+        self.layers = nn.Sequential(
+            xavier(nn.Linear(channels + state, hidden)), nn.ReLU(), nn.Dropout(dropout),
+            xavier(nn.Linear(hidden, hidden)), nn.ReLU(), nn.Dropout(dropout),
+            near_zero(nn.Linear(hidden, state), LAST_FACTOR),
+        )  # fmt: skip
+
+    def forward(self, feature_NC: Tensor, start_NS: Tensor) -> Tensor:
+        """The last state (N, S)."""
+        state_NS = start_NS
+        for _ in range(self.iterations):
+            state_NS = state_NS + self.layers(torch.cat([feature_NC, state_NS], dim=-1))
+        return state_NS
+
 
 BETAS = 10
 MEAN_CAMERA = (0.9, 0.0, 0.0)

@@ -2,9 +2,13 @@
 
 T frames, J 25 keypoints, K betas. Crop coordinates [-1, 1], metres, camera axes. Like SMPLify (Bogo et al., ECCV 2016),
 but started from, and held to, what the network says of depth, and over all frames at once, up to four minutes.
+
+A long tracklet in stretches that overlap, and what was found for each of them joined without a jolt.
+
+T frames of the tracklet.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +20,8 @@ from body.keypoints import KeypointModel
 from body.rotations import matrix_to_rot6d, rot6d_to_matrix
 from hmmr_model.lake_tracks import in_crop
 from hmmr_model.losses import second_difference
-from hmmr_model.optimal_camera import optimal_camera
+from hmmr_model.objective import optimal_camera
 from hmmr_model.prediction import Pose, Prediction
-from hmmr_model.stretches import joined, stretches
 from storage.lake import Lake
 from storage.tables import TrackletArrays, iter_tracklets
 
@@ -173,3 +176,29 @@ def _moved(before: Prediction, state: _State, model: KeypointModel, at_once: int
         hallucinated_past=carried(before.hallucinated_past, before.hallucinated),
         hallucinated_future=carried(before.hallucinated_future, before.hallucinated),
     )  # fmt: skip
+
+
+def stretches(frames: int, longest: int, overlap: int) -> list[slice]:
+    """Slices of about equal length, at most `longest`, that cover all frames; each shares `overlap` with the next.
+    One slice where that is enough. ValueError if `longest` is less than three overlaps: three would share a frame."""
+    if longest < 3 * overlap or longest < 1:
+        raise ValueError(f"stretches of {longest} frames cannot share {overlap} with each neighbour")
+    if frames <= longest:
+        return [slice(0, frames)]
+    count = -(-(frames - overlap) // (longest - overlap))
+    step = -(-(frames - overlap) // count)
+    return [slice(start, min(start + step + overlap, frames)) for start in range(0, frames - overlap, step)]
+
+
+def joined(parts: Sequence[Tensor], places: Sequence[slice], overlap: int) -> Tensor:
+    """(T, ...) of the values of each stretch. Where two overlap, the share of the second rises along a cosine, so that
+    neither place nor speed jumps."""
+    whole = torch.empty(places[-1].stop, *parts[0].shape[1:], dtype=parts[0].dtype)
+    rise = (1 - torch.cos(torch.pi * torch.arange(1, overlap + 1) / (overlap + 1))) / 2
+    for part, place in zip(parts, places, strict=True):
+        shared = overlap if place.start else 0
+        both = slice(place.start, place.start + shared)
+        share = rise[:shared].reshape(-1, *[1] * (part.ndim - 1)).to(part.dtype)
+        whole[both] = (1 - share) * whole[both] + share * part[:shared]
+        whole[both.stop : place.stop] = part[shared:]
+    return whole

@@ -1,17 +1,20 @@
-"""One training step: the body network against its labels and the prior, then the prior against the body network."""
+"""One training step: the body network against its labels and the prior, then the prior against the body network.
+
+The learning rate, the moving average's decay and the weight of pseudo-labels, as functions of the step.
+"""
 
 import hashlib
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from hmmr_model.batch import Batch
-from hmmr_model.configs import TrainConfig
+from hmmr_model.configs import LossConfig, OptimiserConfig, TrainConfig
 from hmmr_model.distributed import average_gradients
 from hmmr_model.objective import Keypoints, made_up_poses, supervised_terms
 from hmmr_model.prior import fooling_loss, telling_loss
-from hmmr_model.schedule import average_decay, pseudo_weight, rate_factor
 from hmmr_model.state import TrainingState
 
 EXPLODED = 1e6
@@ -93,3 +96,23 @@ def seed_step(seed: int, step: int, rank: int) -> None:
     """Make the step's dropout and draws a function of seed, step and process: a resumed run repeats them."""
     digest = hashlib.sha256(f"{seed}/{step}/{rank}".encode()).digest()
     torch.manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+
+
+def rate_factor(step: int, steps: int, config: OptimiserConfig) -> float:
+    """Factor on the learning rate at `step` of `steps`: linear warm-up, then a half cosine to zero, or constant."""
+    warm = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
+    if config.schedule == "constant":
+        return warm
+    return warm * (0.5 + 0.5 * math.cos(math.pi * step / steps)) + 1e-3
+
+
+def average_decay(step: int, config: OptimiserConfig) -> float:
+    """Decay of the moving average: short at first, so that it does not remember the random start."""
+    return min(config.ema, (step + 1) / (step + 10)) if config.ema else 0.0
+
+
+def pseudo_weight(step: int, steps: int, config: LossConfig) -> float:
+    """Weight, 0 to 1, of the pseudo-labelled windows beside the labelled ones: a straight line between two steps."""
+    if config.pseudo_full <= config.pseudo_start:
+        return float(step >= config.pseudo_start * steps)
+    return min(1.0, max(0.0, (step / steps - config.pseudo_start) / (config.pseudo_full - config.pseudo_start)))

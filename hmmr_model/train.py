@@ -12,7 +12,7 @@ from hmmr_model.configs import TrainConfig
 from hmmr_model.data import TrainingSet
 from hmmr_model.fit import Progress, TrainResult, fit
 from hmmr_model.lake_tracks import NoTrainingDataError, read_tracks, store_tracks
-from hmmr_model.prior_poses import labelled_poses, read_prior_poses
+from hmmr_model.prior import labelled_poses, read_prior_poses
 from hmmr_model.tracks import Track
 from storage.lake import Lake
 from storage.snapshot import select

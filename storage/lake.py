@@ -1,6 +1,9 @@
-"""The lake: tables of labels in one folder or S3 prefix, each a Delta table with plain Parquet inside."""
+"""The lake: tables of labels in one folder or S3 prefix, each a Delta table with plain Parquet inside.
 
-from collections.abc import Sequence
+Tables in memory that read like a lake: pseudo-labels that are made for one training and kept nowhere.
+"""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -143,3 +146,29 @@ class Lake:
         if self._ids is None or self._ids[0] != version:
             self._ids = (version, self.read("tracklets", ["tracklet_id"]).column(0).combine_chunks())
         return self._ids[1]
+
+
+class MemoryLake(Lake):
+    """A lake of these tables. It can be read; nothing is written, so an erased source leaves no copy behind."""
+
+    def __init__(self, name: str, tables: Mapping[str, pa.Table]) -> None:
+        self._name, self._tables = name, dict(tables)
+
+    @property
+    def root(self) -> str:
+        """What an error calls it."""
+        return self._name
+
+    def read(self, name: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
+        """As `Lake.read`."""
+        table = self._tables.get(name, schema_of(name).empty_table())
+        found = table if where is None else table.filter(where)
+        return found if columns is None else found.select(list(columns))
+
+    def dataset(self, name: str) -> ds.Dataset | None:
+        """As `Lake.dataset`; None for a table without rows."""
+        return ds.dataset(self._tables[name]) if name in self._tables else None
+
+    def versions(self) -> dict[str, int]:
+        """There is one version of everything."""
+        return dict.fromkeys(TABLES, 0)

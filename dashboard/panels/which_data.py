@@ -21,7 +21,7 @@ _KINDS = {"per_hour": "an hour of it", "alone": "alone", "on_top": "on top of th
 
 
 def which_panel(view: LakeView) -> Panel:
-    """One chart and table a ranking (evaluation/study_parts.py); the newest of each question counts."""
+    """One chart and table a ranking (evaluation/study/parts.py); the newest of each question counts."""
     found, strange = _rankings(view)
     rest = left_out("these runs carry a ranking that cannot be read", strange)
     if not found:

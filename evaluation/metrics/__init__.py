@@ -6,11 +6,22 @@ The functions align nothing but what their names say; `protocols.registry` says 
 from evaluation.metrics.average import Average, average
 from evaluation.metrics.delta import delta_errors
 from evaluation.metrics.image import COCO_SIGMAS, box_side, hmmr_kp_pa, hmmr_pck, kp_pa, oks, pck_2d, pixel_error
+from evaluation.metrics.joints import (
+    auc_3d,
+    degenerate,
+    joint_errors,
+    mirrored_share,
+    mpjpe,
+    pa_mpjpe,
+    pa_pve,
+    pck_3d,
+    pve,
+    root_aligned,
+    scale_aligned,
+    scale_aligned_mpjpe,
+    similarity_aligned,
+)
 from evaluation.metrics.motion import acceleration, acceleration_error, foot_sliding, jitter
-from evaluation.metrics_alignment import degenerate, root_aligned, scale_aligned, similarity_aligned
-from evaluation.metrics_distance import joint_errors, mpjpe, pa_mpjpe, pa_pve, pve, scale_aligned_mpjpe
-from evaluation.metrics_mirror import mirrored_share
-from evaluation.metrics_threshold import auc_3d, pck_3d
 
 __all__ = [
     "COCO_SIGMAS",

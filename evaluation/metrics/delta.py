@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from evaluation.metrics.inputs import Array, visible, working
-from evaluation.metrics_distance import mpjpe
+from evaluation.metrics.joints import mpjpe
 
 
 def delta_errors(

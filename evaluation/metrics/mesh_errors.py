@@ -15,7 +15,7 @@ from torch import Tensor
 
 from body.model import BodyModel
 from evaluation.errors import ProtocolMismatchError
-from evaluation.metrics_distance import pa_pve, pve
+from evaluation.metrics.joints import pa_pve, pve
 from storage.tables import Labels3D
 
 _FRAMES_AT_ONCE = 64

@@ -14,8 +14,8 @@ from scipy.spatial.transform import Rotation
 from evaluation.camera import Camera
 from evaluation.errors import BadDatasetError
 from evaluation.joint_sets import H36M_17, H36M_32_TO_17
-from evaluation.matlab import read_mat
 from evaluation.readers.cdf import read_cdf
+from evaluation.readers.files import read_mat
 from evaluation.sequence import BenchmarkSequence, Joints, field_of, shaped
 
 FPS = 50.0

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from evaluation.camera import Camera
 from evaluation.errors import BadDatasetError
-from evaluation.hdf5 import read_hdf5
 from evaluation.joint_sets import MPI3D_17, MPI3D_28
-from evaluation.matlab import read_mat
+from evaluation.readers.files import read_hdf5, read_mat
 from evaluation.sequence import BenchmarkSequence, Joints, field_of, shaped
 
 VNECT_CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)

@@ -10,7 +10,7 @@ import numpy as np
 
 from evaluation.errors import BadDatasetError
 from evaluation.joint_sets import PENN_13
-from evaluation.matlab import read_mat
+from evaluation.readers.files import read_mat
 from evaluation.sequence import BenchmarkSequence, Joints, field_of, shaped
 
 

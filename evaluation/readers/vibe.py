@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from body.joints import KEYPOINTS_25, SMPL_24
 from evaluation.errors import BadDatasetError
-from evaluation.hdf5 import read_hdf5
 from evaluation.joint_sets import H36M_REGRESSOR_14, OPENPOSE_25
+from evaluation.readers.files import read_hdf5
 from evaluation.readers.safe_pickle import load_pickle
 from evaluation.sequence import BenchmarkSequence, BodyMotion, Joints, field_of, shaped
 

@@ -62,7 +62,7 @@ class StudyConfig:
     perfect_2d: tuple[float, ...] = ()
     """Shares at which the films' true 2D replaces the detected, in the main series."""
     reprojected: bool = True
-    """Whether labelled 3D seen by random cameras is a row, where φ is the keypoints (flows/reprojected.py)."""
+    """Whether labelled 3D seen by random cameras is a row, where φ is the keypoints (flows/study/changed_labels.py)."""
     step_shares_without_film: tuple[float, ...] = (0.3, 1.0)
     """Steps that the model without film may choose from on dev: at equal steps it overfits (scaling_pilot.md 6)."""
     train: tuple[tuple[str, Change], ...] = (("preset", "open"),)

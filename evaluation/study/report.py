@@ -7,12 +7,11 @@ from typing import Any
 from evaluation.study.draws import DRAWS, Draws, Noise, draw, noise
 from evaluation.study.fits import LawFit, best_law, fit_laws
 from evaluation.study.power import more_runs
-from evaluation.study.steps import CONFIDENCE, Interval, interval, step, steps
+from evaluation.study.steps import CONFIDENCE, Interval, gap_closed, interval, step, steps
 from evaluation.study.table import MAIN, StudyTable
 from evaluation.study.trend import Trend, trend
 from evaluation.study.value import marginal_value
 from evaluation.study.verdict import DELTA_SHARE, verdict
-from evaluation.study_gap import gap_closed
 
 CEILING = "ceiling"
 

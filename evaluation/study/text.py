@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from evaluation.study_worth import Worth
+from evaluation.study.parts import Worth
 
 
 def text(report: dict[str, Any], unit: str = "mm") -> str:

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from body.joints import KEYPOINTS_25, mirror_permutation
-from harvest.around import AroundBackend
-from harvest.backends.protocol import PoseBackend, ReadsFile
+from harvest.backends.protocol import AroundBackend, PoseBackend, ReadsFile
 
 BURST_FRAMES = 3
 _MIRROR = mirror_permutation(KEYPOINTS_25)

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harvest.around import AroundBackend
 from harvest.backends.embedded import EmbeddedBackend, EmbeddedConfig
+from harvest.backends.protocol import AroundBackend
 from harvest.backends.roi import RefineLimits
 
 _NEVER = RefineLimits(*[float("inf")] * len(RefineLimits.__dataclass_fields__))

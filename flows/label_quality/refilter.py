@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.label_quality.people import Labelled, Track
-from harvest.bystanders import bystanders, candidates_of
+from harvest.filters.one_person import frozen_frames
 from harvest.filters.presets import Preset
 from harvest.filters.tracks import Run, clean
-from harvest.frozen import frozen_frames
-from harvest.together import in_the_way
+from harvest.filters.two_people import bystanders, candidates_of, in_the_way
 from harvest.tracking.track import Observation
 from harvest.tracking.track import Track as LinkedTrack
 from harvest.video.decode import DecodeConfig, Video

@@ -3,10 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from flows.choose import best_on_dev, dev_error
-from flows.quickstart_config import STUDY, QuickstartConfig
+from flows.films import STUDY, QuickstartConfig
 from flows.study.ground import Cell, Ground, HeldOut
-from flows.study.pool import run_cells
+from flows.study.pool import best_on_dev, dev_error, run_cells
 from hmmr_model.configs import TrainConfig
 from hmmr_model.presets import tiny
 from storage.lake import Lake

@@ -4,10 +4,9 @@ from pathlib import Path
 
 from prefect import flow, task
 
-from flows.films import harvest_by_url, harvest_with_truth, make_all_films
+from flows.films import STUDY, QuickstartConfig, harvest_by_url, harvest_with_truth, make_all_films
 from flows.quickstart.cells import ground_of, train_and_score
-from flows.quickstart_config import STUDY, QuickstartConfig
-from flows.quickstart_page import make_page
+from flows.quickstart.report import make_page
 from flows.study.baselines import score_baselines
 from hmmr_model.presets import tiny
 

@@ -1,21 +1,36 @@
-"""The quickstart's numbers as one JSON object and one page. Every number is read from the lake."""
+"""The quickstart's numbers as one JSON object and one page. Every number is read from the lake.
 
+The quickstart's last step: the best checkpoint, pictures of what it sees, real video beside it, the page.
+
+Film frames with the 2D tracklet and the predicted body on them, for a page.
+"""
+
+import itertools
 import json
+import shutil
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 
+from body.model import BodyModel
 from dashboard.page import export
 from dashboard.panels.strip import Picture
 from evaluation.score_rows import MACRO
+from flows.films import QuickstartConfig
 from flows.provenance import package_versions
+from flows.quickstart.cells import best_checkpoint
+from flows.study.ground import Ground
+from harvest.video.decode import DecodeConfig, Frame, Video
+from hmmr_model.predict import predict_lake
+from hmmr_model.strip import png_bytes, told_three_times
 from storage.atomic import write_json_atomically
 from storage.lake import Lake
 from storage.ledger.ledger import Ledger
+from storage.tables import iter_tracklets, read_labels3d
 
 METRICS = ("mpjpe_mm", "pa_mpjpe_mm", "accel_error_mm_frame2", "mirrored_share")
 POINT = ("variant", "phi", "hours", "seed", "dataset", "split", "protocol")
@@ -74,3 +89,42 @@ def summary(report: Path) -> str:
         row = f"{split:<6} {variant:<14} {hours:>7.4f} {len(members):>5}"
         lines.append(row + " {:>7.1f} {:>9.1f} {:>7.1f}".format(*means))
     return "\n".join(lines)
+
+
+def make_page(config: QuickstartConfig, ground: Ground) -> Path:
+    """Keep the best checkpoint (by dev) as OUT/model.pt, draw the strip, write report.json and report.html."""
+    checkpoint = config.out / "model.pt"
+    shutil.copyfile(best_checkpoint(config, ground), checkpoint)
+    pictures = film_pictures(checkpoint, Lake(config.held_out), config.films / "test")
+    return write_report(
+        Lake(config.lake), ground.study, config.out, snapshot=ground.snapshot, checkpoint=checkpoint,
+        films=config.films, pictures=pictures, extra={},
+    )  # fmt: skip
+
+
+FILMS, FRAMES = 4, 3
+"""How many films a page shows, and how many frames of each."""
+
+
+def film_pictures(checkpoint: Path, held_out: Lake, films: Path) -> list[Picture]:
+    """A PNG for each of a few test films: frame, 2D tracklet on it, predicted mesh on it; time runs down."""
+    labels = read_labels3d(held_out, split="test")
+    body = BodyModel.load()
+    made = []
+    for tracklet in itertools.islice(iter_tracklets(held_out, list(labels)), FILMS):
+        film = labels[tracklet.tracklet_id].truth_id.split(":")[0]
+        prediction = predict_lake(checkpoint, held_out, [tracklet.tracklet_id])[tracklet.tracklet_id]
+        at = [len(tracklet.pts) * (2 * i + 1) // (2 * FRAMES) for i in range(FRAMES)]
+        pixels = _frames(films / f"{film}.mp4", {int(tracklet.frame_index[i]) for i in at})
+        rows = [
+            told_three_times(pixels[int(tracklet.frame_index[i])].pixels_HW3, tracklet, prediction, i, body) for i in at
+        ]
+        made.append(Picture(png_bytes(rows), f"synthetic test film {film}: frame, 2D tracklet, predicted body"))
+    return made
+
+
+def _frames(film: Path, wanted: Iterable[int]) -> dict[int, Frame]:
+    """Frames of a film by decode index."""
+    chosen = set(wanted)
+    video = Video(film, film.name, DecodeConfig(), max_pixels=1 << 24, max_seconds=3600.0)
+    return {frame.index: frame for frame in video.frames() if frame.index in chosen}

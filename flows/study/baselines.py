@@ -8,8 +8,7 @@ from evaluation.baselines import Features, Motions, mean_pose, ridge, zero_shot
 from evaluation.protocols.registry import protocol_named
 from evaluation.score_rows import Scored
 from flows.provenance import code_commit
-from flows.scored import Key, scored_sets
-from flows.study.cells import keep_scores
+from flows.study.cells import Key, keep_scores, scored_sets
 from flows.study.ground import Ground, HeldOut
 from storage.lake import Lake
 from storage.tables import Labels3D, read_labels3d, read_phi, read_zero_shot

@@ -11,8 +11,7 @@ from evaluation.study.grid import GridCell
 from flows.study.ground import Cell, Ground, HeldOut
 from flows.study.labelled import LabelledSets
 from flows.study.labels import frozen_film
-from flows.study.places import Places
-from flows.study_perfect import check_truth, perfect_pool
+from flows.study.places import Places, check_truth, perfect_pool
 from hmmr_model.configs import TrainConfig
 from storage.atomic import write_json_atomically
 from storage.json_text import read_object

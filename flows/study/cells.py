@@ -1,9 +1,16 @@
 """One cell of a study: train on so much of the lake with this seed, score on what was held out, keep the rows.
 
 A cell is keyed by everything that made it; a cell whose scores are in the lake is not run again.
+
+What a lake has scores of, read once for many cells: with hundreds of cells the table has as many files.
+
+One process at a time in a folder.
 """
 
+import contextlib
+import fcntl
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,15 +21,26 @@ from evaluation.baselines import Motions
 from evaluation.protocols.registry import protocol_named
 from evaluation.score import score_sequences
 from evaluation.score_rows import Scored, score_rows
-from flows.locks import locked
 from flows.provenance import code_commit
-from flows.scored import Key, scored_sets
 from flows.study.fed import fed_by
 from flows.study.ground import Cell, Ground, HeldOut
 from hmmr_model.predict import predict_lake
 from hmmr_model.train import train
 from storage.lake import Lake
 from storage.tables import iter_tracklets, read_labels3d, rows_to_table
+
+Key = tuple[str, str, str, str, str]
+"""Study, run, variant, dataset, split."""
+
+_COLUMNS = ["study", "run_id", "variant", "dataset", "split"]
+
+
+def scored_sets(lake: Path, run_id: str | None = None) -> set[Key]:
+    """Every key that there are scores of; of one run where it is named."""
+    where = None if run_id is None else pc.field("run_id") == run_id
+    table = Lake(lake).read("scores", _COLUMNS, where)
+    told = table.group_by(_COLUMNS).aggregate([]).to_pylist()
+    return {(row["study"], row["run_id"], row["variant"], row["dataset"], row["split"]) for row in told}
 
 
 def missing_splits(cell: Cell, ground: Ground, have: set[Key] | None = None) -> list[tuple[HeldOut, str]]:
@@ -118,3 +136,12 @@ def keep_scores(lake: Lake, motions: Motions, held_out: HeldOut, scored: Scored)
     rows = score_rows(score_sequences(motions, labels, protocol, fps=rates), protocol, scored)
     key = "/".join((scored.study, scored.run_id, scored.variant, scored.dataset, scored.split))
     lake.append("scores", rows_to_table("scores", rows), transaction=f"score/{key}")
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder, made if it is not there; waits for whoever holds it. A process that dies lets go."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

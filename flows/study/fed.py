@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flows.reprojected import reprojected
-from flows.study.changed_labels import with_noise, with_true_2d
+from flows.study.changed_labels import reprojected, with_noise, with_true_2d
 from flows.study.ground import Cell, Ground
 from flows.study.labels import of_version
 from storage.lake import Lake

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from flows.bars import counting_bar
 from flows.films import harvest_all
+from flows.progress import counting_bar
 from flows.study.ground import HeldOut
 from flows.study.places import Places
 from harvest.config import HarvestConfig

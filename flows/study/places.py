@@ -1,4 +1,7 @@
-"""Where a study's data lie, and the quickstart's films for those who have none."""
+"""Where a study's data lie, and the quickstart's films for those who have none.
+
+The rows that know the pool's films' truth: the supervised ceiling, and perfect 2D in the place of the detected.
+"""
 
 import re
 from collections.abc import Sequence
@@ -7,11 +10,12 @@ from pathlib import Path
 
 from evaluation.errors import ProtocolMismatchError
 from evaluation.protocols.registry import PROTOCOLS, check_fits, protocol_named
-from evaluation.study.config import StudyConfigError
-from flows.films import harvest_by_url, harvest_with_truth, make_all_films
-from flows.quickstart_config import QuickstartConfig
-from flows.study.ground import HeldOut
+from evaluation.study.config import StudyConfig, StudyConfigError
+from flows.films import QuickstartConfig, harvest_by_url, harvest_with_truth, make_all_films
+from flows.study.ground import HeldOut, phis_of
 from storage.lake import Lake
+from storage.snapshot import freeze
+from storage.tables import ZERO_SHOT
 
 DEV = "dev"
 TRAINING = ("labelled", "unlabelled", "train", "training", "")
@@ -96,3 +100,24 @@ def _protocol(dataset: str) -> str:
         known = sorted({name for p in PROTOCOLS.values() if p.joint_set == "keypoints_25" for name in p.datasets})
         raise StudyConfigError(f"--held-out {dataset}=...: no protocol is for {dataset}; known are {', '.join(known)}")
     return fitting[0]
+
+
+def check_truth(config: StudyConfig, lake: Path, perfect: Path | None) -> None:
+    """StudyConfigError where the grid asks for rows that need truth which the lakes do not have."""
+    wanted = [("ceilings", config.ceilings)] + ([] if perfect else [("perfect_2d", config.perfect_2d)])
+    if not any(shares for _, shares in wanted):
+        return
+    if Lake(lake).read("labels3d", ["tracklet_id"]).num_rows == 0:
+        named = " and ".join(key for key, shares in wanted if shares)
+        raise StudyConfigError(f"{named}: {lake} has no true 3D of its films; on real video write `[]` for each")
+
+
+def perfect_pool(perfect: Path | None, phis: tuple[str, ...]) -> tuple[Path, str] | None:
+    """The lake of --perfect with its snapshot; StudyConfigError where it was harvested without one of the φ."""
+    if perfect is None:
+        return None
+    missing = {part for phi_name in phis for part in phi_name.split("+")} - phis_of(perfect)
+    if missing:
+        named = ", ".join("the 2D network's own 3D" if part == ZERO_SHOT else part for part in sorted(missing))
+        raise StudyConfigError(f"--perfect {perfect}: harvested without {named}; harvest it with the study's --phi")
+    return perfect, freeze(Lake(perfect)).digest

@@ -9,7 +9,6 @@ from evaluation.study.config import StudyConfig, read_study
 from evaluation.study.grid import GridCell, all_series, candidates, cells
 from evaluation.study.lake import keep_reports
 from evaluation.study.presets import PRESETS
-from flows.choose import best_on_dev
 from flows.provenance import code_commit
 from flows.study.baselines import score_baselines
 from flows.study.begin import begin, cell_of
@@ -17,7 +16,7 @@ from flows.study.ground import Cell, Ground
 from flows.study.labelled import LabelledSets, hours_of, labelled_sets
 from flows.study.labels import compare_versions, of_version, with_versions
 from flows.study.places import Places, held_out_set
-from flows.study.pool import Pair, run_cells, run_pairs
+from flows.study.pool import Pair, best_on_dev, run_cells, run_pairs
 from flows.study.train import train_config
 from flows.study.worst import show_worst
 from hmmr_model.configs import TrainConfig

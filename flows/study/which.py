@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 
 from evaluation.study.config import StudyConfig, StudyConfigError
 from evaluation.study.groups import CUTS, cut
-from evaluation.study_coalitions import Coalition, coalitions, largest_groups
-from evaluation.study_parts import PART, keep_ranking, part_study, ranking
-from evaluation.study_worth import Worth
+from evaluation.study.parts import PART, Coalition, Worth, coalitions, keep_ranking, largest_groups, part_study, ranking
 from flows.provenance import code_commit
 from flows.study.begin import begin
 from flows.study.ground import Cell, Ground

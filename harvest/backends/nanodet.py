@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from harvest.nms import suppress
+from body.boxes import suppress
 from harvest.weights.files import NANODET, path
 from harvest.weights.onnx_session import OnnxNetwork
 

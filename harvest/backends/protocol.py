@@ -2,6 +2,8 @@
 
 P people in a frame, 25 joints in the order of body.joints.KEYPOINTS_25. Frames are RGB uint8 (H, W, 3); pixels are
 of the frame, origin at the outer corner of the top-left pixel.
+
+A backend around another one: says of itself what the one inside says. Its children change how that one is asked.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,3 +46,25 @@ class ReadsFile(Protocol):
 
     def open_video(self, path: Path) -> None:
         """The next frames are of this file. ValueError names a file that the backend knows nothing of."""
+
+
+class AroundBackend:
+    """Name, weights and joints of the backend inside, which decide the label_key."""
+
+    def __init__(self, inner: PoseBackend) -> None:
+        self._inner = inner
+
+    @property
+    def name(self) -> str:
+        """Of the backend inside."""
+        return self._inner.name
+
+    @property
+    def weights(self) -> Mapping[str, str]:
+        """Of the backend inside."""
+        return self._inner.weights
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """Of the backend inside."""
+        return self._inner.joints

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from body.boxes import iou
 from body.joints import KEYPOINTS_25
 from harvest.backends.film_truth import FilmPerson, FilmShelf, FrameFinder
 from harvest.backends.label_noise import NoiseModel, NoisyLabels, noisy
-from harvest.nms import iou
 
 _MARGIN = 0.04
 _MIN_VISIBLE = 5

@@ -22,17 +22,17 @@ class Preset:
     min_motion: float
     """A run is dropped as still if its limbs move less than this, in parts of the person's diagonal; 0: never."""
     bystander_motion: float
-    """The same, for somebody beside whom another person moves much more (harvest/bystanders.py); 0: never."""
+    """The same, for somebody beside whom another person moves much more (harvest/filters/two_people.py); 0: never."""
     max_fast: float
     """A run is dropped as implausible if more than this share of its limbs' steps is too fast for a body
-    (harvest/plausible.py); 1: never."""
+    (harvest/filters/one_person.py); 1: never."""
     max_long: float
     """The same, if more than this share of its limbs' bones is longer than they can be; 1: never."""
     every_run: bool
     """Keep every good run of a track; False: only the first."""
     min_posture: float = 0.0
     """A run is dropped as a photograph if the person's posture changes less than this, in parts of the diagonal,
-    however the picture moves (harvest/posture.py); 0: never."""
+    however the picture moves (harvest/filters/one_person.py); 0: never."""
     cut_joints: int = 2
     """So many limb joints at the picture's border, or beyond it, make a frame in which the person is cut off."""
     max_cut_off: float = 1.0
@@ -41,7 +41,7 @@ class Preset:
     """A stretch of so many seconds in which the picture stands still is taken out of a run; 0: never."""
     max_together: float = 1.0
     """A run is dropped if in more than this share of its frames somebody else is in the same place
-    (harvest/together.py); 1: never."""
+    (harvest/filters/two_people.py); 1: never."""
 
 
 HMMR_2019 = Preset("hmmr_2019", 0.1, 6, 4, 5, 40, 500, 0.4, 0.0, 0.0, 1.0, 1.0, every_run=False)

@@ -14,9 +14,8 @@ from scipy.signal import medfilt
 
 from body.boxes import diagonals, keypoint_boxes
 from body.joints import KEYPOINTS_25, LIMBS_12, indices
+from harvest.filters.one_person import cut_off, posture_change, too_fast, too_long
 from harvest.filters.presets import Preset
-from harvest.plausible import cut_off, too_fast, too_long
-from harvest.posture import posture_change
 
 HEAD_AND_SHOULDERS = frozenset(
     ["right_shoulder", "left_shoulder", "neck", "head_top", "nose", "left_eye", "right_eye", "left_ear", "right_ear"]
@@ -66,7 +65,7 @@ def clean(
     frozen_T: NDArray[np.bool_] | None = None,
 ) -> tuple[list[Run], list[Rejection]]:
     """Every frame of the track lands in exactly one run or one rejection. `rate`: frames a second. Without the
-    picture's (width, height) in px nobody is cut off; without `frozen_T` (harvest/frozen.py) no picture stays."""
+    (width, height) of the picture in px nobody is cut off; without `frozen_T` (one_person.py) no picture stays."""
     visible_TJ = keypoints_TJ3[:, :, 2] >= preset.visible_score
     counts_T, spans = _spans(visible_TJ, observed_T, preset)
     runs: list[Run] = []

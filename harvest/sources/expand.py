@@ -4,19 +4,26 @@ those.
 An item's id is the hash of what it *is* (canonical URL, or content of a local file), so the same source named
 twice, or by two paths, is one item. What cannot be read becomes an item too, with its error, so that the
 books balance.
+
+The order of work when sources have weights: whatever moment a run ends at, each pot had its share of the videos.
+
+A pot is one entry of a source list (a video, a folder, a search, a nested list). The next video is taken from the pot
+for which (videos taken + 1) / weight is smallest: start-time fair queueing with videos of equal size. Without weights
+the order is the list's own, pots of many videos taking turns.
 """
 
+import heapq
 import os
 import re
 import stat
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harvest.entry import Entry
 from harvest.errors import HarvestError, Unreadable
 from harvest.identity import S3, canonical_address, file_sha256, host_of, text_id
-from harvest.sources.lists import LIST_SUFFIXES, read_list
+from harvest.sources.lists import LIST_SUFFIXES, Entry, read_list
 
 VIDEO_SUFFIXES = frozenset({
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp",
@@ -55,7 +62,7 @@ class Source:
     """How many videos to take of a playlist, channel, feed, search or S3 prefix."""
     weight: float = 1.0
     pot: str = ""
-    """Weight of the entry of a source list that it came from, and that entry's name (harvest/shares.py)."""
+    """Weight of the entry of a source list that it came from, and that entry's name (harvest/sources/expand.py)."""
     via: tuple[str, ...] = ()
     """Ids of the words and lists that it came out of: each would be an item of its own if it could not be read."""
     named_by_user: bool = True
@@ -219,3 +226,21 @@ def _why_unreadable(path: Path, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return str(error) if "no video file" in str(error) else "no such file or folder"
     return error.strerror or str(error)
+
+
+def fair_order(sources: Sequence[Source]) -> list[Source]:
+    """The same sources in the order in which they are to be worked on; the order within a pot stays."""
+    pots: dict[str, deque[Source]] = {}
+    for source in sources:
+        pots.setdefault(source.pot or source.item_id, deque()).append(source)
+    names = list(pots)
+    heap = [(1 / pots[name][0].weight, place, 1) for place, name in enumerate(names)]
+    heapq.heapify(heap)
+    order = []
+    while heap:
+        _, place, taken = heapq.heappop(heap)
+        pot = pots[names[place]]
+        order.append(pot.popleft())
+        if pot:
+            heapq.heappush(heap, ((taken + 1) / pot[0].weight, place, taken + 1))
+    return order

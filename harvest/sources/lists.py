@@ -9,19 +9,60 @@ sources:
   - s3://bucket/clips/
 `weight` is an entry's share of a run beside the others (1 where it is not given). The published lists of HMMR's
 authors (InstaVariety.json, vlog_ids.txt) are read as they are.
+
+One line of a source list, not yet looked at: an address, and what the list says about it.
+
+The published lists of HMMR's authors as they lie on disk: InstaVariety.json, and the ids of VLOG-people.
+
+InstaVariety.json is a list of posts: {download_tag, shortcode, video_link, is_video, ...} (their doc/insta_variety.md).
+vlog_ids.txt has one clip a line, `0_J_I_v_2VqBUwJX0JI_034_`: three letters that sorted the videos into folders, `v_`,
+the video's id on YouTube, and the clip's number. The seconds of a clip are in VLOG's own files, so the whole video is
+the source, once for all of its clips. Naming such a list opts in to its host; most of both is gone by now.
 """
 
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from reprlib import repr as shortened
 from typing import Any
 
 import yaml
 
-from harvest.entry import Entry
-from harvest.hmmr_lists import instavariety_entries, is_instavariety, vlog_entry
+
+@dataclass(frozen=True)
+class Entry:
+    """`address` is a URL, s3://BUCKET/PREFIX, a path, or search://WORDS."""
+
+    address: str
+    licence: str | None = None
+    tags: tuple[str, ...] = ()
+    sections_s: tuple[tuple[float, float], ...] = ()
+    max_seconds: float | None = None
+    max_bytes: int | None = None
+    max_entries: int | None = None
+    weight: float | None = None
+    """Its share of a run beside the other entries (harvest/sources/expand.py)."""
+    pot: str = ""
+    """The entry whose share this one is part of; empty: its own."""
+
+    def under(self, outer: "Entry") -> "Entry":
+        """This entry with what the list that holds it was given. A list with a weight is one pot with all that
+        comes out of it; `defaults` (no address) give each entry theirs."""
+        shared = outer.weight is not None and bool(outer.address)
+        return replace(
+            self,
+            licence=self.licence or outer.licence,
+            tags=tuple(dict.fromkeys(outer.tags + self.tags)),
+            max_seconds=self.max_seconds if self.max_seconds is not None else outer.max_seconds,
+            max_bytes=self.max_bytes if self.max_bytes is not None else outer.max_bytes,
+            max_entries=self.max_entries if self.max_entries is not None else outer.max_entries,
+            weight=outer.weight if shared or self.weight is None else self.weight,
+            pot=(outer.pot or outer.address) if shared else self.pot,
+        )
+
 
 LIST_SUFFIXES = frozenset({".txt", ".list", ".yaml", ".yml", ".json"})
 MAX_LIST_BYTES = 64 << 20
@@ -150,3 +191,42 @@ def _positive(each: Mapping[str, Any], key: str, kind: type) -> Any:
     if not (value > 0 and math.isfinite(value)):
         raise ValueError(f"{key} must be a number above 0")
     return value
+
+
+_VLOG = re.compile(r"[\w-]_[\w-]_[\w-]_v_([\w-]{11})_\d+_?")
+_SHORTCODE = re.compile(r"[\w-]{5,64}")
+
+
+def vlog_entry(line: str) -> Entry | None:
+    """The video that a line of vlog_ids.txt was cut from; None for any other line."""
+    match = _VLOG.fullmatch(line)
+    return Entry(f"https://www.youtube.com/watch?v={match[1]}", tags=("vlog",)) if match else None
+
+
+def is_instavariety(tree: object) -> bool:
+    """Whether parsed JSON is InstaVariety.json, by its first post."""
+    return (
+        isinstance(tree, list)
+        and bool(tree)
+        and isinstance(tree[0], Mapping)
+        and {"shortcode", "download_tag"} <= tree[0].keys()
+    )
+
+
+def instavariety_entries(posts: Sequence[Any]) -> list[Entry]:
+    """Its videos, each with the tag under which it was found. ValueError names a post that is none."""
+    return [_post(post, f"post {i + 1}") for i, post in enumerate(posts) if not _is_photo(post)]
+
+
+def _is_photo(post: Any) -> bool:
+    return isinstance(post, Mapping) and post.get("is_video") is False
+
+
+def _post(post: Any, where: str) -> Entry:
+    if not isinstance(post, Mapping):
+        raise ValueError(f"{where}: expected a mapping, found {type(post).__name__}")
+    code, tag = post.get("shortcode"), post.get("download_tag")
+    if not isinstance(code, str) or not _SHORTCODE.fullmatch(code):
+        raise ValueError(f"{where}: shortcode {code!r:.40} is no Instagram code")
+    # from the code and not from video_link, so that the list cannot name another host
+    return Entry(f"https://www.instagram.com/p/{code}", tags=(tag,) if isinstance(tag, str) and tag else ())

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from body.pictures import Pictures
 from harvest.errors import DecodeFailed, TooLong, TooManyPixels
-from harvest.thin import keep_mask, working_rate
-from harvest.video.timing import Timing, read_timing
+from harvest.video.timing import Timing, keep_mask, read_timing, working_rate
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from harvest.shrink import shrink
+from harvest.video.shots import shrink
 
 SAMPLE_SECONDS = 0.5
 """Two frames a second: clips of the open web are often a few seconds long."""

@@ -4,6 +4,11 @@ Hard cuts: the picture changes much more than its neighbours do, and does not co
 flash does). Fades: pictures without content (black, white) between pictures with content. Dissolves: a picture
 halfway is a blend of the pictures before and after. All on thumbnails, so it costs well under a millisecond.
 Thresholds: chosen on films with known cuts and on clips joined by ffmpeg (docs/LOG.md).
+
+Pictures made small by the mean over areas: OpenCV's INTER_AREA, three times faster on large pictures.
+
+OpenCV adds up one number after the other. Here whole rows are added first, and its own code does the rest.
+Letters: H, W of the picture, h rows of the result, X numbers of a row.
 """
 
 import itertools
@@ -16,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from harvest.shrink import shrink
 from harvest.video.decode import Frame
 
 _WIDTH, _HEIGHT = 32, 24
@@ -167,3 +171,29 @@ def _alike(a: _Thumb, b: _Thumb) -> float:
     """Correlation of two pictures' luma: near 1 for one scene under other light."""
     one, other = a.rgb.mean(axis=2).ravel(), b.rgb.mean(axis=2).ravel()
     return float(np.corrcoef(one, other)[0, 1])
+
+
+_LARGE = 500_000
+"""Pixels from which on it pays."""
+
+
+def shrink(pixels_HW3: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """(height, width, 3) as cv2.resize with INTER_AREA gives it; a mean of exactly a half may round the other way."""
+    high, wide = pixels_HW3.shape[:2]
+    if high * wide < _LARGE or high < 2 * height or wide < width:
+        return np.asarray(cv2.resize(pixels_HW3, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    rows_hW3 = _mean_rows(pixels_HW3.reshape(high, wide * 3), height).reshape(height, wide, 3)
+    return np.asarray(np.rint(cv2.resize(rows_hW3, (width, height), interpolation=cv2.INTER_AREA)), np.uint8)
+
+
+def _mean_rows(rows_HX: NDArray[np.uint8], count: int) -> NDArray[np.float32]:
+    """(count, X) means over equal stretches of H; the rows at a stretch's ends count by the part that is inside."""
+    edges = np.arange(count + 1) * (len(rows_HX) / count)
+    first, last = np.ceil(edges[:-1]).astype(int), np.floor(edges[1:]).astype(int)
+    total = np.empty((count, rows_HX.shape[1]), np.float32)
+    for k, (low, high) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
+        cv2.reduce(rows_HX[low:high], 0, cv2.REDUCE_SUM, total[k : k + 1], cv2.CV_32F)
+    before, after = (first - edges[:-1]).astype(np.float32), (edges[1:] - last).astype(np.float32)
+    total += rows_HX[np.maximum(first - 1, 0)] * before[:, None]
+    total += rows_HX[np.minimum(last, len(rows_HX) - 1)] * after[:, None]
+    return np.asarray(total / np.float32(len(rows_HX) / count), np.float32)

@@ -5,7 +5,7 @@
     hmmr weights list
 
 The cache is $HMMR_WEIGHTS or ~/.cache/hmmr/weights. Sources and results are pinned: a network is translated by
-harvest/tfjs_onnx.py to the same bytes on every machine. Licences: NOTICE.
+harvest/weights/tfjs_ops.py to the same bytes on every machine. Licences: NOTICE.
 """
 
 import fcntl

@@ -1,12 +1,18 @@
-"""Opens an ONNX network so that it runs on one thread of a busy machine as fast as on an idle one."""
+"""Opens an ONNX network so that it runs on one thread of a busy machine as fast as on an idle one.
+
+Writes the zeros that a graph puts round an image into the convolution that follows them.
+
+ONNX Runtime keeps images in blocks of channels between convolutions, and a Pad makes it leave them: copy out, pad, copy
+in. That was a tenth of NanoDet's time and an eighth of BlazePose's. The numbers stay the same to the bit.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
-
-from harvest.onnx_pads import fold_pads
+from onnx import helper, numpy_helper
 
 
 class OnnxNetwork:
@@ -39,3 +45,45 @@ def _providers(device: str) -> list[str]:
             f"in place of onnxruntime; or use --device cpu"
         )
     return [wanted, "CPUExecutionProvider"]
+
+
+def fold_pads(model: bytes) -> bytes:
+    """The same network with every zero Pad of height and width gone that feeds convolutions without own padding."""
+    network = onnx.load_from_string(model)
+    graph = network.graph
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    pads = {node.output[0]: node for node in graph.node if node.op_type == "Pad" and _is_zero(node, constants)}
+    for node in graph.node:
+        pad = pads.get(node.input[0]) if node.op_type == "Conv" else None
+        if pad is None:
+            continue
+        amounts = numpy_helper.to_array(constants[pad.input[1]]).tolist()
+        if len(amounts) == 8 and not any(amounts[k] for k in (0, 1, 4, 5)) and _unpadded(node):
+            node.input[0] = pad.input[0]
+            for each in [a for a in node.attribute if a.name in ("auto_pad", "pads")]:
+                node.attribute.remove(each)
+            node.attribute.append(helper.make_attribute("pads", [amounts[k] for k in (2, 3, 6, 7)]))
+    _drop_unread(graph, pads)
+    return bytes(network.SerializeToString())
+
+
+def _is_zero(pad: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> bool:
+    """Constant amounts of zeros, of all axes."""
+    mode = next((a.s for a in pad.attribute if a.name == "mode"), b"constant")
+    fill = pad.input[2] if len(pad.input) > 2 else ""
+    zero = not fill or (fill in constants and not np.any(numpy_helper.to_array(constants[fill])))
+    return mode == b"constant" and zero and pad.input[1] in constants and len(pad.input) < 4
+
+
+def _unpadded(convolution: onnx.NodeProto) -> bool:
+    attributes = {a.name: a for a in convolution.attribute}
+    own = attributes["pads"].ints if "pads" in attributes else ()
+    auto = attributes["auto_pad"].s if "auto_pad" in attributes else b"NOTSET"
+    return not any(own) and auto in (b"VALID", b"NOTSET")
+
+
+def _drop_unread(graph: onnx.GraphProto, pads: dict[str, onnx.NodeProto]) -> None:
+    read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
+    for name, pad in pads.items():
+        if name not in read:
+            graph.node.remove(pad)

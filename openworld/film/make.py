@@ -1,21 +1,25 @@
-"""One film: planned, drawn, encoded, with its truth beside it. Whole or not there at all."""
+"""One film: planned, drawn, encoded, with its truth beside it. Whole or not there at all.
+
+The time stamps that a reader will see in a film of ours.
+"""
 
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from body.mp4 import write_mp4
+from body.packet_times import read_packet_times
 from body.raster_kernels import Bytes
 from openworld.film.truth_arrays import PersonTruth, depth_inside, truth_of, visible
 from openworld.film.truth_file import FilmFacts, Timeline, TruthFileError, read_facts, truth_path, write_truth
 from openworld.plan import FilmPlan
 from openworld.scene.figure import Figure, open_figure
 from openworld.scene.shot import Shot, frames, stage
-from openworld.video import read_pts, time_base
 
 
 @dataclass(frozen=True)
@@ -97,3 +101,22 @@ def _pictures(
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+LEAST_TIMESCALE = 10_000
+"""ffmpeg's MP4 writer doubles the frame rate until it has at least so many units a second (libavformat/movenc.c)."""
+
+
+def time_base(fps: int) -> Fraction:
+    """Seconds of one unit of pts in an MP4 that ffmpeg wrote at a whole number of frames a second."""
+    units = fps
+    while units < LEAST_TIMESCALE:
+        units *= 2
+    return Fraction(1, units)
+
+
+def read_pts(path: Path, fps: int) -> npt.NDArray[np.int64]:
+    """The time stamps (F) of a film of ours, in units of `time_base(fps)`."""
+    times = read_packet_times(path)
+    scale = times.time_base / time_base(fps)
+    return np.array([round(int(pts) * scale) for pts in times.pts_F[times.shown_F]], np.int64)

@@ -13,7 +13,9 @@ import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
 from body.joints import SMPL_24, mirror_permutation
-from openworld import lower_calm, lower_exercise, lower_gait
+from openworld.motion import lower_body as lower_calm
+from openworld.motion import lower_body as lower_exercise
+from openworld.motion import lower_body as lower_gait
 from openworld.motion import upper_body, whole_body
 from openworld.motion.curves import Clock, Curve, drift, drifts
 from openworld.motion.lower_body import LowerBody

@@ -24,7 +24,7 @@ def prior_poses(clips: int = CLIPS, seed: int = 0) -> npt.NDArray[np.float32]:
 
 
 def write_prior_poses(path: Path) -> None:
-    """Keep `prior_poses()` as .npz in the form that hmmr_model/prior_poses.py reads; whole or not at all."""
+    """Keep `prior_poses()` as .npz in the form that hmmr_model/prior.py reads; whole or not at all."""
     part = path.with_name(f".{path.name}.part.npz")
     np.savez_compressed(part, rotations=prior_poses())
     part.replace(path)

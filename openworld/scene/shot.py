@@ -12,13 +12,12 @@ import numpy.typing as npt
 from body.raster import Rasteriser
 from body.raster_kernels import Bytes, Floats
 from openworld.motion.curves import Clock
-from openworld.pillar import box_mesh
 from openworld.plan import FilmPlan
 from openworld.scene.actor import Actor
 from openworld.scene.blocking import block
 from openworld.scene.camera import Camera, place_camera
 from openworld.scene.figure import Figure
-from openworld.scene.scenery import Backdrop, Scenery, random_scenery
+from openworld.scene.scenery import Backdrop, Scenery, box_mesh, random_scenery
 from openworld.seeds import generator
 
 

@@ -23,7 +23,7 @@ from storage.erase.names import (
     with_all_tracklets,
 )
 from storage.erase.receipt import Receipt, trained_on, write_receipt
-from storage.erase.scrub import scrub_files
+from storage.erase.scrub import replace_cells, scrub_files
 from storage.labels.key import digest
 from storage.lake import Lake
 from storage.ledger.ledger import Ledger
@@ -31,7 +31,6 @@ from storage.recover import settle
 from storage.rewrite import change_rows, delete_rows, sweep_holding
 from storage.schema import TABLES
 from storage.snapshot import drop_sources
-from storage.string_cells import replace_cells
 
 
 def erase(lake: Lake, ledger: Ledger, target: Target, *, why: str = "") -> Receipt:

@@ -1,4 +1,7 @@
-"""Names taken out of the files below a lake that are no table: caches, lists, logs, pages, exports."""
+"""Names taken out of the files below a lake that are no table: caches, lists, logs, pages, exports.
+
+Names inside the text columns of a table, replaced.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +12,6 @@ import pyarrow.parquet as pq
 from storage.errors import LakeError
 from storage.lake import Lake
 from storage.schema import TABLES
-from storage.string_cells import replace_cells, replaced
 
 TEXT_SUFFIXES = (".json", ".jsonl", ".log", ".txt", ".md", ".html", ".csv", ".yaml", ".yml", ".crc")
 """Files that are rewritten with the names replaced; of any other kind a file that holds a name is reported."""
@@ -92,3 +94,35 @@ def _string_rows(table: pa.Table) -> list[dict[str, str | None]]:
 
 def _mentions(value: str | None, names: Mapping[str, str]) -> bool:
     return value is not None and any(name in value for name in names)
+
+
+def replace_cells(
+    table: pa.Table, anywhere: Mapping[str, str], whole: Mapping[str, str] | None = None
+) -> tuple[pa.Table, int]:
+    """The table with names replaced inside text (`anywhere`) and as whole cells (`whole`), and the rows changed."""
+    changed_rows: set[int] = set()
+    for place, column_field in enumerate(table.schema):
+        if not pa.types.is_string(column_field.type):
+            continue
+        old = table.column(place).to_pylist()
+        new = [_cell(text, anywhere, whole or {}) for text in old]
+        differing = {i for i, (a, b) in enumerate(zip(old, new, strict=True)) if a != b}
+        if differing:
+            changed_rows |= differing
+            table = table.set_column(place, column_field, pa.chunked_array([pa.array(new, column_field.type)]))
+    return table, len(changed_rows)
+
+
+def _cell(text: str | None, anywhere: Mapping[str, str], whole: Mapping[str, str]) -> str | None:
+    if text is None:
+        return None
+    if text in whole:
+        return whole[text]
+    return replaced(text, anywhere) if any(name in text for name in anywhere) else text
+
+
+def replaced(text: str, names: Mapping[str, str]) -> str:
+    """`text` with every name replaced, the longest first, so that a name inside another does no harm."""
+    for name in sorted(names, key=len, reverse=True):
+        text = text.replace(name, names[name])
+    return text

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvest.nms import iou, suppress
+from body.boxes import iou, suppress
 
 
 @given(st.integers(0, 30), st.integers(0, 2**31))

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli.device import require_device
+from cli.common import require_device
 from cli.main import app
 
 COMMANDS = {

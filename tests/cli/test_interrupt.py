@@ -8,7 +8,7 @@ from pathlib import Path
 
 SCRIPT = """
 import subprocess, sys, time
-from cli.interrupt import leave_on_interrupt
+from cli.common import leave_on_interrupt
 leave_on_interrupt("stopped; run it again")
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 print(child.pid, flush=True)

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.plain_text import plain
+from cli.common import plain
 
 
 @given(st.text())

@@ -122,7 +122,7 @@ def fitted_study() -> dict[str, Any]:
 
 
 def ranked_parts() -> dict[str, Any]:
-    """A row as evaluation/study_parts.py keeps it."""
+    """A row as evaluation/study/parts.py keeps it."""
     spread = {"value": 2.0, "low": 1.0, "high": 3.0}
     part = {"hours": 0.02, "alone": spread, "on_top": spread, "shapley": spread, "per_hour": spread, "surely": "helps"}
     which = {"study": "quick", "by": "tag", "dataset": "films", "split": "dev", "metric": "pa_mpjpe_mm"}

@@ -1,6 +1,6 @@
 import pytest
 
-from flows.harvest_bars import HarvestProgress
+from flows.progress import HarvestProgress
 from harvest.session import Asked, Ended
 from harvest.sources.expand import Source
 from harvest.workers import Progress as Step

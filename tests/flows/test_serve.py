@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.serve import serve_folder
+from flows.films import serve_folder
 
 
 def test_serves_files_and_keeps_its_port(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvest.by_frame import ByFrame
+from harvest.shot_labels import ByFrame
 
 
 @given(st.integers(0, 500), st.lists(st.integers(0, 80), min_size=1, max_size=60))

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hmmr_model.draws import Draws
+from hmmr_model.pool import Draws
 
 LENGTHS = st.lists(st.integers(20, 200), min_size=1, max_size=12)
 

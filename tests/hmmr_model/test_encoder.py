@@ -1,6 +1,6 @@
 import torch
 
-from hmmr_model.encoder import NORM_EPS, TemporalBlock, TemporalEncoder
+from hmmr_model.network import NORM_EPS, TemporalBlock, TemporalEncoder
 
 
 def _encoder() -> TemporalEncoder:

@@ -17,7 +17,7 @@ from hmmr_model.configs import TrainConfig
 from hmmr_model.data import TrainingSet
 from hmmr_model.fit import TrainingDivergedError, TrainResult, fit
 from hmmr_model.predict import Predictor
-from hmmr_model.prior_poses import labelled_poses
+from hmmr_model.prior import labelled_poses
 from hmmr_model.tracks import Track
 
 MakeTracks = Callable[..., list[Track]]

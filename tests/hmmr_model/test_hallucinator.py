@@ -1,6 +1,6 @@
 import torch
 
-from hmmr_model.hallucinator import Hallucinator
+from hmmr_model.network import Hallucinator
 
 
 def test_starts_as_the_feature_and_sees_one_frame_at_a_time() -> None:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from hmmr_model.initialise import near_zero, xavier
+from hmmr_model.network import near_zero, xavier
 
 
 def test_near_zero_has_the_released_codes_bounds() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from hmmr_model.optimal_camera import optimal_camera
+from hmmr_model.objective import optimal_camera
 
 
 def _scene(scale: float, shift: tuple[float, float]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -5,7 +5,7 @@ from scipy.spatial.transform import Rotation
 
 from body.rotations import matrix_to_axis_angle
 from hmmr_model.configs import PoseForm
-from hmmr_model.pose_form import mean_pose, pose_numbers, pose_to_matrices
+from hmmr_model.network import mean_pose, pose_numbers, pose_to_matrices
 
 
 @pytest.mark.parametrize("form", ["rot6d", "axis_angle"])

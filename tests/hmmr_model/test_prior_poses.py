@@ -7,10 +7,10 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from hmmr_model import prior_poses
+from hmmr_model import prior as prior_poses
 from hmmr_model.configs import DataConfig
 from hmmr_model.data import TrainingSet
-from hmmr_model.prior_poses import NoPriorPosesError, labelled_poses, read_prior_poses
+from hmmr_model.prior import NoPriorPosesError, labelled_poses, read_prior_poses
 from hmmr_model.tracks import Track
 
 

@@ -9,8 +9,7 @@ import torch
 from body.keypoints import KeypointModel
 from body.rotations import axis_angle_to_matrix
 from hmmr_model.prediction import Pose, Prediction
-from hmmr_model.refine import RefineConfig, refine
-from hmmr_model.stretches import stretches
+from hmmr_model.refine import RefineConfig, refine, stretches
 from hmmr_model.tracks import Track
 from storage.tables import TrackletArrays
 

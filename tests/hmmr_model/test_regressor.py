@@ -1,6 +1,6 @@
 import torch
 
-from hmmr_model.regressor import IterativeRegressor
+from hmmr_model.network import IterativeRegressor
 
 
 def test_repeats_one_set_of_weights_and_returns_the_last_state() -> None:

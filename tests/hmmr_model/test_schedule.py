@@ -1,7 +1,7 @@
 import pytest
 
 from hmmr_model.configs import LossConfig, OptimiserConfig
-from hmmr_model.schedule import average_decay, pseudo_weight, rate_factor
+from hmmr_model.step import average_decay, pseudo_weight, rate_factor
 
 
 def test_warms_up_and_falls_as_half_a_cosine() -> None:

@@ -1,6 +1,6 @@
 import torch
 
-from hmmr_model.standardise import MIN_STD, Standardise
+from hmmr_model.network import MIN_STD, Standardise
 
 
 def test_takes_statistics_and_clamps() -> None:

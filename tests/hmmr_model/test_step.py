@@ -6,7 +6,7 @@ import torch
 from body.keypoints import KeypointModel
 from hmmr_model.configs import TrainConfig
 from hmmr_model.data import TrainingSet
-from hmmr_model.prior_poses import labelled_poses
+from hmmr_model.prior import labelled_poses
 from hmmr_model.state import TrainingState
 from hmmr_model.step import Stepper, seed_step
 from hmmr_model.tracks import Track

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hmmr_model.stretches import joined, stretches
+from hmmr_model.refine import joined, stretches
 
 
 @given(st.integers(1, 2000), st.integers(0, 20), st.integers(0, 200))

@@ -15,7 +15,7 @@ from hmmr_model.checkpoint import load_checkpoint
 from hmmr_model.configs import TrainConfig
 from hmmr_model.data import TrainingSet
 from hmmr_model.lake_tracks import NoTrainingDataError, read_tracks, store_tracks
-from hmmr_model.prior_poses import NoPriorPosesError
+from hmmr_model.prior import NoPriorPosesError
 from hmmr_model.train import train, training_set
 from storage.example_rows import feature_row, source_name, tracklet_row
 from storage.lake import Lake

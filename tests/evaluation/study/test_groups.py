@@ -5,9 +5,8 @@ import pytest
 
 from body.joints import KEYPOINTS_25
 from evaluation.study.groups import by_confidence, by_length, by_tag, by_view, cut, view_of
+from evaluation.study.parts import Worth, next_sources
 from evaluation.study.steps import Interval
-from evaluation.study_next import next_sources
-from evaluation.study_worth import Worth
 from storage.example_rows import source_name, tracklet_row
 from storage.lake import Lake
 from storage.tables import rows_to_table

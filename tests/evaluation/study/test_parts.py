@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from evaluation.study.parts import coalitions, keep_ranking, part_study, ranking
 from evaluation.study.text import ranking_text
-from evaluation.study_coalitions import coalitions
-from evaluation.study_parts import keep_ranking, part_study, ranking
 from storage.lake import Lake
 from storage.tables import rows_to_table
 

@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evaluation.study.parts import Coalition, coalition_name, coalitions, largest_groups, shapley, worth
 from evaluation.study.table import StudyTable
-from evaluation.study_coalitions import Coalition, coalition_name, coalitions, largest_groups
-from evaluation.study_worth import shapley, worth
 
 GROUPS = ["a", "b", "c"]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.choose import best_on_dev, dev_error
 from flows.quickstart.report import points, summary, write_report
 from flows.study.baselines import score_baselines
 from flows.study.cells import missing_splits, run_cell
 from flows.study.ground import Cell, Ground, HeldOut
+from flows.study.pool import best_on_dev, dev_error
 from hmmr_model.configs import TrainConfig
 from hmmr_model.presets import tiny
 from storage.lake import Lake

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.reprojected import VIEWS, reprojected
-from flows.study.changed_labels import with_noise, with_true_2d
+from flows.study.changed_labels import VIEWS, reprojected, with_noise, with_true_2d
 from harvest.backends.label_noise import NoiseModel
 from storage.example_rows import source_name, tracklet_row
 from storage.lake import Lake

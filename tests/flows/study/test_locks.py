@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from flows.locks import locked
+from flows.study.cells import locked
 
 WAITER = """
 import sys
 from pathlib import Path
-from flows.locks import locked
+from flows.study.cells import locked
 with locked(Path(sys.argv[1])):
     print("in")
 """

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from body.boxes import iou
 from body.joints import KEYPOINTS_25
 from harvest.backends.blazepose import BlazePose, Reading
 from harvest.backends.embedded import EmbeddedBackend
 from harvest.backends.follow import box_from_keypoints
 from harvest.backends.protocol import PoseBackend
 from harvest.backends.roi import Crops
-from harvest.nms import iou
 
 pytestmark = pytest.mark.usefixtures("embedded_weights")
 

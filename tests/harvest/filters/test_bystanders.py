@@ -1,8 +1,8 @@
 """Who stands by while another moves."""
 
-from harvest.bystanders import Candidate, bystanders
 from harvest.filters.presets import DEFAULT, HMMR_2019
 from harvest.filters.tracks import Run
+from harvest.filters.two_people import Candidate, bystanders
 
 
 def _run(person: int, start: int, stop: int, motion: float) -> Candidate:

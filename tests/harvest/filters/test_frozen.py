@@ -10,8 +10,8 @@ import pytest
 from body.mp4 import ffmpeg_program
 from harvest.config import LabelConfig
 from harvest.fetch.policy import Policy, Verdict
+from harvest.filters.one_person import frozen_frames
 from harvest.filters.presets import HMMR_2019
-from harvest.frozen import frozen_frames
 from harvest.label import Labeller
 from harvest.sources.expand import expand
 from harvest.video.decode import Video

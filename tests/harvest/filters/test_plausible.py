@@ -3,7 +3,7 @@
 import numpy as np
 
 from body.joints import KEYPOINTS_25
-from harvest.plausible import cut_off, too_fast, too_long
+from harvest.filters.one_person import cut_off, too_fast, too_long
 
 
 def _person(frames: int = 20) -> np.ndarray:

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy.spatial import procrustes
 
 from body.joints import KEYPOINTS_25, LIMBS_12, indices
+from harvest.filters.one_person import posture_change
 from harvest.filters.presets import DEFAULT, HMMR_2019
 from harvest.filters.tracks import clean, motion
-from harvest.posture import posture_change
 
 LIMBS = indices(LIMBS_12, KEYPOINTS_25)
 ALL = np.ones((60, 25), bool)

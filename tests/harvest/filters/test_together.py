@@ -10,9 +10,9 @@ from body.joints import KEYPOINTS_25
 from harvest.config import LabelConfig
 from harvest.fetch.policy import Policy, Verdict
 from harvest.filters.presets import STRICT
+from harvest.filters.two_people import together
 from harvest.label import LabelledVideo, Labeller
 from harvest.sources.expand import expand
-from harvest.together import together
 
 
 def _person(x: float = 0.0, frames: int = 20) -> np.ndarray:

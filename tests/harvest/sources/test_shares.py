@@ -3,8 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvest.shares import fair_order
-from harvest.sources.expand import Source
+from harvest.sources.expand import Source, fair_order
 
 
 def _pot(name: str, weight: float, count: int) -> list[Source]:

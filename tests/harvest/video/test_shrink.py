@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from harvest.shrink import shrink
+from harvest.video.shots import shrink
 
 RNG = np.random.default_rng(5)
 

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvest.thin import keep_mask, working_rate
-from harvest.video.timing import Timing
+from harvest.video.timing import Timing, keep_mask, working_rate
 
 BASE = Fraction(1, 1000)
 

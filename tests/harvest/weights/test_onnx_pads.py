@@ -8,8 +8,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from harvest.onnx_pads import fold_pads
 from harvest.weights import files as weights
+from harvest.weights.onnx_session import fold_pads
 
 RNG = np.random.default_rng(3)
 

@@ -17,11 +17,11 @@ import pytest
 import torch
 import torch.nn.functional as nnf
 
-from harvest.tfjs_free_size import free_size
-from harvest.tfjs_onnx import translate
+from harvest.weights.build import free_size
 from harvest.weights.files import NANODET
 from harvest.weights.packages import WeightsError, read_members
 from harvest.weights.tfjs import TfjsGraph, read_tfjs
+from harvest.weights.tfjs_ops import translate
 
 RNG = np.random.default_rng(7)
 

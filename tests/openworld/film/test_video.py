@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from body.mp4 import write_mp4
-from openworld.film.make import Film
+from openworld.film.make import Film, read_pts, time_base
 from openworld.film.truth_file import read_people
-from openworld.video import read_pts, time_base
 
 
 @pytest.mark.parametrize("fps", [24, 25, 30])

@@ -8,8 +8,8 @@ import pytest
 from body.raster import Light, Rasteriser
 from openworld.film.make import Film, make_film
 from openworld.film.truth_file import read_people
-from openworld.pillar import box_mesh
 from openworld.plan import plan_films
+from openworld.scene.scenery import box_mesh
 from openworld.worlds import tracking_world
 from storage.tables import row_views
 

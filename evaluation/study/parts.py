@@ -1,0 +1,194 @@
+"""Which parts of the pool to train on, to learn what each part is worth.
+
+A coalition is a set of groups (sources, tags, deciles of confidence ...) whose film is added together.
+
+What each part of the pool is worth: alone, on top of the rest, and on average over all orders (Shapley).
+
+Worth is error saved, in the unit of the metric: positive helps. Intervals come from the same two-level bootstrap as
+the curve's, in which coalitions take the place of sizes.
+
+Legend: B draws, K coalitions.
+
+The ranking of a pool's parts from the scores in a lake, and its place there.
+
+Coalition K of study NAME, cut BY something, is scored as study "NAME/by-BY/K" with variant "part". The ranking is a
+row of `runs` of kind "study" whose `config` is {"which": {...}, "ranking": [...]}.
+
+What to harvest next: the source list again, its entries in the order of what their tag is worth an hour.
+
+The ledger takes items in the order in which they were asked for, so the order of the list is the weighting.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import combinations
+from math import comb
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from evaluation.study.draws import DRAWS, draw
+from evaluation.study.steps import Interval, interval
+from evaluation.study.table import Float, StudyTable, table
+from storage.lake import Lake
+from storage.tables import rows_to_table
+
+Coalition = frozenset[str]
+
+MOST_SHAPLEY = 6
+"""Groups beyond which all 2^n coalitions are too many to train (issue 7)."""
+
+
+def coalitions(groups: Sequence[str]) -> list[Coalition]:
+    """None, all, each alone, each left out; and up to six groups every other subset as well, for Shapley values."""
+    every = frozenset(groups)
+    needed = {frozenset(), every, *(frozenset({g}) for g in groups), *(every - {g} for g in groups)}
+    if len(groups) <= MOST_SHAPLEY:
+        needed |= {frozenset(part) for size in range(len(groups) + 1) for part in combinations(groups, size)}
+    return sorted(needed, key=lambda coalition: (len(coalition), sorted(coalition)))
+
+
+def coalition_name(coalition: Coalition) -> str:
+    """Its name in `scores`: the groups, sorted; 'none' for no film."""
+    return "+".join(sorted(coalition)) or "none"
+
+
+def largest_groups(hours: Mapping[str, float], most: int = MOST_SHAPLEY) -> dict[str, str]:
+    """Each group's own name if it is among those with the most hours; the small ones together are 'other'."""
+    order = sorted(hours, key=lambda group: (-hours[group], group))
+    kept = order if len(order) <= most else order[: most - 1]
+    return {group: group if group in kept else "other" for group in order}
+
+
+@dataclass(frozen=True)
+class Worth:
+    """One group. `shapley` is None where not every coalition was trained; per hour: of its added video."""
+
+    group: str
+    hours: float
+    alone: Interval
+    on_top: Interval
+    shapley: Interval | None
+    per_hour: Interval
+
+    @property
+    def surely(self) -> str:
+        """helps, hurts or unclear, by the interval of its worth an hour."""
+        if self.per_hour.low > 0:
+            return "helps"
+        return "hurts" if self.per_hour.high < 0 else "unclear"
+
+
+def worth(study: StudyTable, order: list[Coalition], hours: Mapping[str, float], count: int = DRAWS) -> list[Worth]:
+    """Worth of every group, the best an hour first. `study` has coalition k of `order` in the place of size k."""
+    draws = draw(study, count)
+    groups = sorted(set().union(*order))
+    error_BK = np.concatenate([draws.mean_H[None], draws.mean_H + draws.shape_BH])
+    column = {coalition: error_BK[:, place] for place, coalition in enumerate(order)}
+    found = [_worth(group, groups, column, hours[group]) for group in groups]
+    return sorted(found, key=lambda one: -one.per_hour.value)
+
+
+def _worth(group: str, groups: list[str], column: Mapping[Coalition, Float], hours: float) -> Worth:
+    every = frozenset(groups)
+    alone_B = column[frozenset()] - column[frozenset({group})]
+    on_top_B = column[every - {group}] - column[every]
+    complete = len(groups) <= MOST_SHAPLEY and set(column) >= set(_subsets(groups))
+    shapley_B = shapley(group, groups, column) if complete else None
+    best_B = on_top_B if shapley_B is None else shapley_B
+    return Worth(
+        group=group,
+        hours=hours,
+        alone=_interval(alone_B),
+        on_top=_interval(on_top_B),
+        shapley=None if shapley_B is None else _interval(shapley_B),
+        per_hour=_interval(best_B / hours if hours > 0 else np.zeros_like(best_B)),
+    )
+
+
+def shapley(group: str, groups: list[str], column: Mapping[Coalition, Float]) -> Float:
+    """Mean over all orders of what the group saves when it joins (Shapley 1953), of each row of the columns."""
+    n = len(groups)
+    total_B = np.zeros_like(next(iter(column.values())))
+    for coalition in _subsets([other for other in groups if other != group]):
+        share = 1 / (n * comb(n - 1, len(coalition)))
+        total_B = total_B + share * (column[coalition] - column[coalition | {group}])
+    return total_B
+
+
+def _subsets(groups: list[str]) -> list[Coalition]:
+    return [frozenset(g for bit, g in enumerate(groups) if number >> bit & 1) for number in range(2 ** len(groups))]
+
+
+def _interval(value_B: Float) -> Interval:
+    """The first row is the estimate, the others are draws."""
+    return interval(float(value_B[0]), value_B[1:])
+
+
+PART = "part"
+"""Variant of a model that was trained on a coalition."""
+
+
+def part_study(name: str, by: str, coalition: Coalition) -> str:
+    """What the scores of one coalition are called."""
+    return f"{name}/by-{by}/{coalition_name(coalition)}"
+
+
+def ranking(
+    lake: Lake, name: str, by: str, hours: Mapping[str, float], *, dataset: str, split: str, metric: str
+) -> list[Worth]:
+    """Worth of each part, best an hour first; StudyRowsError where the coalitions share no sequence."""
+    order = coalitions(sorted(hours))
+    place = {part_study(name, by, coalition): float(k) for k, coalition in enumerate(order)}
+    where = (
+        (pc.field("variant") == PART) & (pc.field("dataset") == dataset) & (pc.field("split") == split)
+        & (pc.field("metric") == metric) & pc.field("study").isin(list(place))
+    )  # fmt: skip
+    newest: dict[tuple[float, str, str], float] = {}
+    rows = lake.read("scores", ["study", "seed", "sequence", "value", "scored_at"], where).sort_by("scored_at")
+    for row in rows.to_pylist():
+        if not row["sequence"].startswith("*") and row["value"] == row["value"]:
+            newest[(place[row["study"]], str(row["seed"]), row["sequence"])] = row["value"]
+    return worth(table((*key, value) for key, value in newest.items()), order, hours)
+
+
+def keep_ranking(
+    lake: Lake, found: list[Worth], which: Mapping[str, str], *, command: str, commit: str, began: datetime
+) -> None:
+    """Append a ranking to the lake's `runs`. `which` says study, by, dataset, split and metric."""
+    told = json.dumps({"which": dict(which), "ranking": [asdict(one) | {"surely": one.surely} for one in found]})
+    row = {
+        "run_id": hashlib.sha256(f"which\x1f{sorted(which.items())}".encode()).hexdigest()[:32], "kind": "study",
+        "started_at": began, "seconds": (datetime.now(UTC) - began).total_seconds(), "config": told, "snapshot": None,
+        "checkpoint": None, "command": command, "commit": commit, "curves": "{}",
+    }  # fmt: skip
+    lake.append("runs", rows_to_table("runs", [row]))
+
+
+def next_sources(sources: Mapping[str, Any], ranking: Sequence[Worth]) -> dict[str, Any]:
+    """The list with its entries sorted: helps, not yet known, unclear; those of tags that surely hurt are left out.
+
+    Within a class the worth an hour decides, then the list's own order. Other keys of the list stay as they are.
+    """
+    known = {found.group: found for found in ranking}
+    entries = [(place, entry, _best(entry, sources, known)) for place, entry in enumerate(sources.get("sources") or [])]
+    kept = [(place, entry, found) for place, entry, found in entries if found is None or found.surely != "hurts"]
+    kept.sort(key=lambda item: (*_rank(item[2]), item[0]))
+    return {**sources, "sources": [entry for _, entry, _ in kept]}
+
+
+def _best(entry: Any, sources: Mapping[str, Any], known: Mapping[str, Worth]) -> Worth | None:
+    own = entry.get("tags") if isinstance(entry, Mapping) else None
+    tags = own or (sources.get("defaults") or {}).get("tags") or []
+    found = [known[tag] for tag in tags if tag in known]
+    return max(found, key=lambda one: one.per_hour.value) if found else None
+
+
+def _rank(found: Worth | None) -> tuple[int, float]:
+    if found is None:
+        return (1, 0.0)
+    return (0 if found.surely == "helps" else 2, -found.per_hour.value)
