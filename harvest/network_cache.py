@@ -66,7 +66,7 @@ class StageFiles:
         return StageStore(self.folder / f"{kind.split()[0]}-{key[:24]}", answer)
 
 
-class RememberedBackend(AroundBackend):
+class CachedBackend(AroundBackend):
     """A backend that is asked only what it was not asked before."""
 
     def __init__(self, inner: PoseBackend, files: StageFiles, numbers: FrameNumbers) -> None:
@@ -127,7 +127,7 @@ class RememberedBackend(AroundBackend):
         return [p for p, row in enumerate(rows) if row is None]
 
 
-class RememberedPhi:
+class CachedPhi:
     """A φ that computes only crops that it has not seen; its rows stay on the disk."""
 
     def __init__(self, inner: Phi, files: StageFiles, numbers: FrameNumbers) -> None:
@@ -187,10 +187,10 @@ class VideoMemory:
     def __init__(self, files: StageFiles, backend: PoseBackend, phis: Sequence[Phi], *, original: PoseBackend) -> None:
         """`original` is the backend itself where `backend` is wrapped: one that reads the file is always asked."""
         self.numbers = FrameNumbers()
-        remembered = None if isinstance(original, ReadsFile) else RememberedBackend(backend, files, self.numbers)
-        self.backend: PoseBackend = remembered or backend
-        self.phis = [RememberedPhi(phi, files, self.numbers) for phi in phis]
-        self._stores = [*(remembered.stores if remembered else ()), *(phi.store for phi in self.phis)]
+        cached = None if isinstance(original, ReadsFile) else CachedBackend(backend, files, self.numbers)
+        self.backend: PoseBackend = cached or backend
+        self.phis = [CachedPhi(phi, files, self.numbers) for phi in phis]
+        self._stores = [*(cached.stores if cached else ()), *(phi.store for phi in self.phis)]
 
     def __enter__(self) -> "VideoMemory":
         return self

@@ -13,7 +13,7 @@ from body.boxes import diagonals, keypoint_boxes
 from body.joints import KEYPOINTS_25
 from harvest.filters.presets import Preset
 from harvest.filters.tracks import Rejection, Run
-from harvest.network_cache import RememberedPhi
+from harvest.network_cache import CachedPhi
 from harvest.shot_labels import Person
 from harvest.sources.expand import Source
 from storage.stage_cache import Kept
@@ -101,7 +101,7 @@ def _quality(video: VideoFacts, keypoints_TJ3: NDArray[np.float32]) -> dict[str,
 
 
 def feature_rows(
-    video: VideoFacts, shot: ShotFacts, person_index: int, person: Person, run: Run, phis: Sequence[RememberedPhi]
+    video: VideoFacts, shot: ShotFacts, person_index: int, person: Person, run: Run, phis: Sequence[CachedPhi]
 ) -> list[dict[str, Any]]:
     """One row of `features` for each φ of one run; the features themselves are still on the disk (`read_features`)."""
     first, stop = person.track.start + run.start, person.track.start + run.stop

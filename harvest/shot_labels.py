@@ -21,7 +21,7 @@ from harvest.config import LabelConfig
 from harvest.filters.one_person import frozen_frames
 from harvest.filters.tracks import Rejection, Run, candidates, clean
 from harvest.filters.two_people import bystanders, candidates_of, in_the_way
-from harvest.network_cache import Beside, RememberedPhi
+from harvest.network_cache import Beside, CachedPhi
 from harvest.stored import Finishing
 from harvest.tracking.people import Observer
 from harvest.tracking.sides import SidesConfig, repair_stretch
@@ -88,7 +88,7 @@ class ShotLabeller:
     """Push the frames of one shot in order, then `finish`."""
 
     def __init__(
-        self, backend: PoseBackend, phis: Sequence[RememberedPhi], config: LabelConfig, rate: float, overlap: Overlap
+        self, backend: PoseBackend, phis: Sequence[CachedPhi], config: LabelConfig, rate: float, overlap: Overlap
     ) -> None:
         """φ is computed behind the caller's back where `overlap` has threads for it; `finish` waits for the last."""
         self._config, self._phis, self._rate, self._overlap = config, phis, rate, overlap

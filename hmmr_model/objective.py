@@ -122,7 +122,7 @@ def _acceleration(points_BTJ3: Tensor, batch: Batch) -> Tensor:
     return acceleration_loss(points_BTJ3[:n], now.target(batch.joints_LUJ3), now.target(batch.joints_weight_LUJ))
 
 
-def made_up_poses(guesses: dict[Head, BodyGuess], every: int) -> Tensor:
+def fake_poses(guesses: dict[Head, BodyGuess], every: int) -> Tensor:
     """Poses of all heads and all frames, supervised or not, pooled for the prior: (Q*B*T/every, 24, 3, 3)."""
     return torch.stack([g.rotations_BTJ33[:, ::every] for g in guesses.values()]).flatten(0, 2)
 

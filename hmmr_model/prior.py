@@ -46,12 +46,12 @@ class PosePrior(nn.Module):
         return torch.cat([joints_NJ, self.whole(h_NJC.flatten(1))], dim=1)
 
 
-def fooling_loss(scores: Tensor) -> Tensor:
+def generator_loss(scores: Tensor) -> Tensor:
     """What the body network pays: LSGAN, summed over the 24 scores before the mean over poses."""
     return (scores - 1.0).square().sum(dim=1).mean()
 
 
-def telling_loss(fake: Tensor, real: Tensor) -> Tensor:
+def discriminator_loss(fake: Tensor, real: Tensor) -> Tensor:
     """What the prior pays: made-up poses to 0, equally many real ones to 1."""
     return fake.square().sum(dim=1).mean() + (real - 1.0).square().sum(dim=1).mean()
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from hmmr_model.batch import Batch
 from hmmr_model.configs import LossConfig, OptimiserConfig, TrainConfig
 from hmmr_model.distributed import average_gradients
-from hmmr_model.objective import Keypoints, made_up_poses, supervised_terms
-from hmmr_model.prior import fooling_loss, telling_loss
+from hmmr_model.objective import Keypoints, fake_poses, supervised_terms
+from hmmr_model.prior import discriminator_loss, generator_loss
 from hmmr_model.state import TrainingState
 
 EXPLODED = 1e6
@@ -64,10 +64,10 @@ class Stepper:
             strips, guesses = self.forward(batch.phi_BTD, self.state.step % config.auxiliary_every == 0)
         batch = batch.with_pseudo_weight(pseudo_weight(self.state.step, self.config.steps, config))
         terms = supervised_terms(config, strips, guesses, batch, self.keypoints)
-        fake = made_up_poses(guesses, config.prior_every)
+        fake = fake_poses(guesses, config.prior_every)
         if config.adversarial:
             self.state.prior.requires_grad_(False)  # its gradients are of no use here and cost as much as the rest
-            terms["adversarial"] = config.adversarial * fooling_loss(self.state.prior(fake))
+            terms["adversarial"] = config.adversarial * generator_loss(self.state.prior(fake))
             self.state.prior.requires_grad_(True)
         self.state.body_optimiser.zero_grad()
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
@@ -84,7 +84,7 @@ class Stepper:
     def _train_prior(self, fake: Tensor) -> Tensor:
         """Made-up poses against equally many real ones."""
         real = self.real[torch.randint(len(self.real), (len(fake),), device=self.real.device)]
-        loss = telling_loss(self.state.prior(fake), self.state.prior(real))
+        loss = discriminator_loss(self.state.prior(fake), self.state.prior(real))
         self.state.prior_optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         average_gradients(self.state.prior.parameters())

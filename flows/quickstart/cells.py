@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from flows.films import STUDY, QuickstartConfig
-from flows.study.ground import Cell, Ground, HeldOut
+from flows.study.context import Cell, HeldOut, StudyContext
 from flows.study.pool import best_on_dev, dev_error, run_cells
 from hmmr_model.configs import TrainConfig
 from hmmr_model.presets import tiny
@@ -12,12 +12,12 @@ from storage.lake import Lake
 from storage.snapshot import freeze
 
 
-def ground_of(config: QuickstartConfig) -> Ground:
+def ground_of(config: QuickstartConfig) -> StudyContext:
     """Freeze the harvested lake and say where everything lies."""
     snapshot = freeze(Lake(config.lake)).digest
     held_out = (HeldOut("films", config.held_out, ("dev", "test")),)
     # A lake that was labelled anew is another study: its points must never be averaged with the old ones.
-    return Ground(
+    return StudyContext(
         f"{STUDY}-{snapshot[:8]}",
         config.lake,
         snapshot,
@@ -33,30 +33,30 @@ def preset_of(config: QuickstartConfig) -> TrainConfig:
     return replace(tiny(), steps=config.steps, prior_poses=str(config.prior_poses))
 
 
-def train_and_score(config: QuickstartConfig, ground: Ground) -> None:
+def train_and_score(config: QuickstartConfig, context: StudyContext) -> None:
     """Every cell. The model without films first gets its own best number of steps, chosen on dev."""
     preset = preset_of(config)
-    without = _without_films(config, ground, preset)
+    without = _without_films(config, context, preset)
     cells = [
         Cell("semi", share, seed, preset if share else without) for share in config.shares for seed in config.seeds
     ]
     cells += [Cell("ceiling", 1.0, seed, preset) for seed in config.seeds]
     single = replace(preset, model=replace(preset.model, blocks=0))
     cells += [Cell("single_frame", 1.0, seed, single) for seed in config.seeds]
-    run_cells(cells, ground, config.workers, "training and scoring")
+    run_cells(cells, context, config.workers, "training and scoring")
 
 
-def _without_films(config: QuickstartConfig, ground: Ground, preset: TrainConfig) -> TrainConfig:
+def _without_films(config: QuickstartConfig, context: StudyContext, preset: TrainConfig) -> TrainConfig:
     """Labelled films alone overfit: comparing at equal steps would flatter the added video (scaling_pilot.md 6)."""
     tried = [replace(preset, steps=round(preset.steps * share)) for share in config.step_shares_without_films]
     candidates = [[Cell("candidate", 0.0, seed, train) for seed in config.seeds] for train in tried]
-    dev_only = replace(ground, held_out=tuple(replace(h, splits=("dev",)) for h in ground.held_out))
+    dev_only = replace(context, held_out=tuple(replace(h, splits=("dev",)) for h in context.held_out))
     run_cells([cell for group in candidates for cell in group], dev_only, config.workers, "steps without films")
-    return best_on_dev(candidates, ground)
+    return best_on_dev(candidates, context)
 
 
-def best_checkpoint(config: QuickstartConfig, ground: Ground) -> Path:
+def best_checkpoint(config: QuickstartConfig, context: StudyContext) -> Path:
     """Of the cells with all films, the checkpoint with the least dev error."""
     cells = [Cell("semi", config.shares[-1], seed, preset_of(config)) for seed in config.seeds]
-    best = min(cells, key=lambda cell: dev_error([cell], ground))
-    return ground.out / best.run_id(ground) / "model.pt"
+    best = min(cells, key=lambda cell: dev_error([cell], context))
+    return context.out / best.run_id(context) / "model.pt"

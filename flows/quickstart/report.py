@@ -23,7 +23,7 @@ from evaluation.score_rows import MACRO
 from flows.films import QuickstartConfig
 from flows.provenance import package_versions
 from flows.quickstart.cells import best_checkpoint
-from flows.study.ground import Ground
+from flows.study.context import StudyContext
 from harvest.video.decode import DecodeConfig, Frame, Video
 from hmmr_model.predict import predict_lake
 from hmmr_model.strip import png_bytes, told_three_times
@@ -91,13 +91,13 @@ def summary(report: Path) -> str:
     return "\n".join(lines)
 
 
-def make_page(config: QuickstartConfig, ground: Ground) -> Path:
+def make_page(config: QuickstartConfig, context: StudyContext) -> Path:
     """Keep the best checkpoint (by dev) as OUT/model.pt, draw the strip, write report.json and report.html."""
     checkpoint = config.out / "model.pt"
-    shutil.copyfile(best_checkpoint(config, ground), checkpoint)
+    shutil.copyfile(best_checkpoint(config, context), checkpoint)
     pictures = film_pictures(checkpoint, Lake(config.held_out), config.films / "test")
     return write_report(
-        Lake(config.lake), ground.study, config.out, snapshot=ground.snapshot, checkpoint=checkpoint,
+        Lake(config.lake), context.study, config.out, snapshot=context.snapshot, checkpoint=checkpoint,
         films=config.films, pictures=pictures, extra={},
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from evaluation.protocols.registry import protocol_named
 from evaluation.score_rows import Scored
 from flows.provenance import code_commit
 from flows.study.cells import Key, keep_scores, scored_sets
-from flows.study.ground import Ground, HeldOut
+from flows.study.context import HeldOut, StudyContext
 from storage.lake import Lake
 from storage.tables import Labels3D, read_labels3d, read_phi, read_zero_shot
 
@@ -17,39 +17,43 @@ Baseline = Callable[[HeldOut, str], Motions]
 LabelledIds = tuple[str, ...] | None
 
 
-def score_baselines(ground: Ground, phi_name: str, labelled: Mapping[int, LabelledIds] | None = None) -> None:
+def score_baselines(context: StudyContext, phi_name: str, labelled: Mapping[int, LabelledIds] | None = None) -> None:
     """Mean pose, ridge from phi (strength chosen on dev) and the 2D network's zero-shot 3D, on every held-out split.
 
     `labelled` names the labelled tracklets of each seed, all by default; one set for all seeds is fitted once.
     """
     sets = dict(labelled or {0: None})
-    alike, have = len(set(sets.values())) == 1, scored_sets(ground.lake)
+    alike, have = len(set(sets.values())) == 1, scored_sets(context.lake)
     for seed, ids in list(sets.items())[: 1 if alike else None]:
         suffix, number = ("", 0) if alike else (f"/seed-{seed}", seed)
-        labels = _labels(ground, ids)
-        _score(ground, have, "mean_pose", phi_name, suffix, number, partial(_mean_pose, labels))
-        _score(ground, have, "ridge", phi_name, suffix, number, _Ridge(ground, phi_name, labels))
-    _score(ground, have, "zero_shot", phi_name, "", 0, lambda h, s: zero_shot(read_zero_shot(Lake(h.lake), _ids(h, s))))
+        labels = _labels(context, ids)
+        _score(context, have, "mean_pose", phi_name, suffix, number, partial(_mean_pose, labels))
+        _score(context, have, "ridge", phi_name, suffix, number, _Ridge(context, phi_name, labels))
+    _score(context, have, "zero_shot", phi_name, "", 0, _zero_shot)
+
+
+def _zero_shot(held_out: HeldOut, split: str) -> Motions:
+    return zero_shot(read_zero_shot(Lake(held_out.lake), _ids(held_out, split)))
 
 
 def _score(
-    ground: Ground, have: set[Key], name: str, phi_name: str, suffix: str, seed: int, baseline: Baseline
+    context: StudyContext, have: set[Key], name: str, phi_name: str, suffix: str, seed: int, baseline: Baseline
 ) -> None:
     """On every split that the lake has no score of this baseline for and that was harvested with the φ."""
     run_id = f"{name}/{phi_name}{suffix}"
-    for held_out in ground.held_out:
+    for held_out in context.held_out:
         for split in held_out.splits:
-            if (ground.study, run_id, name, held_out.dataset, split) in have or not held_out.has(phi_name):
+            if (context.study, run_id, name, held_out.dataset, split) in have or not held_out.has(phi_name):
                 continue
             scored = Scored(
                 run_id=run_id, variant=name, dataset=held_out.dataset, split=split, commit=code_commit(),
-                scored_at=datetime.now(UTC), study=ground.study, phi_name=phi_name, seed=seed,
+                scored_at=datetime.now(UTC), study=context.study, phi_name=phi_name, seed=seed,
             )  # fmt: skip
-            keep_scores(Lake(ground.lake), baseline(held_out, split), held_out, scored)
+            keep_scores(Lake(context.lake), baseline(held_out, split), held_out, scored)
 
 
-def _labels(ground: Ground, ids: LabelledIds) -> dict[str, Labels3D]:
-    return read_labels3d(Lake(ground.labelled), None if ids is None else list(ids))
+def _labels(context: StudyContext, ids: LabelledIds) -> dict[str, Labels3D]:
+    return read_labels3d(Lake(context.labelled), None if ids is None else list(ids))
 
 
 def _mean_pose(labelled: dict[str, Labels3D], held_out: HeldOut, split: str) -> Motions:
@@ -61,8 +65,8 @@ def _mean_pose(labelled: dict[str, Labels3D], held_out: HeldOut, split: str) -> 
 class _Ridge:
     """Fitted when it is first asked: a study that goes on has most of its baselines."""
 
-    def __init__(self, ground: Ground, phi_name: str, labelled: dict[str, Labels3D]) -> None:
-        self._ground, self._phi_name, self._labelled = ground, phi_name, labelled
+    def __init__(self, context: StudyContext, phi_name: str, labelled: dict[str, Labels3D]) -> None:
+        self._ground, self._phi_name, self._labelled = context, phi_name, labelled
         self._predict: Callable[[Features], Motions] | None = None
 
     def __call__(self, held_out: HeldOut, split: str) -> Motions:

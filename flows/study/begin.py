@@ -8,7 +8,7 @@ from typing import Any
 
 from evaluation.study.config import StudyConfig, StudyConfigError
 from evaluation.study.grid import GridCell
-from flows.study.ground import Cell, Ground, HeldOut
+from flows.study.context import Cell, HeldOut, StudyContext
 from flows.study.labelled import LabelledSets
 from flows.study.labels import frozen_film
 from flows.study.places import Places, check_truth, perfect_pool
@@ -22,8 +22,8 @@ _FIXED = ("train", "labels")
 """What may not change under a study's name: rows of before and after would be drawn as one curve."""
 
 
-def begin(config: StudyConfig, places: Places, command: str, *, score_test: bool) -> Ground:
-    """The ground of a study's cells. StudyConfigError names what the lakes lack for this grid."""
+def begin(config: StudyConfig, places: Places, command: str, *, score_test: bool) -> StudyContext:
+    """What the cells of a study share. StudyConfigError names what the lakes lack for this grid."""
     held_out = places.scored_on(score_test=score_test)
     check_truth(config, places.lake, places.perfect)
     kept = _kept(config, places.out)
@@ -32,14 +32,14 @@ def begin(config: StudyConfig, places: Places, command: str, *, score_test: bool
     if not snapshot.members:
         raise StudyConfigError(f"{places.lake}: no tracklet of the study's snapshot is there; harvest first")
     perfect = perfect_pool(places.perfect, config.phi) if config.perfect_2d else None
-    ground = Ground(config.name, places.lake, snapshot.digest, places.labelled, held_out, places.out / "models",
+    context = StudyContext(config.name, places.lake, snapshot.digest, places.labelled, held_out, places.out / "models",
                     command, perfect)  # fmt: skip
     for phi_name in config.phi:
-        if not ground.dev.has(phi_name):
-            raise StudyConfigError(f"phi {phi_name}: {ground.dev.lake} was harvested without it")
+        if not context.dev.has(phi_name):
+            raise StudyConfigError(f"phi {phi_name}: {context.dev.lake} was harvested without it")
     if not kept:
         write_json_atomically(_file(config, places.out), {"snapshot": digest, "study": asdict(config)})
-    return ground
+    return context
 
 
 def unscored(held_out: Sequence[HeldOut], phis: tuple[str, ...]) -> list[str]:

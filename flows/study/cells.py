@@ -22,8 +22,8 @@ from evaluation.protocols.registry import protocol_named
 from evaluation.score import score_sequences
 from evaluation.score_rows import Scored, score_rows
 from flows.provenance import code_commit
-from flows.study.fed import fed_by
-from flows.study.ground import Cell, Ground, HeldOut
+from flows.study.cell_data import cell_data
+from flows.study.context import Cell, HeldOut, StudyContext
 from hmmr_model.predict import predict_lake
 from hmmr_model.train import train
 from storage.lake import Lake
@@ -43,59 +43,59 @@ def scored_sets(lake: Path, run_id: str | None = None) -> set[Key]:
     return {(row["study"], row["run_id"], row["variant"], row["dataset"], row["split"]) for row in told}
 
 
-def missing_splits(cell: Cell, ground: Ground, have: set[Key] | None = None) -> list[tuple[HeldOut, str]]:
+def missing_splits(cell: Cell, context: StudyContext, have: set[Key] | None = None) -> list[tuple[HeldOut, str]]:
     """Test sets and splits that the lake has no score of this cell for, of those that have the cell's φ.
 
     `have` is what the lake is known to have; None looks.
     """
-    run_id, phi_name = cell.run_id(ground), cell.train.data.phi_name
-    known = scored_sets(ground.lake, run_id) if have is None else have
-    wanted = [(held_out, split) for held_out in ground.held_out for split in held_out.splits]
+    run_id, phi_name = cell.run_id(context), cell.train.data.phi_name
+    known = scored_sets(context.lake, run_id) if have is None else have
+    wanted = [(held_out, split) for held_out in context.held_out for split in held_out.splits]
     return [
         (held_out, split)
         for held_out, split in wanted
-        if (ground.study, run_id, cell.variant, held_out.dataset, split) not in known and held_out.has(phi_name)
+        if (context.study, run_id, cell.variant, held_out.dataset, split) not in known and held_out.has(phi_name)
     ]
 
 
-def run_cell(cell: Cell, ground: Ground) -> str:
+def run_cell(cell: Cell, context: StudyContext) -> str:
     """Train and score what is missing of the cell; returns its run id. Safe to kill, to run again, and to run twice
     at once: the second waits for the first."""
-    run_id = cell.run_id(ground)
-    with locked(ground.out / run_id):
-        wanted = missing_splits(cell, ground)
+    run_id = cell.run_id(context)
+    with locked(context.out / run_id):
+        wanted = missing_splits(cell, context)
         if not wanted:
             return run_id
-        checkpoint, hours = _trained(cell, ground, run_id)
+        checkpoint, hours = _trained(cell, context, run_id)
         for held_out, split in wanted:
             scored = Scored(
                 run_id=run_id, variant=cell.variant, dataset=held_out.dataset, split=split, commit=code_commit(),
-                scored_at=datetime.now(UTC), study=ground.study, phi_name=cell.train.data.phi_name, hours=hours,
+                scored_at=datetime.now(UTC), study=context.study, phi_name=cell.train.data.phi_name, hours=hours,
                 seed=cell.seed,
             )  # fmt: skip
-            keep_scores(Lake(ground.lake), _predicted(checkpoint, held_out, split), held_out, scored)
+            keep_scores(Lake(context.lake), _predicted(checkpoint, held_out, split), held_out, scored)
     return run_id
 
 
-def _trained(cell: Cell, ground: Ground, run_id: str) -> tuple[Path, float]:
+def _trained(cell: Cell, context: StudyContext, run_id: str) -> tuple[Path, float]:
     """Checkpoint of the cell and its nominal hours: whole sources differ a little from seed to seed.
 
     A model that is there and has its row is only scored: a row is written when its training has ended.
     """
-    fed, lake, checkpoint = fed_by(cell, ground), Lake(ground.lake), ground.out / run_id / "model.pt"
+    data, lake, checkpoint = cell_data(cell, context), Lake(context.lake), context.out / run_id / "model.pt"
     if checkpoint.exists() and lake.read("runs", ["run_id"], pc.field("run_id") == run_id).num_rows:
-        return checkpoint, fed.nominal_hours
+        return checkpoint, data.nominal_hours
     began, ceiling = datetime.now(UTC), cell.variant == "ceiling"
     result = train(
         replace(cell.train, seed=cell.seed),
-        fed.lake(),
-        [Lake(ground.labelled), lake] if ceiling else [Lake(ground.labelled)],
-        ground.out / run_id,
-        tracklet_ids=None if ceiling else fed.tracklet_ids,
-        labelled_ids=_with_3d(cell, fed.tracklet_ids if ceiling else ()),
-        snapshot=fed.snapshot,
+        data.lake(),
+        [Lake(context.labelled), lake] if ceiling else [Lake(context.labelled)],
+        context.out / run_id,
+        tracklet_ids=None if ceiling else data.tracklet_ids,
+        labelled_ids=_with_3d(cell, data.tracklet_ids if ceiling else ()),
+        snapshot=data.snapshot,
     )
-    told = asdict(cell.train) | {"share": cell.share, "variant": cell.variant, "hours": fed.hours, "seed": cell.seed}
+    told = asdict(cell.train) | {"share": cell.share, "variant": cell.variant, "hours": data.hours, "seed": cell.seed}
     if cell.labelled_ids is not None:
         told |= {"labelled_tracklets": len(cell.labelled_ids), "noise": cell.noise}
     if cell.labels is not None:
@@ -106,14 +106,14 @@ def _trained(cell: Cell, ground: Ground, run_id: str) -> tuple[Path, float]:
         "started_at": began,
         "seconds": result.seconds,
         "config": json.dumps(told),
-        "snapshot": fed.snapshot,
+        "snapshot": data.snapshot,
         "checkpoint": str(result.checkpoint),
-        "command": ground.command,
+        "command": context.command,
         "commit": code_commit(),
         "curves": json.dumps(result.curves),
     }
-    lake.append("runs", rows_to_table("runs", [row]), transaction=f"run/{ground.study}/{run_id}")
-    return result.checkpoint, fed.nominal_hours
+    lake.append("runs", rows_to_table("runs", [row]), transaction=f"run/{context.study}/{run_id}")
+    return result.checkpoint, data.nominal_hours
 
 
 def _with_3d(cell: Cell, added: tuple[str, ...]) -> tuple[str, ...] | None:

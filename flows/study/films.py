@@ -5,7 +5,7 @@ from pathlib import Path
 
 from flows.films import harvest_all
 from flows.progress import counting_bar
-from flows.study.ground import HeldOut
+from flows.study.context import HeldOut
 from flows.study.places import Places
 from harvest.config import HarvestConfig
 from openworld.film.batch import make_films

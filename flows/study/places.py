@@ -12,7 +12,7 @@ from evaluation.errors import ProtocolMismatchError
 from evaluation.protocols.registry import PROTOCOLS, check_fits, protocol_named
 from evaluation.study.config import StudyConfig, StudyConfigError
 from flows.films import QuickstartConfig, harvest_by_url, harvest_with_truth, make_all_films
-from flows.study.ground import HeldOut, phis_of
+from flows.study.context import HeldOut, phis_of
 from storage.lake import Lake
 from storage.snapshot import freeze
 from storage.tables import ZERO_SHOT

@@ -16,22 +16,24 @@ import pyarrow.compute as pc
 from evaluation.score_rows import MACRO
 from flows.progress import counting_bar
 from flows.study.cells import missing_splits, run_cell, scored_sets
-from flows.study.ground import Cell, Ground
+from flows.study.context import Cell, StudyContext
 from hmmr_model.configs import TrainConfig
 from storage.lake import Lake
 
-Pair = tuple[Cell, Ground]
+Pair = tuple[Cell, StudyContext]
 
 
-def run_cells(cells: Sequence[Cell], ground: Ground, workers: int, title: str) -> None:
+def run_cells(cells: Sequence[Cell], context: StudyContext, workers: int, title: str) -> None:
     """Run every cell that the lake has no complete scores of. The first failure is raised once the others are done."""
-    run_pairs([(cell, ground) for cell in cells], workers, title)
+    run_pairs([(cell, context) for cell in cells], workers, title)
 
 
 def run_pairs(pairs: Sequence[Pair], workers: int, title: str) -> None:
-    """As `run_cells`, of cells on several grounds. One worker is this process itself."""
-    have = {lake: scored_sets(lake) for lake in {ground.lake for _, ground in pairs}}
-    todo = _by_training([(cell, ground) for cell, ground in pairs if missing_splits(cell, ground, have[ground.lake])])
+    """As `run_cells`, of cells of several studies. One worker is this process itself."""
+    have = {lake: scored_sets(lake) for lake in {context.lake for _, context in pairs}}
+    todo = _by_training(
+        [(cell, context) for cell, context in pairs if missing_splits(cell, context, have[context.lake])]
+    )
     if not todo:
         return
     with counting_bar(title) as progress:
@@ -44,14 +46,14 @@ def run_pairs(pairs: Sequence[Pair], workers: int, title: str) -> None:
 def _by_training(pairs: Sequence[Pair]) -> list[list[Pair]]:
     """Cells of several series that are one training come together: trained once, then scored for each."""
     found: dict[str, list[Pair]] = {}
-    for cell, ground in pairs:
-        found.setdefault(cell.run_id(ground), []).append((cell, ground))
+    for cell, context in pairs:
+        found.setdefault(cell.run_id(context), []).append((cell, context))
     return list(found.values())
 
 
 def _run(pairs: Sequence[Pair]) -> None:
-    for cell, ground in pairs:
-        run_cell(cell, ground)
+    for cell, context in pairs:
+        run_cell(cell, context)
 
 
 def _here(todo: Sequence[Sequence[Pair]], progress: Callable[[int, int], None]) -> list[Exception]:
@@ -95,20 +97,20 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def dev_error(cells: Sequence[Cell], ground: Ground) -> float:
+def dev_error(cells: Sequence[Cell], context: StudyContext) -> float:
     """Mean PA-MPJPE in mm over the seeds' cells, on dev films; ValueError where one was not scored."""
     where = (
-        pc.field("run_id").isin([cell.run_id(ground) for cell in cells]) & (pc.field("study") == ground.study)
-        & (pc.field("dataset") == ground.dev.dataset) & (pc.field("split") == "dev")
+        pc.field("run_id").isin([cell.run_id(context) for cell in cells]) & (pc.field("study") == context.study)
+        & (pc.field("dataset") == context.dev.dataset) & (pc.field("split") == "dev")
         & (pc.field("sequence") == MACRO) & (pc.field("metric") == "pa_mpjpe_mm")
     )  # fmt: skip
-    rows = Lake(ground.lake).read("scores", ["run_id", "value"], where).to_pylist()
+    rows = Lake(context.lake).read("scores", ["run_id", "value"], where).to_pylist()
     by_run = {row["run_id"]: row["value"] for row in rows}
-    if len(by_run) != len({cell.run_id(ground) for cell in cells}):
-        raise ValueError(f"study {ground.study}: a candidate has no score on dev")
+    if len(by_run) != len({cell.run_id(context) for cell in cells}):
+        raise ValueError(f"study {context.study}: a candidate has no score on dev")
     return fmean(by_run.values())
 
 
-def best_on_dev(candidates: Sequence[Sequence[Cell]], ground: Ground) -> TrainConfig:
+def best_on_dev(candidates: Sequence[Sequence[Cell]], context: StudyContext) -> TrainConfig:
     """Of groups of cells (one group a configuration, one cell a seed) the configuration with the least dev error."""
-    return min(candidates, key=lambda cells: dev_error(cells, ground))[0].train
+    return min(candidates, key=lambda cells: dev_error(cells, context))[0].train

@@ -12,7 +12,7 @@ from evaluation.study.presets import PRESETS
 from flows.provenance import code_commit
 from flows.study.baselines import score_baselines
 from flows.study.begin import begin, cell_of
-from flows.study.ground import Cell, Ground
+from flows.study.context import Cell, StudyContext
 from flows.study.labelled import LabelledSets, hours_of, labelled_sets
 from flows.study.labels import compare_versions, of_version, with_versions
 from flows.study.places import Places, held_out_set
@@ -46,7 +46,7 @@ class Begun:
     """A study that can be run: what its cells share, the training they start from, and the labelled sets."""
 
     config: StudyConfig
-    ground: Ground
+    context: StudyContext
     base: TrainConfig
     sets: LabelledSets
 
@@ -70,11 +70,11 @@ def study_on(config: StudyConfig, places: Places, workers: int, command: str, *,
     Only dev is scored, unless `score_test`; whoever asks answers for a frozen configuration (flows/study/frozen.py).
     """
     config = with_versions(config, Lake(places.lake))
-    ground = begin(config, places, command, score_test=score_test)
+    context = begin(config, places, command, score_test=score_test)
     sets = labelled_sets(Lake(places.labelled), config.labelled, config.seeds)
-    study = Begun(config, ground, base_config(config, places), sets)
+    study = Begun(config, context, base_config(config, places), sets)
     labelled_hours = hours_of(Lake(places.labelled), sets, config.labelled[0])
-    pool = load(Lake(places.lake), ground.snapshot)
+    pool = load(Lake(places.lake), context.snapshot)
     pool_hours = (of_version(Lake(places.lake), pool, config.labels[0]) if config.labels else pool).hours
     series: dict[str, list[GridCell]] = {}
     for cell in cells(config, labelled_hours, pool_hours):
@@ -85,25 +85,25 @@ def study_on(config: StudyConfig, places: Places, workers: int, command: str, *,
         name: study.cells(found, [] if study.relabelled(found) else without[found[0].labelled])
         for name, found in series.items()
     }
-    pairs: list[Pair] = [(cell, replace(ground, study=name)) for name, found in listed.items() for cell in found]
+    pairs: list[Pair] = [(cell, replace(context, study=name)) for name, found in listed.items() for cell in found]
     run_pairs(pairs, workers, config.name)
     for name, found in series.items():
-        _series_ends(study, replace(ground, study=name), found, listed[name])
+        _series_ends(study, replace(context, study=name), found, listed[name])
     compare_versions(Lake(places.lake), config, command)
     return export(Lake(places.lake), places.out / f"{config.name}.html", title=f"Study {config.name}", intro=INTRO)
 
 
-def _series_ends(study: Begun, ground: Ground, found: Sequence[GridCell], listed: Sequence[Cell]) -> None:
+def _series_ends(study: Begun, context: StudyContext, found: Sequence[GridCell], listed: Sequence[Cell]) -> None:
     """Baselines and statistics of one series, and of the main one the worst sequences of each φ."""
     for phi_name in () if study.relabelled(found) else dict.fromkeys(cell.train.data.phi_name for cell in listed):
         sets = {seed: study.sets[found[0].labelled, seed] for seed in study.config.seeds}
-        score_baselines(ground, phi_name, sets)
-    keep_reports(Lake(ground.lake), ground.study, command=ground.command, commit=code_commit())
-    if ground.study != all_series(study.config)[0].name:
+        score_baselines(context, phi_name, sets)
+    keep_reports(Lake(context.lake), context.study, command=context.command, commit=code_commit())
+    if context.study != all_series(study.config)[0].name:
         return
     for phi_name in study.config.phi:
         fed = [cell for cell in listed if cell.variant == "semi" and cell.train.data.phi_name == phi_name]
-        show_worst(max(fed, key=lambda cell: cell.share), ground, ground.dev)
+        show_worst(max(fed, key=lambda cell: cell.share), context, context.dev)
 
 
 def base_config(config: StudyConfig, places: Places) -> TrainConfig:
@@ -117,8 +117,8 @@ def _without_film(study: Begun, labelled: int | None, workers: int) -> list[Cell
     tried = list(candidates(study.config, labelled))
     if not tried:
         return []
-    dev_only = (replace(study.ground.dev, splits=("dev",)),)
-    dev = replace(study.ground, study=tried[0].series, held_out=dev_only)
+    dev_only = (replace(study.context.dev, splits=("dev",)),)
+    dev = replace(study.context, study=tried[0].series, held_out=dev_only)
     run_cells([study.cell(cell) for cell in tried], dev, workers, "steps without film")
     chosen = []
     for phi_name in dict.fromkeys(cell.phi_name for cell in tried):

@@ -9,7 +9,7 @@ from evaluation.study.groups import CUTS, cut
 from evaluation.study.parts import PART, Coalition, Worth, coalitions, keep_ranking, largest_groups, part_study, ranking
 from flows.provenance import code_commit
 from flows.study.begin import begin
-from flows.study.ground import Cell, Ground
+from flows.study.context import Cell, StudyContext
 from flows.study.labelled import labelled_sets
 from flows.study.labels import of_version, with_versions
 from flows.study.places import Places
@@ -36,7 +36,7 @@ def rank_parts(config: StudyConfig, places: Places, by: str, workers: int, comma
     parts = _parts(lake, whole, by)
     if len(parts) < 2:
         raise StudyConfigError(f"--by {by}: the pool has {len(parts)} part, so there is nothing to compare")
-    ground = replace(settled, held_out=(settled.dev,))
+    context = replace(settled, held_out=(settled.dev,))
     base = base_config(config, places)
     train = replace(base, data=replace(base.data, phi_name=config.phi[0]))
     labelled = config.labelled[0]
@@ -44,7 +44,7 @@ def rank_parts(config: StudyConfig, places: Places, by: str, workers: int, comma
     cells = [Cell(PART, 1.0, seed, train, sets[labelled, seed]) for seed in config.seeds]
     pairs: list[Pair] = []
     for coalition in coalitions(sorted(parts)):
-        here = replace(ground, study=part_study(config.name, by, coalition))
+        here = replace(context, study=part_study(config.name, by, coalition))
         pairs += _cells_of(coalition, parts, whole, here, cells)
     run_pairs(pairs, workers, f"{config.name} by {by}")
     hours = {name: part.hours for name, part in parts.items()}
@@ -71,10 +71,10 @@ def _only(whole: Snapshot, ids: set[str]) -> Snapshot:
 
 
 def _cells_of(
-    coalition: Coalition, parts: dict[str, Snapshot], whole: Snapshot, ground: Ground, cells: Sequence[Cell]
+    coalition: Coalition, parts: dict[str, Snapshot], whole: Snapshot, context: StudyContext, cells: Sequence[Cell]
 ) -> list[Pair]:
     """The cells on the film of these parts alone; on none of it for the empty coalition."""
     pool = _only(whole, {one for name in coalition for one in parts[name].tracklet_ids}) if coalition else whole
-    save(Lake(ground.lake), pool)
-    here = replace(ground, snapshot=pool.digest)
+    save(Lake(context.lake), pool)
+    here = replace(context, snapshot=pool.digest)
     return [(cell if coalition else replace(cell, share=0.0), here) for cell in cells]

@@ -9,7 +9,7 @@ from evaluation.protocols.registry import protocol_named
 from evaluation.score import sequence_name
 from evaluation.study.worst import Worst, keep_worst, worst_sequences
 from flows.provenance import code_commit
-from flows.study.ground import Cell, Ground, HeldOut
+from flows.study.context import Cell, HeldOut, StudyContext
 from hmmr_model.predict import predict_lake
 from hmmr_model.prediction import Prediction
 from storage.lake import Lake
@@ -19,18 +19,18 @@ METRIC = "pa_mpjpe_mm"
 COUNT = 3
 
 
-def show_worst(cell: Cell, ground: Ground, held_out: HeldOut) -> None:
+def show_worst(cell: Cell, context: StudyContext, held_out: HeldOut) -> None:
     """The three dev sequences with the highest error of this cell; nothing where dev was not scored."""
-    began, run_id = datetime.now(UTC), cell.run_id(ground)
+    began, run_id = datetime.now(UTC), cell.run_id(context)
     truth = Lake(held_out.lake)
     errors = worst_sequences(
-        Lake(ground.lake), run_id, dataset=held_out.dataset, split="dev", metric=METRIC, count=COUNT
+        Lake(context.lake), run_id, dataset=held_out.dataset, split="dev", metric=METRIC, count=COUNT
     )
     protocol = protocol_named(held_out.protocol)
     known = read_labels3d(truth, split="dev")
     films = {tracklet_id: sequence_name(label.truth_id, protocol) for tracklet_id, label in known.items()}
     labels = {tracklet_id: label for tracklet_id, label in known.items() if films[tracklet_id] in errors}
-    checkpoint = ground.out / run_id / "model.pt"
+    checkpoint = context.out / run_id / "model.pt"
     if not labels or not Path(checkpoint).exists():
         return
     said = predict_lake(checkpoint, truth, list(labels))
@@ -42,10 +42,10 @@ def show_worst(cell: Cell, ground: Ground, held_out: HeldOut) -> None:
     ]
     found.sort(key=lambda one: -one.error)
     which = {
-        "study": ground.study, "phi_name": cell.train.data.phi_name, "run_id": run_id, "dataset": held_out.dataset,
+        "study": context.study, "phi_name": cell.train.data.phi_name, "run_id": run_id, "dataset": held_out.dataset,
         "split": "dev", "metric": METRIC,
     }  # fmt: skip
-    keep_worst(Lake(ground.lake), found[:COUNT], which, command=ground.command, commit=code_commit(), began=began)
+    keep_worst(Lake(context.lake), found[:COUNT], which, command=context.command, commit=code_commit(), began=began)
 
 
 def shown_tracks(label: Labels3D, said: Prediction) -> dict[str, np.ndarray]:

@@ -126,10 +126,10 @@ class Observer:
             if box_5 is not None:
                 sure = score >= self._config.start_score
                 people.append(Observation(box_5[:4], pose, float(box_5[4]), confirmed=score > 0, may_start=sure))
-        self.linker.step(self._without_doubles(people), detected=detected)
+        self.linker.step(self._deduplicate(people), detected=detected)
         self._n += 1
 
-    def _without_doubles(self, people: Sequence[Observation]) -> list[Observation]:
+    def _deduplicate(self, people: Sequence[Observation]) -> list[Observation]:
         """Of two poses in one place the surer stays: two followed people can slide onto one."""
         kept: list[Observation] = []
         for each in sorted(people, key=lambda one: (not one.confirmed, -one.score)):

@@ -9,7 +9,7 @@ from hmmr_model.batch import Batch
 from hmmr_model.configs import DataConfig, LossConfig
 from hmmr_model.data import TrainingSet
 from hmmr_model.network import BodyGuess, Head, Strips
-from hmmr_model.objective import NOW, Shift, body_keypoints, head_terms, made_up_poses, supervised_terms
+from hmmr_model.objective import NOW, Shift, body_keypoints, fake_poses, head_terms, supervised_terms
 from hmmr_model.tracks import Track
 
 PLAIN = LossConfig(
@@ -142,8 +142,8 @@ def test_constant_shape_is_asked_of_the_current_head_alone(batch: Batch, keypoin
 def test_the_prior_sees_all_frames_of_all_heads(batch: Batch) -> None:
     batch = _labelled_only(batch)
     guesses = {head: _truth(batch, head) for head in (NOW, Head(False, 5))}
-    assert len(made_up_poses(guesses, 1)) == 2 * 2 * 20
-    assert len(made_up_poses(guesses, 2)) == 2 * 2 * 10
+    assert len(fake_poses(guesses, 1)) == 2 * 2 * 20
+    assert len(fake_poses(guesses, 2)) == 2 * 2 * 10
 
 
 def test_acceleration_is_asked_of_the_labelled_windows_of_the_current_head(

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from hmmr_model.prior import PosePrior, fooling_loss, telling_loss
+from hmmr_model.prior import PosePrior, discriminator_loss, generator_loss
 
 
 def _poses(n: int = 6) -> torch.Tensor:
@@ -27,10 +27,10 @@ def test_each_joints_score_depends_on_that_joint_alone() -> None:
 
 
 def test_losses_sum_the_scores_before_the_mean_over_poses() -> None:
-    assert fooling_loss(torch.zeros(10, 24)).item() == 24.0
-    assert fooling_loss(torch.ones(10, 24)).item() == 0.0
-    assert telling_loss(torch.zeros(5, 24), torch.ones(5, 24)).item() == 0.0
-    assert telling_loss(torch.ones(5, 24), torch.zeros(5, 24)).item() == 48.0
+    assert generator_loss(torch.zeros(10, 24)).item() == 24.0
+    assert generator_loss(torch.ones(10, 24)).item() == 0.0
+    assert discriminator_loss(torch.zeros(5, 24), torch.ones(5, 24)).item() == 0.0
+    assert discriminator_loss(torch.ones(5, 24), torch.zeros(5, 24)).item() == 48.0
 
 
 def test_learns_to_tell_real_from_made_up() -> None:
@@ -40,7 +40,7 @@ def test_learns_to_tell_real_from_made_up() -> None:
     real, fake = torch.eye(3).expand(32, 24, 3, 3), torch.randn(32, 24, 3, 3)
     for _ in range(60):
         optimiser.zero_grad()
-        telling_loss(prior(fake), prior(real)).backward()  # type: ignore[no-untyped-call]
+        discriminator_loss(prior(fake), prior(real)).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     assert prior(real).mean().item() == pytest.approx(1.0, abs=0.2)
     assert prior(fake).mean().item() == pytest.approx(0.0, abs=0.2)

@@ -10,8 +10,8 @@ import pytest
 
 from evaluation.study.config import StudyConfig, StudyConfigError
 from flows.study.begin import begin
-from flows.study.fed import fed_by
-from flows.study.ground import Cell, HeldOut
+from flows.study.cell_data import cell_data
+from flows.study.context import Cell, HeldOut
 from flows.study.labels import with_versions
 from flows.study.places import Places
 from flows.study.run import study_on
@@ -77,18 +77,18 @@ def test_each_version_is_a_curve_on_the_same_videos(places: Places) -> None:
 
 def test_every_version_has_the_same_videos_at_every_size(places: Places) -> None:
     config = with_versions(CONFIG, Lake(places.lake))
-    ground = begin(config, places, "make test", score_test=False)
+    context = begin(config, places, "make test", score_test=False)
     rows = {row["tracklet_id"]: row for row in Lake(places.lake).read("tracklets").to_pylist()}
     base = train_config(config.train)
     train = replace(base, data=replace(base.data, phi_name="keypoints"))
     for share in (0.5, 1.0):
         for seed in range(5):
             cells = [Cell("semi", share, seed, train, labels=labels) for labels in config.labels]
-            found = [[rows[one] for one in fed_by(cell, ground).tracklet_ids] for cell in cells]
+            found = [[rows[one] for one in cell_data(cell, context).tracklet_ids] for cell in cells]
             videos = [{row["source_id"] for row in part} for part in found]
             assert [{row["label_key"] for row in part} for part in found] == [{"k1"}, {"k2"}]
             assert videos[1] == videos[0] - {source_name(SOURCES - 1)}
-            assert cells[0].run_id(ground) != cells[1].run_id(ground)
+            assert cells[0].run_id(context) != cells[1].run_id(context)
 
 
 def test_versions_are_named_before_anything_is_trained(places: Places) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from evaluation.study.config import StudyConfig, StudyConfigError
 from evaluation.study.grid import all_series
-from flows.study.ground import HeldOut
+from flows.study.context import HeldOut
 from flows.study.labelled import labelled_sets
 from flows.study.places import Places, given_places, held_out_set
 from flows.study.run import config_of, study_on

@@ -29,7 +29,7 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
-class Ground:
+class StudyContext:
     """What the cells of one study share: the lake with its frozen snapshot, the labelled set, the test sets."""
 
     study: str
@@ -70,17 +70,17 @@ class Cell:
     labels: str | None = None
     """Label version of the pool; None: whichever the snapshot holds."""
 
-    def run_id(self, ground: Ground) -> str:
+    def run_id(self, context: StudyContext) -> str:
         """Stable id of everything that makes the cell's numbers, but for the code's commit, which the row names."""
         # These are `semi` cells that are scored for another purpose: the same training is not run again.
         variant = "semi" if self.variant in ("candidate", "no_film_best_step") else self.variant
-        snapshot = ground.perfect[1] if ground.perfect and variant == "perfect_2d" else ground.snapshot
+        snapshot = context.perfect[1] if context.perfect and variant == "perfect_2d" else context.snapshot
         told = [snapshot, variant, repr(self.share), str(self.seed), to_json(self.train)]
         if self.labelled_ids is not None:
             told.append("labelled " + " ".join(sorted(self.labelled_ids)))
         if self.noise and self.share and variant == "semi":
             told.append(f"noise {self.noise!r}")
-        if self.labels and self.share and not (ground.perfect and variant == "perfect_2d"):
+        if self.labels and self.share and not (context.perfect and variant == "perfect_2d"):
             told.append(f"labels {self.labels}")
         return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
 
