@@ -1,4 +1,4 @@
-"""The square box that φ is cut from: HMMR's smooth box (released code, src/util/smooth_bbox.py; paper.md 3.4).
+"""The square box that φ is cut from: HMMR's smooth box (released code, src/util/smooth_bbox.py; docs/paper.md 3.4).
 
 Letters: T frames. Keypoints are (T, 25, 3): x, y in px, score.
 

@@ -44,7 +44,7 @@ LIMBS_12: tuple[str, ...] = (
     "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
     "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
 )  # fmt: skip
-"""The joints of protocol open_v1 (design.md): what every 2D and 3D network in use agrees on."""
+"""The joints of protocol open_v1 (docs/design.md): what every 2D and 3D network in use agrees on."""
 
 
 def indices(wanted: Sequence[str], have: Sequence[str]) -> list[int]:

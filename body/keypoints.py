@@ -5,7 +5,7 @@ A keypoint is a fixed sum of skinned vertices. Swapping the sum over vertices wi
     k = sum_j  G_j (P_kj - w_kj J_j) + w_kj t_j,   w = R W,   P_kj = sum_v R_kv W_vj v_v(beta, pose),
 
 with G_j, t_j the world rotation and position of joint j, J_j its rest position, R the keypoint regressor and W the
-skinning weights. P is affine in beta and in the pose feature, so it is computed once (reference/scaling_pilot.md
+skinning weights. P is affine in beta and in the pose feature, so it is computed once (docs/scaling_pilot.md
 section 2). Only pairs (keypoint, joint) with a weight take part: a few dozen of 600.
 Legend: B batch, V vertices, J = 24 joints, K betas, M = 25 keypoints, N pairs, P = 207 entries of the pose feature.
 """

@@ -12,6 +12,6 @@ def compiled(function: _F) -> _F:
     """The function as machine code. Cached beside the source, so that only a machine's first run pays for it.
 
     No threads inside: films are made by processes, and two threads on a busy machine were 20 times slower than
-    one (reference/open_world.md, threading trap).
+    one (docs/films.md, threading trap).
     """
     return cast(_F, numba.njit(cache=True, fastmath=True, nogil=True)(function))

@@ -78,7 +78,7 @@ def mirror_pose(R: Tensor) -> Tensor:
     """The pose of the mirrored person (..., 24, 3, 3), root included: what a horizontally flipped image shows.
 
     Left and right joints are swapped and x is negated on both sides of each matrix, which multiplies axis-angle
-    by (1, -1, -1) (released HMMR code; reference/paper.md 8.17).
+    by (1, -1, -1) (released HMMR code; docs/paper.md 8.17).
     """
     flip = torch.tensor([-1.0, 1.0, 1.0], dtype=R.dtype, device=R.device)
     return R[..., mirror_permutation(SMPL_24), :, :] * flip[:, None] * flip

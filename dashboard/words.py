@@ -4,7 +4,7 @@ from dashboard.curve_data import Curve
 from dashboard.units import hours_text
 
 _ENOUGH = 3
-"""Fewer runs a size than this give no honest interval (reference/conventions.md 7)."""
+"""Fewer runs a size than this give no honest interval (docs/conventions.md 7)."""
 
 
 def seeds_say(seeds: int) -> str:

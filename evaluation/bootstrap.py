@@ -1,6 +1,6 @@
 """How sure is a mean? Percentile bootstrap over sequences: frames of one sequence are not independent samples.
 
-3DPW's test split is 37 tracks, not 35,515 samples (conventions.md 7).
+3DPW's test split is 37 tracks, not 35,515 samples (docs/conventions.md 7).
 """
 
 from collections.abc import Sequence

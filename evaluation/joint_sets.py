@@ -1,6 +1,6 @@
 """Joint orders of the benchmarks, in the names of `body.joints`. Position in the tuple = column in their files.
 
-Source of every order: reference/conventions.md 2f, which names the repositories it was read in.
+Source of every order: docs/conventions.md 2f, which names the repositories it was read in.
 """
 
 from body.joints import COCO_17

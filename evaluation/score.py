@@ -158,5 +158,5 @@ def _join(name: str, parts: Sequence[SequenceScore]) -> SequenceScore:
 
 
 def scored_frames(scores: Iterable[SequenceScore]) -> int:
-    """Frames scored in all, to hold against the benchmark's own count (conventions.md, hazard 13)."""
+    """Frames scored in all, to hold against the benchmark's own count (docs/hazards.md 13)."""
     return sum(score.n_frames for score in scores)

@@ -24,7 +24,7 @@ from storage.tables import Labels3D, read_labels3d, read_phi
 
 Points = NDArray[np.float32]
 STEP = 5
-"""Frames from the present to the past and the future (reference/paper.md 1.4)."""
+"""Frames from the present to the past and the future (docs/paper.md 1.4)."""
 
 
 def head_errors(checkpoint: Path, lake: Lake, split: str) -> dict[str, float]:

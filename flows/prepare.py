@@ -39,10 +39,10 @@ MAX_FPS = 30.0
 ASSUMED_FPS = Fraction(25)
 """Where a release does not say its rate; the tracklet carries the tag fps_unknown and its motion is not scored."""
 VISIBLE = 0.1
-"""Keypoints with less do not shape the box: HMMR's threshold for 3DPW (paper.md 3.4)."""
+"""Keypoints with less do not shape the box: HMMR's threshold for 3DPW (docs/paper.md 3.4)."""
 FRAMES_AT_ONCE = 32
 ANKLES_AS_HEELS = {"h36m": ((23, 5), (24, 0))}
-"""HMMR's records put Human3.6M's ankles into the slots of the heels, which its mocap lacks (paper.md 1.2)."""
+"""HMMR's records put Human3.6M's ankles into the slots of the heels, which its mocap lacks (docs/paper.md 1.2)."""
 
 Keypoints = Callable[[BenchmarkSequence], NDArray[np.float64] | None]
 """3D keypoints (T, 25, 3) of a sequence that come from a body model; None where there is none."""

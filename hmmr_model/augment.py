@@ -1,7 +1,7 @@
 """Mirroring and crop jitter of whole windows, where the feature can follow.
 
 φ of an image is computed once and kept: labels that are mirrored or moved afterwards would no longer belong to it
-(reference/paper.md 8.16). Only where φ is the keypoints themselves can both move together.
+(docs/paper.md 8.16). Only where φ is the keypoints themselves can both move together.
 B windows, T frames, J 25 keypoints of x, y, score in crop coordinates.
 """
 

@@ -11,7 +11,7 @@ PoseForm = Literal["rot6d", "axis_angle"]
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Shape of the network: width and depth are numbers, the flow is always the paper's (reference/paper.md 1.3)."""
+    """Shape of the network: width and depth are numbers, the flow is always the paper's (docs/paper.md 1.3)."""
 
     width: int = 192
     """Channels of the movie strip."""
@@ -45,7 +45,7 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Weights of the terms of reference/paper.md 2.1, which carry their own halves and means."""
+    """Weights of the terms of docs/paper.md 2.1, which carry their own halves and means."""
 
     keypoints_2d: float = 60.0
     joints_3d: float = 600.0
@@ -92,7 +92,7 @@ class OptimiserConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Which windows are drawn. Half of each batch has 3D labels, always (design.md, data walk 10)."""
+    """Which windows are drawn. Half of each batch has 3D labels, always (docs/design.md, data walk 10)."""
 
     phi_name: str = "blazepose_penultimate"
     window: int = 20
@@ -125,7 +125,7 @@ class TrainConfig:
     seed: int = 0
     device: str = "cpu"
     threads: int = 1
-    """CPU threads of the process: two runs of one thread beat one of two (scaling_pilot.md section 2). 0 leaves it."""
+    """CPU threads of the process: two runs of one thread beat one of two (docs/scaling_pilot.md 2). 0 leaves it."""
     precision: Literal["fp32", "bf16"] = "fp32"
     compile: bool = False
     save_every: int = 500

@@ -128,7 +128,7 @@ def _begin(config: TrainConfig, data: TrainingSet, state_file: Path | None, key:
 
 
 def _warm_start(state: TrainingState, path: str) -> None:
-    """Regressor and mean parameters of another run; Δ regressors stay as drawn (reference/paper.md 8.4)."""
+    """Regressor and mean parameters of another run; Δ regressors stay as drawn (docs/paper.md 8.4)."""
     given = load_checkpoint(path).weights
     kept = {name: value for name, value in given.items() if name == "mean" or name.startswith("regressor.")}
     try:

@@ -1,4 +1,4 @@
-"""The terms of the objective, one function each, with the halves and means of the released code (paper.md 2.1).
+"""The terms of the objective, one function each, with the halves and means of the released code (docs/paper.md 2.1).
 
 B windows, T frames, J 25 keypoints, K betas; `...` any leading shape. Metres, and crop coordinates [-1, 1].
 
@@ -13,7 +13,7 @@ from torch import Tensor
 def masked_mean(value: Tensor, weight: Tensor) -> Tensor:
     """sum(value * weight) / sum(weight), with `weight` (0 or 1) broadcast over `value`; 0 where nothing counts.
 
-    Averaging over all elements instead would change the loss's scale with the mix of labels (reference/paper.md 8.11).
+    Averaging over all elements instead would change the loss's scale with the mix of labels (docs/paper.md 8.11).
     Under several processes the divisor is the count of all of them over their number, so that the mean of the
     processes' gradients is the gradient of one process with the whole batch.
     """
@@ -30,7 +30,7 @@ def masked_mean(value: Tensor, weight: Tensor) -> Tensor:
 
 HIPS = (2, 3)
 LSP_JOINTS = 14
-"""The first 14 keypoints carry the 3D loss (reference/paper.md 1.2); 2 and 3 are the hips."""
+"""The first 14 keypoints carry the 3D loss (docs/paper.md 1.2); 2 and 3 are the hips."""
 
 
 def keypoint_loss(predicted: Tensor, keypoints: Tensor) -> Tensor:
@@ -88,7 +88,7 @@ def constant_shape_loss(betas_BTK: Tensor) -> Tensor:
 
 
 def hallucination_loss(seen: Tensor, hallucinated: Tensor, detach: bool) -> Tensor:
-    """Mean squared difference of the two strips; the target is not detached unless asked (paper.md 8.15)."""
+    """Mean squared difference of the two strips; the target is not detached unless asked (docs/paper.md 8.15)."""
     target = seen.detach() if detach else seen
     return (hallucinated.float() - target.float()).square().mean()
 

@@ -2,7 +2,7 @@
 
 B windows, T frames, D numbers of φ, C channels of the strip, P pose numbers.
 
-Weight initialisers as the released code has them (reference/paper.md 1.3, row "init").
+Weight initialisers as the released code has them (docs/paper.md 1.3, row "init").
 
 φ as the network takes it: standardised by the training set, clamped, with entries dropped in training.
 
@@ -15,9 +15,9 @@ N samples, P pose numbers (72 axis-angle, 144 six-number).
 f_movie: the temporal encoder, residual convolutions over a window of per-frame features.
 
 B windows, C channels, T frames. GroupNorm's statistics run over time too, so what comes out at one frame depends on
-the whole window, and a window at test must be as long as in training (reference/paper.md 8.1).
+the whole window, and a window at test must be as long as in training (docs/paper.md 8.1).
 
-h: guesses the movie strip of one frame from that frame's feature alone (reference/paper.md 1.3).
+h: guesses the movie strip of one frame from that frame's feature alone (docs/paper.md 1.3).
 
 B windows, T frames, C channels.
 
@@ -113,7 +113,7 @@ def mean_pose(form: PoseForm) -> Tensor:
 
 
 NORM_EPS = 1e-6
-"""TF contrib group_norm's default (reference/paper.md 1.3)."""
+"""TF contrib group_norm's default (docs/paper.md 1.3)."""
 SECOND_CONV_FACTOR = 0.001
 """Variance-scaling factor of each block's second convolution: the encoder starts as the identity."""
 
@@ -169,7 +169,7 @@ class Hallucinator(nn.Module):
 
 
 LAST_FACTOR = 0.01
-"""Variance-scaling factor of the last layer (reference/paper.md 1.3): the first guess stays near the start."""
+"""Variance-scaling factor of the last layer (docs/paper.md 1.3): the first guess stays near the start."""
 
 
 class IterativeRegressor(nn.Module):
@@ -198,7 +198,7 @@ class IterativeRegressor(nn.Module):
 
 BETAS = 10
 MEAN_CAMERA = (0.9, 0.0, 0.0)
-"""Scale and shift that the regressor starts from (reference/paper.md 1.3)."""
+"""Scale and shift that the regressor starts from (docs/paper.md 1.3)."""
 
 
 class Head(NamedTuple):
@@ -267,7 +267,7 @@ class HMMR(nn.Module):
         camera_BT3, pose_BTP, betas_BTK = state.split([3, pose_numbers(form), BETAS], dim=-1)
         guesses = {Head(hallucinated, 0): BodyGuess(pose_to_matrices(pose_BTP, form), betas_BTK, camera_BT3)}
         for delta in self.config.deltas if deltas else ():
-            # The start is not detached: the Δ losses also teach the current pose (reference/paper.md 8.9).
+            # The start is not detached: the Δ losses also teach the current pose (docs/paper.md 8.9).
             moved_BTP = self.delta_regressors[_delta_key(delta)](strip_BTC, pose_BTP)
             guesses[Head(hallucinated, delta)] = BodyGuess(pose_to_matrices(moved_BTP, form), betas_BTK, None)
         return guesses

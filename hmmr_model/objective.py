@@ -1,8 +1,8 @@
-"""The generator's loss: which term sees which head, at which frames, with which weight (reference/paper.md 1.4, 2.1).
+"""The generator's loss: which term sees which head, at which frames, with which weight (docs/paper.md 1.4, 2.1).
 
 Q heads, B windows (L labelled), T frames, J 25 keypoints.
 
-The camera of a Δ head, which predicts none: the best one in closed form (reference/paper.md 2.1).
+The camera of a Δ head, which predicts none: the best one in closed form (docs/paper.md 2.1).
 
 N frames, J keypoints; x right, y down. X in metres, Y in crop coordinates [-1, 1].
 """
@@ -35,7 +35,7 @@ NOW = Head(hallucinated=False, delta=0)
 
 @dataclass(frozen=True)
 class Shift:
-    """Which frames of a Δ head have a target: the head at t is held against t + delta (paper.md 8.10).
+    """Which frames of a Δ head have a target: the head at t is held against t + delta (docs/paper.md 8.10).
 
     Targets reach `margin` frames past both ends of the window of predictions; the paper's end with it.
     """

@@ -119,7 +119,7 @@ def _joined(labels: Sequence[TrackLabels]) -> TrackLabels:
 
 
 class Draws:
-    """Every track once an epoch, in a fresh order, with a window that starts anywhere in it (paper.md 2.3)."""
+    """Every track once an epoch, in a fresh order, with a window that starts anywhere in it (docs/paper.md 2.3)."""
 
     def __init__(self, lengths: Sequence[int], window: int, seed: int, salt: int) -> None:
         if not lengths or min(lengths) < window:

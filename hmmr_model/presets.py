@@ -6,7 +6,7 @@ from hmmr_model.configs import DataConfig, LossConfig, ModelConfig, OptimiserCon
 
 
 def paper() -> TrainConfig:
-    """The released code's numbers (reference/paper.md 1.3 to 2.1); wants a φ of 2,048 numbers and a GPU."""
+    """The released code's numbers (docs/paper.md 1.3 to 2.1); wants a φ of 2,048 numbers and a GPU."""
     model = ModelConfig(
         width=2048, projection=False, blocks=3, groups=32, regressor_width=1024, dropout=0.5, input_dropout=0.0,
         frame_dropout=0.0, standardise=False, pose_form="axis_angle",
@@ -33,7 +33,7 @@ def paper() -> TrainConfig:
 
 
 def open_preset() -> TrainConfig:
-    """All heads at a width that trains in eight minutes on one thread (scaling_pilot.md 5, docs/results/model.md)."""
+    """All heads, as wide as trains in eight minutes on one thread (docs/scaling_pilot.md 5, docs/results/model.md)."""
     return TrainConfig(
         preset="open",
         steps=2500,

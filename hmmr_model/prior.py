@@ -1,4 +1,4 @@
-"""The factorised pose prior: a critic a joint and one for the whole pose (reference/paper.md 2.1).
+"""The factorised pose prior: a critic a joint and one for the whole pose (docs/paper.md 2.1).
 
 N poses of 23 body joints (the root is the camera's business), as rotation matrices.
 
@@ -23,7 +23,7 @@ SHARED = 32
 
 
 class PosePrior(nn.Module):
-    """24 scores a pose, without a sigmoid: near 1 for real, near 0 for made up. No shape critic (paper.md 8.13)."""
+    """24 scores a pose, without a sigmoid: near 1 for real, near 0 for fake. No shape critic (docs/paper.md 8.13)."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Sliding windows for prediction: as long as in training, and only their middle is kept (reference/paper.md 1.5).
+"""Sliding windows for prediction: as long as in training, and only their middle is kept (docs/paper.md 1.5).
 
 T frames of the tracklet, W frames of a window. GroupNorm's statistics span the window, so a window of another length
 would be another network.
@@ -28,7 +28,7 @@ def sliding_windows(frames: int, window: int, margin: int = MARGIN) -> list[Wind
     """Windows whose kept middles tile 0..frames-1 once. Past the ends the first and last frame repeat.
 
     The released code pads with grey images; φ of a grey image is not in a lake, and its authors saw no difference to
-    repeating the edge (reference/paper.md 5.3, #30). A margin that leaves nothing is cut down.
+    repeating the edge (docs/paper.md 5.3, #30). A margin that leaves nothing is cut down.
     """
     margin = min(margin, (window - 1) // 2)
     hop = window - 2 * margin

@@ -49,7 +49,7 @@ class SplitConfig:
 
 @dataclass(frozen=True)
 class MocapConfig:
-    """Films of recorded motion: real mocap, synthetic pixels. Never for training (design.md)."""
+    """Films of recorded motion: real mocap, synthetic pixels. Never for training (docs/design.md)."""
 
     motions: tuple[str, ...] = ()
     """Motion files; each is cut into pieces, each piece is filmed from several cameras."""
@@ -85,7 +85,7 @@ class WorldConfig:
 
 
 def quickstart_world(seed: int = 0) -> WorldConfig:
-    """About 3,600 frames: few narrow labelled films, broader unlabelled ones (reference/scaling_pilot.md section 4)."""
+    """About 3,600 frames: few narrow labelled films, broader unlabelled ones (docs/scaling_pilot.md section 4)."""
     return WorldConfig(
         splits=(
             SplitConfig("labelled", 12, family="narrow", camera="lab"),

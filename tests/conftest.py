@@ -41,7 +41,7 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
-    """Two torch threads on a busy machine can be 20 times slower than one (reference/open_world.md)."""
+    """Two torch threads on a busy machine can be 20 times slower than one (docs/films.md)."""
     import torch
 
     torch.set_num_threads(1)

@@ -13,7 +13,7 @@ from dashboard.view import LakeView
 from storage.json_text import number, read_object, word
 
 DELTA = 5
-"""Frames that past and future lie away (reference/paper.md, Δ = 5)."""
+"""Frames that past and future lie away (docs/paper.md, Δ = 5)."""
 
 _TITLE = "Worst sequences"
 _TRACKS = ("past", "present", "future", "truth")

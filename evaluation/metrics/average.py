@@ -1,7 +1,7 @@
 """From values a frame to one number, both ways, with every frame accounted for.
 
 HMMR averages within a sequence and then over sequences (macro); later papers pool frames (micro). On sequences of
-unequal length the two differ by tens of millimetres (conventions.md, hazard 12), so both are always given.
+unequal length the two differ by tens of millimetres (docs/hazards.md 12), so both are always given.
 """
 
 import math

@@ -12,7 +12,7 @@ from evaluation.metrics.inputs import Array, kept, masked_centre, masked_mean, p
 
 HMMR_CROP_PX = 224.0
 HMMR_PCK_ALPHA = 0.05
-"""HMMR counts a keypoint as right within 0.05 x 224 = 11.2 px of the crop, after a 2D alignment (paper.md 4.2)."""
+"""HMMR counts a keypoint as right within 0.05 x 224 = 11.2 px of the crop, after a 2D alignment (docs/paper.md 4.2)."""
 
 COCO_SIGMAS: tuple[float, ...] = (
     0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089,
@@ -53,7 +53,7 @@ def box_side(target: Array, mask: Array | None = None) -> Tensor:
 
 
 def hmmr_kp_pa(pred: Array, target: Array, mask: Array | None = None) -> Tensor:
-    """Pixel error after HMMR's own 2D alignment; the scale is not the least-squares one (conventions.md, hazard 18)."""
+    """Pixel error after HMMR's own 2D alignment; the scale is not the least-squares one (docs/hazards.md 18)."""
     return pixel_error(_fitted(pred, target, mask, hmmr_scale=True), target, mask)
 
 

@@ -15,7 +15,7 @@ Legend: ... any leading axes, J joints, 3 x y z in metres, camera axes (x right,
 Alignments by name: of one point set to another by its root, by scale, or by a similarity without reflection.
 
 Always the prediction is moved onto the target, and only the joints that count (the mask) decide how: the scale comes
-from the prediction's own spread, so aligning the other way round is another measure (conventions.md, hazard 3).
+from the prediction's own spread, so aligning the other way round is another measure (docs/hazards.md 3).
 
 Legend: ... any leading axes, J joints, 3 x y z in metres.
 """
@@ -45,7 +45,7 @@ def mpjpe(pred: Array, target: Array, mask: Array | None = None) -> Tensor:
 def pa_mpjpe(pred: Array, target: Array, mask: Array | None = None) -> Tensor:
     """As `mpjpe` after the best similarity without reflection, fitted to the joints that count.
 
-    Least squares is not the mean distance, so this can exceed `mpjpe` (conventions.md, hazard 6).
+    Least squares is not the mean distance, so this can exceed `mpjpe` (docs/hazards.md 6).
     """
     return mpjpe(similarity_aligned(pred, target, mask), target, mask)
 
@@ -58,7 +58,7 @@ def scale_aligned_mpjpe(pred: Array, target: Array, mask: Array | None = None) -
 def pve(pred: Array, target: Array, mask: Array | None = None) -> Tensor:
     """Per-vertex error: `mpjpe` of meshes (..., V, 3) in metres, nothing aligned. ValueError for a mesh of zeros.
 
-    A mesh of zeros is how files say "no mesh": scored, it gave one group a PVE of 912 mm (conventions.md, hazard 15).
+    A mesh of zeros is how files say "no mesh": scored, it gave one group a PVE of 912 mm (docs/hazards.md 15).
     """
     _, mesh = pair(pred, target)
     if mesh.numel() and not bool(mesh.any()):
@@ -75,7 +75,7 @@ PCK_3D_MM = 150.0
 """Mehta et al. 2017 (MPI-INF-3DHP): half the size of a head."""
 
 PCK_3DPW_MM = 50.0
-"""The 3DPW challenge's evaluation code; inclusive as here, over 12 joints of the 24 (conventions.md 2)."""
+"""The 3DPW challenge's evaluation code; inclusive as here, over 12 joints of the 24 (docs/conventions.md 2)."""
 
 AUC_3D_STEPS = 31
 """Thresholds 0, 5, ..., 150 mm: the MPI-INF-3DHP evaluation code."""
@@ -119,7 +119,7 @@ def better_mirrored(pred: Array, target: Array, mask: Array | None = None) -> Te
 def mirrored_share(pred: Array, target: Array, mask: Array | None = None) -> float:
     """Share in 0 to 1 of the frames with a value that are better flipped in depth; NaN without any such frame.
 
-    The pilot saw it rise to a quarter in runs whose PA-MPJPE looked good (scaling_pilot.md section 6).
+    The pilot saw it rise to a quarter in runs whose PA-MPJPE looked good (docs/scaling_pilot.md section 6).
     """
     flips = better_mirrored(pred, target, mask)
     return float(flips[torch.isfinite(flips)].mean())

@@ -1,4 +1,4 @@
-"""The protocols of the field and our own, each by its id. Sources: reference/conventions.md 2 and 3, paper.md 4.
+"""The protocols of the field and our own, each by its id. Sources: docs/conventions.md 2 and 3, docs/paper.md 4.
 
 Where a protocol of the field is ambiguous, its `notes` say which reading is implemented.
 """

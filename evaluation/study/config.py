@@ -64,7 +64,7 @@ class StudyConfig:
     reprojected: bool = True
     """Whether labelled 3D seen by random cameras is a row, where φ is the keypoints (flows/study/changed_labels.py)."""
     step_shares_without_film: tuple[float, ...] = (0.3, 1.0)
-    """Steps that the model without film may choose from on dev: at equal steps it overfits (scaling_pilot.md 6)."""
+    """Steps the model without film may choose from on dev: at equal steps it overfits (docs/scaling_pilot.md 6)."""
     train: tuple[tuple[str, Change], ...] = (("preset", "open"),)
     """The training preset, and changes to it by dotted name, sorted."""
 

@@ -1,7 +1,7 @@
 """Two-level bootstrap of a study: which curve might other test sequences and other seeds have given?
 
 Level one draws test sequences, the same ones for every size, so that differences stay paired; frames are never
-drawn, they are not independent (reference/conventions.md 7). Level two draws the noise of single trainings. With
+drawn, they are not independent (docs/conventions.md 7). Level two draws the noise of single trainings. With
 three seeds a size, drawing among a size's own three runs would give intervals that are far too narrow. So the
 residuals of all sizes are pooled, after removing what a seed has in common at all sizes, and each draw is
 widened by sqrt(df / chi2(df)), the generalised pivotal quantity of a variance known from few degrees of

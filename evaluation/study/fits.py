@@ -18,7 +18,7 @@ from evaluation.study.table import Float, StudyTable
 
 REFITS = 1000
 LEAST_SIZES = 5
-"""Fewer sizes cannot identify a law (reference/conventions.md 7)."""
+"""Fewer sizes cannot identify a law (docs/conventions.md 7)."""
 
 MISFIT = 0.01
 """Below this p a law is said to miss the means."""

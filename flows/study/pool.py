@@ -1,4 +1,4 @@
-"""Cells side by side: one process each of one thread, which beats one process of two (scaling_pilot.md section 2).
+"""Cells side by side: one process each of one thread, which beats one process of two (docs/scaling_pilot.md section 2).
 
 A choice between configurations, made on dev films and nowhere else.
 """

@@ -20,7 +20,7 @@ from storage.snapshot import Snapshot, load, save
 
 METRIC = "pa_mpjpe_mm"
 SPLIT = "dev"
-"""What to harvest next is a choice, and every choice is made on dev (design.md)."""
+"""What to harvest next is a choice, and every choice is made on dev (docs/design.md)."""
 
 
 def rank_parts(config: StudyConfig, places: Places, by: str, workers: int, command: str) -> list[Worth]:

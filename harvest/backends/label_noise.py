@@ -1,6 +1,6 @@
 """How a real detector errs: noise for true keypoints, fitted to BlazePose on rendered films.
 
-Source of the figures: reference/scaling_pilot.md section 2 (errors measured over 12 joints: median 2.1 % of the
+Source of the figures: docs/scaling_pilot.md section 2 (errors measured over 12 joints: median 2.1 % of the
 person's box, mean 3.4 %, 95th percentile 10 %; correlated 0.7 from frame to frame; bursts of five frames in which a
 joint is far off, missing, or swapped with the other side).  F frames, 25 joints.
 """

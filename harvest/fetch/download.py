@@ -1,4 +1,4 @@
-"""One URL becomes one file, through yt-dlp's Python API with its traps closed (reference/stack.md B).
+"""One URL becomes one file, through yt-dlp's Python API with its traps closed (docs/dependencies.md, yt-dlp).
 
 Own file names (its generic ids collide), own caps on bytes and time (its max_filesize does not hold without a
 Content-Length), no shell, no ffmpeg, no proxy, no cookies, no config file, no disguise. Run inside a process of

@@ -2,7 +2,7 @@
 
 A licence has three states: open, closed, unknown. The user may vouch for a source (in the list, or with
 `--licence open` for all sources of a call); a local file is vouched for by being named. The row then says
-"vouched DATE" rather than "open". Sources: design.md step 2; reference/prefect_and_practice.md section 4.
+"vouched DATE" rather than "open". Sources: docs/design.md step 2; docs/design.md, practice.
 """
 
 import re

@@ -45,13 +45,13 @@ class Preset:
 
 
 HMMR_2019 = Preset("hmmr_2019", 0.1, 6, 4, 5, 40, 500, 0.4, 0.0, 0.0, 1.0, 1.0, every_run=False)
-"""The paper's released code to the letter (reference/paper.md 3.3), its quirks included."""
+"""The paper's released code to the letter (docs/paper.md 3.3), its quirks included."""
 
 DEFAULT = Preset(
     "default", 0.3, 6, 4, 5, 20, None, 0.4, 0.008, 0.03, 1.0, 1.0, every_run=True, min_posture=0.008, cut_joints=3,
     max_cut_off=0.25, frozen_s=0.5,
 )  # fmt: skip
-"""Every good run of at least one training window (T = 20, paper.md 1.6), but for
+"""Every good run of at least one training window (T = 20, docs/paper.md 1.6), but for
 - posters and statues (0.008: noise of a still picture is below 0.006, the quietest of 36 films is at 0.012);
 - bystanders (those of pose2sim's two clips have 0.006 and 0.026, its athlete 0.10);
 - photographs that the film pans over or zooms into (three such, followed well: 0.001 to 0.006; 831 tracklets of films

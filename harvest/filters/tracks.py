@@ -20,7 +20,7 @@ from harvest.filters.presets import Preset
 HEAD_AND_SHOULDERS = frozenset(
     ["right_shoulder", "left_shoulder", "neck", "head_top", "nose", "left_eye", "right_eye", "left_ear", "right_ear"]
 )
-"""Joints that alone do not make a useful frame (paper.md 3.3)."""
+"""Joints that alone do not make a useful frame (docs/paper.md 3.3)."""
 
 _LIMBS = indices(LIMBS_12, KEYPOINTS_25)
 _BELOW = np.array([name not in HEAD_AND_SHOULDERS for name in KEYPOINTS_25])

@@ -1,7 +1,7 @@
 """phi of the embedded backend: the 1,152 penultimate activations (2 x 2 x 288) of BlazePose's landmark network.
 
 All heads of that network are linear in them. It was trained with 3D labels, so this phi already holds 3D: its own
-3D landmarks, which come with the same forward pass, are the baseline to beat (reference/open_world.md E).
+3D landmarks, which come with the same forward pass, are the baseline to beat (docs/films.md E).
 """
 
 from collections.abc import Mapping, Sequence

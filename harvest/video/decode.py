@@ -30,7 +30,7 @@ class DecodeConfig:
     """What is decoded, and how large."""
 
     max_fps: Fraction = Fraction(25)
-    """The working rate: HMMR's (reference/paper.md 1.6). Slower video keeps its own."""
+    """The working rate: HMMR's (docs/paper.md 1.6). Slower video keeps its own."""
     max_side: int = 1920
     """Larger pictures are scaled down while they are decoded: 4K frames would be most of the memory."""
     threads: int = 1

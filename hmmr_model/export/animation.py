@@ -19,7 +19,7 @@ CAMERA_TO_Y_UP = np.diag([1.0, -1.0, -1.0])
 """Half a turn about x: the camera's y down and z forward become y up and z towards the camera."""
 
 PHOTO_STEP_S = 0.2
-"""Past, present and future of a photograph lie 5 frames of 25 fps apart (reference/paper.md, Δ = 5)."""
+"""Past, present and future of a photograph lie 5 frames of 25 fps apart (docs/paper.md, Δ = 5)."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Procedural human motion: one lower-body and one upper-body primitive, layered, varied and mirrored.
 
-The families are those of reference/scaling_pilot.md section 2. This is hand-written motion, and everything made
+The families are those of docs/scaling_pilot.md section 2. This is hand-written motion, and everything made
 from it says so. T frames, 24 joints of an SMPL-format body, y up, metres, facing +z at heading 0.
 """
 

@@ -10,7 +10,7 @@ from openworld.motion.performance import perform
 from openworld.seeds import generator
 
 CLIPS, FRAMES, FPS = 200, 100, 25.0
-"""20,000 poses, as in reference/scaling_pilot.md section 2."""
+"""20,000 poses, as in docs/scaling_pilot.md section 2."""
 
 
 def prior_poses(clips: int = CLIPS, seed: int = 0) -> npt.NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Real mocap as performances: real motion, synthetic pixels; for testing, it stays out of training (design.md)."""
+"""Real mocap as performances: real motion, synthetic pixels; for testing, it stays out of training (docs/design.md)."""
 
 import importlib.util
 from collections.abc import Iterable, Sequence

@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 from openworld.motion.curves import Clock, Curve, drift, keyframes
 
 TILT_SHARE = 0.25
-"""Share of broad clips in which the whole body tilts (reference/scaling_pilot.md, section 2)."""
+"""Share of broad clips in which the whole body tilts (docs/scaling_pilot.md, section 2)."""
 MOST_TILT = np.deg2rad(126)
 """Largest tilt about either horizontal axis (the same source)."""
 

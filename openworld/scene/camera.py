@@ -67,7 +67,7 @@ class Stance:
 
 
 def random_stance(rng: np.random.Generator, style: CameraStyle) -> Stance:
-    """Lab or wild, as reference/scaling_pilot.md section 2 has them."""
+    """Lab or wild, as docs/scaling_pilot.md section 2 has them."""
     azimuth = rng.uniform(0, 2 * np.pi)
     if style == "lab":
         return Stance(azimuth, np.deg2rad(rng.uniform(0, 10)), 0.0, rng.uniform(4.5, 5.5), rng.uniform(0.75, 0.95),

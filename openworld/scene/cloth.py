@@ -10,7 +10,7 @@ from openworld.scene.look import Look
 from openworld.scene.regions import Mask, Regions, regions_of
 
 SHIRT_M, TROUSERS_M, HAIR_M, SHOES_M = 0.009, 0.008, 0.016, 0.007
-"""Thickness of each (reference/open_world.md section C)."""
+"""Thickness of each (docs/films.md section C)."""
 CALF_M, THIGH_END_M = 0.014, -0.3
 """Trousers hang wider below the thigh."""
 SOLE_M = 0.006

@@ -1,7 +1,7 @@
 """Colours on the body: skin, face, hair and clothes, as one linear RGB value a vertex.
 
 A detector trained on photographs finds uniform grey bodies in 41 % of frames and dressed ones with faces in 95 %
-(reference/open_world.md section D): contrast between skin, hair and clothes, and a face, are what it needs.
+(docs/films.md section D): contrast between skin, hair and clothes, and a face, are what it needs.
 """
 
 import numpy as np

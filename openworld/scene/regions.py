@@ -1,7 +1,7 @@
 """Where clothes, hair and face lie on the open body, by coordinates of its rest pose.
 
 All in metres on the neutral body at rest (y up, facing +z, pelvis at 0, arms along x). V vertices. The numbers were
-found by looking at renders (reference/open_world.md section C).
+found by looking at renders (docs/films.md section C).
 """
 
 from dataclasses import dataclass

@@ -41,7 +41,7 @@ def test_proportions_are_those_of_an_adult() -> None:
     joints = dict(zip(SMPL_24, body.J_regressor @ body.v_template, strict=True))
     assert 1.6 < np.ptp(body.v_template[:, 1]) < 1.8
     assert np.linalg.norm(joints["pelvis"]) < 0.005
-    # SMPL's spine joints sit at about +0.12, +0.26 and +0.31 m above the pelvis (reference/open_world.md A).
+    # SMPL's spine joints sit at about +0.12, +0.26 and +0.31 m above the pelvis (docs/films.md A).
     for name, height in (("spine1", 0.12), ("spine2", 0.26), ("spine3", 0.33)):
         assert abs(joints[name][1] - height) < 0.02
     a, b, c = (body.v_template[body.faces[:, i]] for i in range(3))

@@ -142,7 +142,7 @@ def _wait_for_health(api: str) -> None:
 @pytest.mark.slow
 @pytest.mark.server
 def test_the_cron_schedule_makes_runs(site: Site) -> None:
-    """Guards against the silent scheduler failure of reference/stack.md, finding 2."""
+    """Guards against the silent scheduler failure of docs/dependencies.md, prefect."""
     run = site.wait("harvest", lambda run: run["auto_scheduled"] and run["state_type"] == "SCHEDULED")
     assert run["expected_start_time"].startswith("20")
 

@@ -16,7 +16,7 @@ def test_near_zero_has_the_released_codes_bounds() -> None:
 
 def test_the_papers_second_convolution_starts_within_seven_ten_thousandths() -> None:
     layer = near_zero(nn.Linear(6144, 6144, bias=False), 0.001)
-    assert layer.weight.abs().max().item() == pytest.approx(7.0e-4, rel=0.01)  # reference/paper.md 1.3
+    assert layer.weight.abs().max().item() == pytest.approx(7.0e-4, rel=0.01)  # docs/paper.md 1.3
 
 
 def test_xavier_has_zero_bias() -> None:

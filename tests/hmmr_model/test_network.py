@@ -70,7 +70,7 @@ def test_paper_preset_has_the_published_sizes() -> None:
     def millions(module: torch.nn.Module) -> float:
         return sum(p.numel() for p in module.parameters()) / 1e6
 
-    assert millions(network.encoder) == pytest.approx(75.5, abs=0.1)  # reference/paper.md 1.3
+    assert millions(network.encoder) == pytest.approx(75.5, abs=0.1)  # docs/paper.md 1.3
     assert millions(network.regressor) == pytest.approx(3.3, abs=0.1)
     assert millions(network.delta_regressors["past5"]) == pytest.approx(3.3, abs=0.1)
     assert network.hallucinator is not None

@@ -4,7 +4,7 @@ from hmmr_model.presets import PRESETS, paper
 
 
 def test_paper_has_the_released_codes_numbers() -> None:
-    """reference/paper.md 1.6 and the table of 2.1."""
+    """docs/paper.md 1.6 and the table of 2.1."""
     config = paper()
     assert (config.data.window, config.data.batch, config.model.deltas, config.model.blocks) == (20, 8, (-5, 5), 3)
     assert (config.model.groups, config.model.iterations, config.model.dropout) == (32, 3, 0.5)

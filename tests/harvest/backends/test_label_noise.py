@@ -1,4 +1,4 @@
-"""The noise model against the figures it was fitted to (reference/scaling_pilot.md section 2)."""
+"""The noise model against the figures it was fitted to (docs/scaling_pilot.md section 2)."""
 
 from dataclasses import replace
 

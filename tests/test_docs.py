@@ -1,0 +1,37 @@
+"""The pages in docs/: what the code cites exists."""
+
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = ("storage", "body", "harvest", "openworld", "hmmr_model", "evaluation", "dashboard", "flows", "cli")
+CODE = sorted(path for folder in (*ROOMS, "bench", "scripts", "tests") for path in (ROOT / folder).rglob("*.py"))
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+CITED_PAGE = re.compile(r"\bdocs/[\w./-]*?\w\.(?:md|html)\b")
+
+
+def _missing(paths: list[Path]) -> list[str]:
+    return [
+        f"{path.relative_to(ROOT)} cites {page}"
+        for path in paths
+        for page in sorted(set(CITED_PAGE.findall(path.read_text())))
+        if not (ROOT / page).exists()
+    ]
+
+
+def test_every_page_that_the_code_cites_exists() -> None:
+    assert sum("docs/" in path.read_text() for path in CODE) > 50
+    assert not _missing(CODE)
+
+
+def test_every_page_that_a_page_cites_exists() -> None:
+    assert not _missing(PAGES)
+
+
+def test_no_source_is_cited_that_the_repository_does_not_hold() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    texts = [ROOT / name for name in tracked if Path(name).suffix in {".py", ".md", ".yaml", ".toml", ".sh"}]
+    cited = re.compile(r"\breference/\w+\.md|(?<![\w/])(?:scaling_pilot|design|conventions|paper|stack)\.md\b")
+    here = Path(__file__).name
+    assert not [path for path in texts if path.exists() and path.name != here and cited.search(path.read_text())]
