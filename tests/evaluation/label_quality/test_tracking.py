@@ -18,7 +18,7 @@ def test_perfect_tracks(truth: Truth, track: MakeTrack) -> None:
     assert (row["IDF1"], row["MOTA"], row["identity switches"], row["person-frames"]) == (1.0, 1.0, 0, 20)
 
 
-def test_identities_that_change_places(truth: Truth, track: MakeTrack) -> None:
+def test_hazard_22_identities_that_change_places(truth: Truth, track: MakeTrack) -> None:
     parts = [(track(0, 0, 6), track(1, 6, 10)), (track(1, 0, 6), track(0, 6, 10))]
     tracks = [
         Track(0, i, np.arange(10), np.concatenate([a.joints_TJ3, b.joints_TJ3]), np.ones(10, bool))

@@ -26,7 +26,7 @@ CHILD = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from test_study_kill import CONFIG, places_in
+from test_kill import CONFIG, places_in
 from flows.study.run import study_on
 
 if __name__ == "__main__":

@@ -43,12 +43,6 @@ def fetched() -> Callable[[weights.Weights], Path]:
 
 
 @pytest.fixture(scope="session")
-def embedded_weights(fetched: Callable[[weights.Weights], Path]) -> None:
-    for wanted in (weights.NANODET, weights.BLAZEPOSE):
-        fetched(wanted)
-
-
-@pytest.fixture(scope="session")
 def squats(shared_data: Path) -> list[np.ndarray]:
     return list(read_frames(shared_data / "real_video" / "pose_squats.mp4"))
 
