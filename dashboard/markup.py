@@ -1,6 +1,41 @@
-"""HTML that escapes by default: titles, tags and paths in a lake were written by strangers."""
+"""The page's HTML: elements that escape what strangers wrote, tables, bars, panels, and numbers as people read them."""
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from html import escape
+from typing import TypeGuard, TypeVar
+
+from storage.json_text import MISFIT
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+METRIC_NAMES: dict[str, str] = {
+    "mpjpe_mm": "MPJPE (mm)",
+    "pa_mpjpe_mm": "PA-MPJPE (mm)",
+    "accel_error_mm_frame2": "acceleration error (mm/frame²)",
+    "mirrored_share": "frames better when mirrored in depth (share)",
+    "pve_mm": "PVE (mm)",
+}
+
+METRIC_ORDER: tuple[str, ...] = tuple(METRIC_NAMES)
+"""Reading order of tables; the curve opens on PA-MPJPE."""
+
+VARIANT_NAMES: dict[str, str] = {
+    "semi": "HMMR with pseudo-labelled film",
+    "ceiling": "supervised ceiling: the same films with true 3D",
+    "perfect_2d": "the same films with perfect 2D",
+    "single_frame": "single frame, no temporal encoder",
+    "mean_pose": "mean pose",
+    "ridge": "ridge regression from φ",
+    "zero_shot": "the 2D network's own 3D (zero-shot)",
+    "no_film_best_step": "no film, at its own best step",
+    "reprojected": "labelled 3D through random cameras",
+}
+
+_MOST_NAMED = 10
+"""Misfits that a line names one by one."""
 
 
 class Html(str):
@@ -12,6 +47,9 @@ class Html(str):
 _VOID = frozenset({"img", "br", "input", "meta", "hr", "link"})
 
 Child = str | int | float | None
+
+Cells = Sequence[Child]
+"""One row of a table."""
 
 
 def element(name: str, /, *children: Child, **attributes: str | int | float | bool | None) -> Html:
@@ -44,3 +82,165 @@ def _child(child: Child) -> str:
 def _attribute(key: str, value: str | int | float | bool | None) -> str:
     name = key.rstrip("_").replace("_", "-")
     return f" {name}" if value is True else f' {name}="{escape(str(value))}"'
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A section of the page. `key` is its anchor."""
+
+    key: str
+    title: str
+    body: Html
+
+    def html(self) -> Html:
+        """The section with its heading, reachable by a link of the page's list."""
+        heading = element("h2", self.title, id=f"{self.key}-title")
+        return element("section", heading, self.body, id=self.key, aria_labelledby=f"{self.key}-title")
+
+
+def table(caption: str, heads: Sequence[str], rows: Sequence[Cells], *, limit: int = 200) -> Html:
+    """A table in a box that scrolls sideways and takes the keyboard's focus.
+
+    Rows after `limit` are counted in a last line, so that a lake with a million videos still gives a page
+    that opens.
+    """
+    if not rows:
+        return element("p", f"{caption}: none yet.", class_="empty")
+    body = [_row(row) for row in rows[:limit]]
+    if len(rows) > limit:
+        rest = f"and {len(rows) - limit:,} more rows, which the lake holds"
+        body.append(element("tr", element("td", rest, colspan=len(heads), class_="more")))
+    head = element("tr", *[_head(name, [row[k] for row in rows[:limit]]) for k, name in enumerate(heads)])
+    inner = element("table", element("caption", caption), element("thead", head), element("tbody", *body))
+    return element("div", inner, class_="scroll", tabindex=0, role="region", aria_label=caption)
+
+
+def folded(summary: str, *children: Child) -> Html:
+    """What most readers skip: closed until its summary is clicked or given Enter."""
+    return element("details", element("summary", summary), *children)
+
+
+def facts(pairs: Sequence[tuple[str, Child]]) -> Html:
+    """A few numbers side by side, each under its name."""
+    cells = [element("div", element("dt", name), element("dd", value)) for name, value in pairs]
+    return element("dl", *cells, class_="facts")
+
+
+def paragraphs(*texts: Child) -> Html:
+    """Each text in its own paragraph."""
+    return join(*[element("p", text) for text in texts])
+
+
+def _head(name: str, below: Sequence[Child]) -> Html:
+    """To the right over numbers."""
+    if any(_is_number(value) for value in below):
+        return element("th", name, scope="col", class_="number")
+    return element("th", name, scope="col")
+
+
+def _row(row: Cells) -> Html:
+    return element("tr", *[_cell(value) for value in row])
+
+
+def _is_number(value: Child) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _cell(value: Child) -> Html:
+    if _is_number(value):
+        return element("td", number(value), class_="number")
+    return element("td", value if value is not None else "–")
+
+
+def number(value: float) -> str:
+    """A number as people read it: whole numbers with commas, others with three or four digits that matter."""
+    if value != value:
+        return "–"
+    if float(value).is_integer():
+        return f"{int(value):,}"
+    return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.3g}"
+
+
+def bars(caption: str, heads: Sequence[str], rows: Sequence[Sequence[Child]], *, of: int) -> Html:
+    """`table` with a last column that draws each row's number in column `of` against the largest one."""
+    largest = max((_number(row[of]) for row in rows), default=0.0)
+    drawn = [(*row, _bar(_number(row[of]) / largest if largest else 0.0)) for row in rows]
+    return table(caption, [*heads, ""], drawn)
+
+
+def _number(value: Child) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _bar(share: float) -> Html:
+    return element("span", class_="bar", style=f"width: {100 * share:.1f}%", aria_hidden="true")
+
+
+def usable(items: Iterable[In], make: Callable[[In], Out]) -> tuple[list[Out], list[In]]:
+    """What `make` gives for each item, and the items that it could make nothing of."""
+    made, misfits = [], []
+    for item in items:
+        try:
+            made.append(make(item))
+        except MISFIT:
+            misfits.append(item)
+    return made, misfits
+
+
+def left_out(what: str, names: Sequence[str]) -> Html | None:
+    """A line that names what a panel does not show; None where it shows all."""
+    if not names:
+        return None
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return element("p", f"Left out, because {what}: {', '.join(names[:_MOST_NAMED])}{more}.", class_="quiet")
+
+
+def hours_text(hours: float) -> str:
+    """0.05 -> '3 min', 2.5 -> '2.5 h'."""
+    if hours <= 0:
+        return "0"
+    if hours < 1 / 60:
+        return f"{hours * 3600:.3g} s"
+    if hours < 1:
+        return f"{hours * 60:.3g} min"
+    return f"{hours:.3g} h"
+
+
+def metric_name(metric: str) -> str:
+    """The metric's name with its unit; an unknown one as it is."""
+    return METRIC_NAMES.get(metric, metric)
+
+
+def metric_rank(metric: str) -> tuple[int, str]:
+    """Sort key: known metrics in reading order, others after them by name."""
+    return (METRIC_ORDER.index(metric) if metric in METRIC_NAMES else len(METRIC_ORDER), metric)
+
+
+def variant_name(variant: str) -> str:
+    """The variant in words; an unknown one as it is."""
+    return VARIANT_NAMES.get(variant, variant)
+
+
+def share_text(share: float | None) -> str:
+    """0.523 -> '52 %'; None where it is not defined."""
+    return "not defined" if share is None else f"{share * 100:.0f} %"
+
+
+def when(moment: datetime | None) -> str:
+    """A moment to the minute."""
+    return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M")
+
+
+def short(digest: str | None, length: int = 12) -> str:
+    """The start of a long id."""
+    return (digest or "")[:length]
+
+
+def clipped(text: str, length: int = 22) -> str:
+    """The text, cut where it would take a chart's room; tables have it whole."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def between(value: Mapping[str, float]) -> str:
+    """An estimate with its interval."""
+    return f"{value['value']:.3g} [{value['low']:.3g}, {value['high']:.3g}]"

@@ -8,23 +8,18 @@ from pathlib import Path
 
 from plotly.offline import get_plotlyjs
 
-from dashboard.markup import Html, element, join
-from dashboard.panel import Panel
-from dashboard.panels.baselines import baselines_panel
+from dashboard.markup import Html, Panel, element, join
 from dashboard.panels.cost import cost_panel
 from dashboard.panels.curve import curve_panel
-from dashboard.panels.exposure import exposure_panel
-from dashboard.panels.funnel import funnel_panel
+from dashboard.panels.harvest import funnel_panel, rejects_panel
 from dashboard.panels.labels import labels_panel
 from dashboard.panels.learning import learning_panel
-from dashboard.panels.rejects import rejects_panel
-from dashboard.panels.runs import runs_panel
-from dashboard.panels.scores import scores_panel
+from dashboard.panels.runs import runs_panel, versions_panel
+from dashboard.panels.scores import baselines_panel, exposure_panel, scores_panel
 from dashboard.panels.sources import sources_panel
 from dashboard.panels.strip import Picture, strip_panel
 from dashboard.panels.survival import survival_panel
 from dashboard.panels.verdict import verdict_panel
-from dashboard.panels.versions import versions_panel
 from dashboard.panels.which_data import which_panel
 from dashboard.panels.worst import worst_panel
 from dashboard.view import LakeView, read_view

@@ -5,8 +5,8 @@ J = 25 keypoints of the lake, each (x, y, score) in px of the source frame.
 
 from collections.abc import Sequence
 
+from dashboard.charts import LEFT, MIDDLE, RIGHT
 from dashboard.markup import Html, element
-from dashboard.palette import LEFT, MIDDLE, RIGHT
 
 BONES_RIGHT: tuple[tuple[int, int], ...] = ((8, 7), (7, 6), (2, 1), (1, 24), (24, 20), (24, 0), (8, 2))
 BONES_LEFT: tuple[tuple[int, int], ...] = ((9, 10), (10, 11), (3, 4), (4, 23), (23, 19), (23, 5), (9, 3))

@@ -2,9 +2,7 @@
 
 from collections import defaultdict
 
-from dashboard.markup import element, join
-from dashboard.panel import Panel
-from dashboard.tables import number, table
+from dashboard.markup import Panel, element, join, number, table
 from dashboard.view import LakeView
 from storage.stage_seconds import stage_seconds
 

@@ -1,19 +1,51 @@
-"""The data-scale curve, the share of the gap that was closed, and what so many seeds can say."""
+"""The data-scale curve: its figure, the share of the gap that was closed, and what so many seeds can say."""
 
 from collections.abc import Collection, Mapping, Sequence
 
-from dashboard.charts import Chart, Choice, chart_html
-from dashboard.compared import compared_table, words_of
-from dashboard.curve_data import CURVE_VARIANTS, Curve, Point, Setting, ceiling_of, curves, gap_closed, settings
-from dashboard.curve_figure import curve_figure
-from dashboard.fit_bands import fitted_studies
-from dashboard.markup import Html, element, join
-from dashboard.panel import Panel
-from dashboard.series import rank, shown_first
-from dashboard.tables import folded, paragraphs, table
-from dashboard.units import hours_text, metric_name, share_text
+import plotly.graph_objects as go
+
+from dashboard.charts import (
+    MIDDLE,
+    Chart,
+    Choice,
+    HoursAxis,
+    chart_html,
+    colour,
+    dash_of,
+    mark,
+    new_figure,
+    tinted,
+)
+from dashboard.markup import (
+    Html,
+    Panel,
+    element,
+    folded,
+    hours_text,
+    join,
+    metric_name,
+    paragraphs,
+    plotly_text,
+    share_text,
+    table,
+    variant_name,
+)
+from dashboard.panels.compared import compared_table, words_of
+from dashboard.studies import (
+    CURVE_VARIANTS,
+    Curve,
+    Fitted,
+    Point,
+    Setting,
+    ceiling_of,
+    curves,
+    fitted_studies,
+    gap_closed,
+    rank,
+    settings,
+    shown_first,
+)
 from dashboard.view import LakeView
-from dashboard.words import direction, seeds_say
 
 _FIRST_METRIC = "pa_mpjpe_mm"
 
@@ -39,7 +71,7 @@ def _body(view: LakeView, drawn: Sequence[tuple[Setting, list[Curve]]], first: S
     every = {line.name: line.study for _, lines in drawn for line in lines if line.phi_name}
     names = sorted(every, key=lambda name: (rank(every[name], first), name))
     choices = [
-        Choice(setting_name(setting), curve_figure(lines, setting.metric, [f for f in fits if f.setting == setting]))
+        Choice(setting.name, curve_figure(lines, setting.metric, [f for f in fits if f.setting == setting]))
         for setting, lines in drawn
     ]
     label = "Chart of 3D error against hours of added video; the table below it holds the same numbers"
@@ -50,7 +82,7 @@ def _body(view: LakeView, drawn: Sequence[tuple[Setting, list[Curve]]], first: S
     told = [direction(line) for line in first_lines if line.variant in CURVE_VARIANTS and line.study in first]
     return join(
         chart_html(chart),
-        paragraphs(f"On {setting_name(first_setting)}:", *told),
+        paragraphs(f"On {first_setting.name}:", *told),
         element("p", seeds_say(seeds), class_="seeds"),
         _gap_table([(setting, [line for line in lines if line.study in first]) for setting, lines in drawn]),
         compared_table(view.runs),
@@ -64,14 +96,9 @@ def _with_compared(first: Sequence[str], words: Mapping[str, str]) -> list[str]:
     return [*first, *(series for series in words if series.split("/")[0] in roots and series not in first)]
 
 
-def setting_name(setting: Setting) -> str:
-    """One line for a drop-down list."""
-    return f"{metric_name(setting.metric)}, {setting.dataset} {setting.split}, protocol {setting.protocol}"
-
-
 def _gap_table(drawn: Sequence[tuple[Setting, list[Curve]]]) -> Html:
     rows = [
-        (setting_name(setting), line.name, line.mean(line.hours[0]), line.mean(line.hours[-1]), ceiling.overall(),
+        (setting.name, line.name, line.mean(line.hours[0]), line.mean(line.hours[-1]), ceiling.overall(),
          share_text(gap_closed(line, ceiling)))
         for setting, lines in drawn
         for line in lines
@@ -89,7 +116,7 @@ def _numbers(setting: Setting, lines: Sequence[Curve], known: Collection[str]) -
         for line in lines
         for hours in line.hours
     ]
-    return table(setting_name(setting), ["study", "variant", "added video", "mean", "single seeds"], rows)
+    return table(setting.name, ["study", "variant", "added video", "mean", "single seeds"], rows)
 
 
 def _singles(line: Curve, hours: float, known: Collection[str]) -> Html:
@@ -102,3 +129,117 @@ def _singles(line: Curve, hours: float, known: Collection[str]) -> Html:
 def _single(point: Point, *, linked: bool) -> Html:
     name = f"{point.value:.2f}"
     return element("a", name, href=f"#run-{point.run_id}") if linked else join(name)
+
+
+_ENOUGH = 3
+"""Fewer runs a size than this give no honest interval (docs/conventions.md 7)."""
+
+
+def seeds_say(seeds: int) -> str:
+    """What this many runs of each size can carry."""
+    if seeds <= 0:
+        return "No run has been scored yet, so nothing can be said."
+    chance = f"1 of {2**seeds:,}" if seeds < 40 else "next to no"
+    if seeds == 1:
+        return (
+            "One seed: the curve shows one run of each size. It cannot tell an effect of the added video from the luck "
+            "of one start: without any effect it would go down in 1 of 2 cases."
+        )
+    can = f"{_count(seeds)} seeds: if the added video did nothing, all of them would still fall in {chance} cases."
+    if seeds < _ENOUGH:
+        return (
+            f"{can} They show the direction and its rough size. They cannot give an interval, rule out that single "
+            "steps go up, or tell one law of decay from another: that takes at least three seeds and five sizes."
+        )
+    return (
+        f"{can} With the test sequences they give intervals and a verdict; effects smaller than the spread between the "
+        "seeds stay invisible, and nothing here speaks of sizes beyond the largest one."
+    )
+
+
+def direction(curve: Curve) -> str:
+    """What happened from the smallest to the largest size, seed by seed."""
+    hours = curve.hours
+    if len(hours) < 2:
+        return f"{curve.name}: only one size has been scored, so there is no curve yet."
+    first, last = ({p.seed: p.value for p in curve.points if p.hours == size} for size in (hours[0], hours[-1]))
+    shared = sorted(first.keys() & last.keys())
+    better = sum(last[seed] < first[seed] for seed in shared)
+    start, end = curve.mean(hours[0]), curve.mean(hours[-1])
+    relative = (end - start) / start * 100 if start else 0.0
+    span = f"from {hours_text(hours[0])} to {hours_text(hours[-1])}"
+    return f"{curve.name}: {end - start:+.1f} ({relative:+.1f} %) {span}; lower in {better} of {len(shared)} seeds."
+
+
+def _count(seeds: int) -> str:
+    return {2: "Two", 3: "Three", 4: "Four", 5: "Five"}.get(seeds, f"{seeds}")
+
+
+def curve_figure(all_curves: Sequence[Curve], metric: str, fits: Sequence[Fitted] = ()) -> go.Figure:
+    """Error against added hours. Colour says which study and feature, mark and dash what it is."""
+    grown = [curve for curve in all_curves if curve.variant in CURVE_VARIANTS]
+    lines = [curve for curve in all_curves if curve.variant not in CURVE_VARIANTS]
+    axis = HoursAxis.of(hours for curve in grown for hours in curve.hours)
+    figure = new_figure("added pseudo-labelled video", metric_name(metric))
+    for place, curve in enumerate(grown):
+        _add_fits(figure, curve, fits, axis, place)
+        _add_points(figure, curve, axis, place)
+        _add_mean(figure, curve, axis, place)
+    places = {curve.name: place for place, curve in enumerate(grown)}
+    for line in lines:
+        _add_line(figure, line, axis, colour(places[line.name]) if line.name in places else MIDDLE)
+    axis.apply(figure)
+    return figure
+
+
+def _add_fits(figure: go.Figure, curve: Curve, fits: Sequence[Fitted], axis: HoursAxis, place: int) -> None:
+    for fitted in fits:
+        if (fitted.study, fitted.phi_name) == (curve.study, curve.phi_name):
+            add_fit(figure, fitted, axis, colour(place), curve.name)
+
+
+def _add_points(figure: go.Figure, curve: Curve, axis: HoursAxis, place: int) -> None:
+    text = [f"seed {point.seed}, {hours_text(point.hours)}: {point.value:.2f}" for point in curve.points]
+    figure.add_scatter(
+        x=[axis.place(point.hours) for point in curve.points], y=[point.value for point in curve.points],
+        mode="markers", name=f"{plotly_text(curve.name)}: single seeds", meta=curve.name, text=text, hoverinfo="text",
+        customdata=[f"run-{point.run_id}" for point in curve.points],
+        marker={"color": colour(place), "symbol": f"{mark(place)}-open", "size": 10},
+    )  # fmt: skip
+
+
+def _add_mean(figure: go.Figure, curve: Curve, axis: HoursAxis, place: int) -> None:
+    means = [curve.mean(hours) for hours in curve.hours]
+    figure.add_scatter(
+        x=[axis.place(hours) for hours in curve.hours], y=means, mode="lines+markers", meta=curve.name,
+        name=f"{plotly_text(curve.name)}: mean of {len(curve.seeds)} seeds",
+        hovertemplate="mean %{y:.2f}<extra></extra>",
+        line={"color": colour(place), "width": 3}, marker={"symbol": mark(place), "size": 9},
+    )  # fmt: skip
+
+
+def _add_line(figure: go.Figure, line: Curve, axis: HoursAxis, tint: str) -> None:
+    right = max((axis.place(size) for size in axis.sizes), default=1.0)
+    name = plotly_text(f"{variant_name(line.variant)} ({line.name})")
+    figure.add_scatter(
+        x=[0, max(right, 1.0)], y=[line.overall()] * 2, mode="lines", name=name,
+        meta=line.name if line.phi_name else None,
+        hovertemplate=f"{name}: %{{y:.2f}}<extra></extra>",
+        line={"color": tint, "dash": dash_of(line.variant), "width": 2},
+    )  # fmt: skip
+
+
+def add_fit(figure: go.Figure, fitted: Fitted, axis: HoursAxis, tint: str, name: str) -> None:
+    """The best law of the report as a thin line, its interval as a band behind it."""
+    if fitted.law is None:
+        return
+    hours, value, low, high = zip(*fitted.law.curve, strict=True)
+    x = [axis.place(h) for h in hours]
+    figure.add_scatter(
+        x=[*x, *x[::-1]], y=[*high, *low[::-1]], mode="none", fill="toself", fillcolor=tinted(tint, 0.15), meta=name,
+        hoverinfo="skip", showlegend=False,
+    )  # fmt: skip
+    figure.add_scatter(
+        x=x, y=value, mode="lines", line={"color": tint, "width": 1.5, "dash": "dot"}, meta=name, hoverinfo="skip",
+        name=f"{plotly_text(name)}: {plotly_text(fitted.law.name)} law with its 95 % band",
+    )  # fmt: skip

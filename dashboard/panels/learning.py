@@ -5,11 +5,8 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from dashboard.charts import Chart, Choice, chart_html, new_figure
-from dashboard.markup import element, plotly_text
-from dashboard.palette import colour, dash
-from dashboard.panel import Panel
-from dashboard.units import hours_text, short
+from dashboard.charts import Chart, Choice, chart_html, colour, dash, new_figure
+from dashboard.markup import Panel, element, hours_text, plotly_text, short
 from dashboard.view import LakeView, Row
 from storage.json_text import MISFIT, read_object
 

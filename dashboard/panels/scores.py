@@ -1,19 +1,42 @@
-"""Every score of a whole test set, with the protocol that it was made by."""
+"""Every score of a whole test set by its protocol; variants and baselines; how often each test set was scored."""
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from statistics import fmean, stdev
+from typing import Any
 
-from dashboard.left_out import left_out
-from dashboard.markup import Html, element, join
-from dashboard.panel import Panel
-from dashboard.published import PUBLISHED
-from dashboard.series import rank, shown_first
-from dashboard.tables import Row, folded, number, table
-from dashboard.units import hours_text, metric_name, metric_rank, variant_name
+from dashboard.markup import (
+    Cells,
+    Html,
+    Panel,
+    element,
+    folded,
+    hours_text,
+    join,
+    left_out,
+    metric_name,
+    metric_rank,
+    number,
+    short,
+    table,
+    variant_name,
+    when,
+)
+from dashboard.studies import CURVE_VARIANTS, Curve, Setting, curves, rank, settings, shown_first
 from dashboard.view import LakeView
 
 _AGGREGATES = {"*macro": "mean over sequences", "*micro": "mean over frames"}
+
+PUBLISHED: tuple[tuple[str, str, float, float, str], ...] = (
+    ("HMMR, the paper", "3DPW", 116.5, 72.6, "CVPR 2019, headline"),
+    ("HMMR, released checkpoint", "3DPW", 116.88, 72.66, "human_dynamics, doc/eval.md"),
+    ("HMMR without MoSh", "3DPW", 128.03, 77.31, "human_dynamics, doc/eval.md"),
+    ("HMMR, the paper", "Human3.6M", 83.7, 56.9, "CVPR 2019, headline"),
+    ("HMMR without MoSh", "Human3.6M", 88.95, 59.39, "human_dynamics, doc/eval.md"),
+)
+"""Model, test set, MPJPE mm, PA-MPJPE mm, where it was printed: for reference beside the scores. More rows, under their
+protocols, stand in evaluation/protocols/published.py."""
 
 _Key = tuple[str, str, str, str, str, str, str, float]
 
@@ -58,7 +81,7 @@ def _published() -> Html:
     return folded("The paper's rows, for reference", table(caption, heads, PUBLISHED))
 
 
-def _row(key: _Key, found: dict[str, list[float]], metrics: list[str]) -> Row:
+def _row(key: _Key, found: dict[str, list[float]], metrics: list[str]) -> Cells:
     _, _, _, aggregate, study, variant, phi_name, hours = key
     runs = max(len(values) for values in found.values())
     values = [_spread(found.get(metric, [])) for metric in metrics]
@@ -69,3 +92,64 @@ def _spread(values: list[float]) -> str | float | None:
     if not values:
         return None
     return fmean(values) if len(values) == 1 else f"{number(fmean(values))} ± {number(stdev(values))}"
+
+
+def baselines_panel(view: LakeView) -> Panel:
+    """Per setting: every variant, best first, and its distance to the best trained model."""
+    parts = [_variants_table(setting, curves(view.scores, setting)) for setting in settings(view.scores)]
+    tables = [part for part in parts if part is not None]
+    if not tables:
+        body = element("p", "No baseline has been scored in this lake yet.", class_="empty")
+        return Panel("baselines", "Variants and baselines", body)
+    note = element(
+        "p",
+        "Lower is better. Zero-shot 3D comes from the 2D network itself, where its maker trained it with 3D labels; "
+        "its φ may hold that knowledge too.",
+    )
+    rest = folded("Other test sets and metrics", *tables[2:]) if len(tables) > 2 else None
+    return Panel("baselines", "Variants and baselines", join(note, *tables[:2], rest))
+
+
+def _variants_table(setting: Setting, lines: Sequence[Curve]) -> Html | None:
+    if not any(line.variant not in CURVE_VARIANTS for line in lines):
+        return None
+    rows = sorted((row for line in lines for row in _ends(line)), key=lambda row: row[-1])
+    trained = [row[-1] for row in rows if row[1] == variant_name("semi")]
+    best = min(trained) if trained else None
+    made: list[Cells] = [(*row, f"{row[-1] - best:+.2f}" if best is not None else "") for row in rows]
+    heads = ["study and φ", "variant", "added video", "runs", "value", "against the best trained"]
+    return table(setting.name, heads, made)
+
+
+def _ends(line: Curve) -> list[tuple[str, str, str, int, float]]:
+    sizes = line.hours if line.variant not in CURVE_VARIANTS else [line.hours[0], line.hours[-1]]
+    return [
+        (line.name, variant_name(line.variant), hours_text(size), sum(p.hours == size for p in line.points),
+         line.mean(size))
+        for size in dict.fromkeys(sizes)
+    ]  # fmt: skip
+
+
+def exposure_panel(view: LakeView) -> Panel:
+    """Per dataset, split and protocol: scored runs, commits that they came from, first and last time."""
+    runs: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    commits: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    times: dict[tuple[str, str, str], list[datetime]] = defaultdict(list)
+    for row in view.scores:
+        key = (row["dataset"], row["split"], row["protocol"])
+        runs[key].add(row["run_id"])
+        commits[key].add(row["commit"])
+        times[key].append(row["scored_at"])
+    rows: list[tuple[Any, ...]] = [
+        (dataset, split, protocol, len(runs[key]), len(commits[key]), ", ".join(sorted(map(short, commits[key]))),
+         when(min(times[key])), when(max(times[key])))
+        for key in sorted(runs, key=lambda key: (key[1] != "test", key))
+        for dataset, split, protocol in [key]
+    ]  # fmt: skip
+    note = element(
+        "p",
+        "Settings are chosen on dev. A test set is scored for a configuration that a commit has frozen: each commit "
+        "more is one more look.",
+    )
+    heads = ["dataset", "split", "protocol", "runs scored", "commits", "which", "first", "last"]
+    return Panel("exposure", "How often the test sets were scored", join(note, table("Scorings", heads, rows)))

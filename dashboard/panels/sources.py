@@ -3,11 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from dashboard.markup import Html, join
-from dashboard.panel import Panel
-from dashboard.tables import Row as TableRow
-from dashboard.tables import folded, table
-from dashboard.units import hours_text, short
+from dashboard.markup import Cells, Html, Panel, folded, hours_text, join, short, table
 from dashboard.view import LakeView, Row
 
 
@@ -19,7 +15,7 @@ def sources_panel(view: LakeView) -> Panel:
         return [videos[row["source_id"]]["host"] if row["source_id"] in videos else "unknown"]
 
     by_video = _grouped(view, lambda row: [row["source_id"]])
-    listed: list[TableRow] = [(_title(videos.get(row[0]), row[0]), *row[1:]) for row in by_video]
+    listed: list[Cells] = [(_title(videos.get(row[0]), row[0]), *row[1:]) for row in by_video]
     return Panel(
         "sources",
         "Hours by source and licence",
@@ -46,7 +42,7 @@ def _grouped(view: LakeView, keys: Callable[[Row], list[str]]) -> list[tuple[str
     return [(key, len(videos[key]), tracklets[key], hours_text(seconds[key] / 3600)) for key in order]
 
 
-def _table(caption: str, first: str, rows: Sequence[TableRow]) -> Html:
+def _table(caption: str, first: str, rows: Sequence[Cells]) -> Html:
     return table(caption, [first, "videos", "tracklets", "person-time"], rows, limit=100)
 
 

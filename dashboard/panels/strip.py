@@ -4,8 +4,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboard.markup import Html, element
-from dashboard.panel import Panel
+from dashboard.markup import Html, Panel, element
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -4,14 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dashboard.fit_bands import Fitted, fitted_studies, unusable_studies
-from dashboard.left_out import left_out, usable
-from dashboard.markup import Html, element, join
-from dashboard.panel import Panel
-from dashboard.panels.curve import setting_name
-from dashboard.series import rank, shown_first
-from dashboard.tables import Row, folded, number, table
-from dashboard.units import hours_text, metric_rank
+from dashboard.markup import (
+    Cells,
+    Html,
+    Panel,
+    between,
+    element,
+    folded,
+    hours_text,
+    join,
+    left_out,
+    metric_rank,
+    number,
+    table,
+    usable,
+)
+from dashboard.studies import Fitted, fitted_studies, rank, shown_first, unusable_studies
 from dashboard.view import LakeView
 
 _MARKS = {"holds": "✓ holds", "fails": "✗ fails", "undecided": "? undecided"}
@@ -46,7 +54,7 @@ class _Shown:
     """A report as markup: its row of the overview, and its box."""
 
     study: str
-    row: Row
+    row: Cells
     box: Html
 
 
@@ -66,9 +74,9 @@ def _overview(shown: Sequence[_Shown]) -> Html:
     return table("Studies compared; intervals are 95 %", heads, [one.row for one in shown])
 
 
-def _compared(f: Fitted) -> Row:
+def _compared(f: Fitted) -> Cells:
     told = f.report
-    return (setting_name(f.setting), f"{f.study} · {f.phi_name}", _MARKS[told["verdict"]], f"{told['trend_p']:.2g}",
+    return (f.setting.name, f"{f.study} · {f.phi_name}", _MARKS[told["verdict"]], f"{told['trend_p']:.2g}",
             between(told["total_change"]), _share(told.get("gap_closed")))  # fmt: skip
 
 
@@ -76,7 +84,7 @@ def _box(fitted: Fitted) -> Html:
     report = fitted.report
     answer = report["verdict"]
     head = element("p", element("strong", _MARKS[answer]), f" {report['reason']}.")
-    name = element("h3", f"{fitted.study} · {fitted.phi_name}: {setting_name(fitted.setting)}")
+    name = element("h3", f"{fitted.study} · {fitted.phi_name}: {fitted.setting.name}")
     counted = (
         f"{report['runs']} runs of {len(report['hours'])} sizes and {len(report['seeds'])} seeds on "
         f"{report['sequences']} test sequences."
@@ -133,16 +141,11 @@ def _laws(report: Mapping[str, Any]) -> Html:
     return folded("Laws", table("Fits with intervals by refit", heads, rows))
 
 
-def _law(name: str, law: Mapping[str, Any]) -> Row:
+def _law(name: str, law: Mapping[str, Any]) -> Cells:
     values = "; ".join(f"{key} {between(value)}" for key, value in law["parameters"].items())
     foretold = law.get("extrapolation")
     error = f"{foretold['error']:+.2f} ({foretold['relative'] * 100:+.1f} %)" if foretold else None
     return (name, f"{law['weight']:.2f}", values, error, "yes" if law["identified"] else f"no: {law['why_not']}")
-
-
-def between(value: Mapping[str, float]) -> str:
-    """An estimate with its interval."""
-    return f"{value['value']:.3g} [{value['low']:.3g}, {value['high']:.3g}]"
 
 
 def _share(closed: Mapping[str, float] | None) -> str | None:

@@ -6,14 +6,22 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from dashboard.charts import Chart, Choice, chart_html, new_figure
-from dashboard.left_out import left_out, usable
-from dashboard.markup import Html, element, join, plotly_text
-from dashboard.palette import colour, mark
-from dashboard.panel import Panel
-from dashboard.panels.verdict import between
-from dashboard.tables import Row, folded, table
-from dashboard.units import clipped, hours_text
+from dashboard.charts import Chart, Choice, chart_html, colour, mark, new_figure
+from dashboard.markup import (
+    Cells,
+    Html,
+    Panel,
+    between,
+    clipped,
+    element,
+    folded,
+    hours_text,
+    join,
+    left_out,
+    plotly_text,
+    table,
+    usable,
+)
 from dashboard.view import LakeView
 from storage.json_text import number, read_object, word
 
@@ -83,7 +91,7 @@ def _figure(parts: Sequence[_Part]) -> go.Figure:
 
 
 def _table(name: str, parts: Sequence[_Part]) -> Html:
-    listed: list[Row] = [
+    listed: list[Cells] = [
         (part.group, hours_text(part.hours), *[between(part.worth[k]) if k in part.worth else None for k in _KINDS],
          part.verdict)
         for part in parts

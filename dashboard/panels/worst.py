@@ -4,11 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dashboard.left_out import left_out, usable
-from dashboard.markup import Html, element, join
-from dashboard.panel import Panel
+from dashboard.markup import Html, Panel, element, join, left_out, metric_name, usable
 from dashboard.skeleton import BONES_LEFT, BONES_MIDDLE, BONES_RIGHT
-from dashboard.units import metric_name
 from dashboard.view import LakeView
 from storage.json_text import number, read_object, word
 

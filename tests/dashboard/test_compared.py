@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.compared import compared_table, words_of
-from dashboard.hours_axis import HoursAxis
+from dashboard.charts import HoursAxis
+from dashboard.panels.compared import compared_table, words_of
 from dashboard.panels.curve import curve_panel
 from dashboard.view import LakeView
 

@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.label_tables import newest_parts
 from dashboard.page import export
-from dashboard.panels.labels import labels_panel
-from dashboard.reliability import Band, reliability
+from dashboard.panels.labels import Band, labels_panel, newest_parts, reliability
 from dashboard.view import LakeView
 from storage.lake import Lake
 from storage.tables import rows_to_table

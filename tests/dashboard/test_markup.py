@@ -1,9 +1,11 @@
+"""HTML that escapes, tables, and numbers as people read them."""
+
 from html.parser import HTMLParser
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.markup import Html, element, join, plotly_text
+from dashboard.markup import Html, element, join, plotly_text, table
 
 
 class Reader(HTMLParser):
@@ -45,3 +47,10 @@ def test_zero_is_written_and_false_is_not() -> None:
 
 def test_labels_of_a_chart_are_not_markup() -> None:
     assert plotly_text('<a href="x">') == '&lt;a href="x"&gt;'
+
+
+def test_heads_of_numbers_stand_over_them() -> None:
+    made = str(table("Sources", ("name", "hours", "note"), [("a", 1.5, None), ("b", None, "old"), ("c", 3, True)]))
+    assert '<th scope="col">name</th>' in made
+    assert '<th scope="col" class="number">hours</th>' in made
+    assert '<th scope="col">note</th>' in made

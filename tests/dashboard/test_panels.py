@@ -2,17 +2,16 @@
 
 from datetime import timedelta
 
-from dashboard.fit_bands import fitted_studies
-from dashboard.panels.baselines import baselines_panel
 from dashboard.panels.cost import cost_panel
 from dashboard.panels.curve import curve_panel
-from dashboard.panels.funnel import funnel_panel
+from dashboard.panels.harvest import funnel_panel
 from dashboard.panels.learning import read_curves
+from dashboard.panels.scores import PUBLISHED, baselines_panel
 from dashboard.panels.sources import sources_panel
 from dashboard.panels.survival import survival_panel
 from dashboard.panels.verdict import verdict_panel
 from dashboard.panels.which_data import which_panel
-from dashboard.published import PUBLISHED
+from dashboard.studies import fitted_studies
 from dashboard.view import LakeView, of_one_snapshot, read_view
 from evaluation.protocols.published import HMMR
 from storage.lake import Lake

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from dashboard.fit_bands import fitted_studies
+from dashboard.markup import Panel
 from dashboard.page import export
-from dashboard.panel import Panel
 from dashboard.panels.curve import curve_panel
+from dashboard.panels.runs import versions_panel
 from dashboard.panels.verdict import verdict_panel
-from dashboard.panels.versions import versions_panel
 from dashboard.panels.which_data import which_panel
 from dashboard.panels.worst import worst_panel
+from dashboard.studies import fitted_studies
 from dashboard.view import LakeView, Row, read_view
 from storage.lake import Lake
 from storage.snapshot import freeze

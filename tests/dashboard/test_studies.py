@@ -1,9 +1,11 @@
+"""Curves from rows of scores: what counts, the share of the gap, and which series come first."""
+
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from dashboard.curve_data import Setting, ceiling_of, curves, gap_closed, settings
+from dashboard.studies import Setting, ceiling_of, curves, gap_closed, main_series, rank, settings, shown_first
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 FILMS = Setting("films", "test", "open_v1", "pa_mpjpe_mm")
@@ -48,3 +50,30 @@ def test_protocols_are_never_mixed() -> None:
     other = [row("semi", 0.0, 0, 1.0, protocol="other_v1"), row("semi", 0.0, 0, 1.0, sequence="film 3")]
     assert settings(other) == [Setting("films", "test", "other_v1", "pa_mpjpe_mm")]
     assert len(curves([*ROWS, *other], FILMS)[1].points) == 4
+
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def semi_row(study: str, minute: int, variant: str = "semi") -> dict[str, Any]:
+    return {"study": study, "variant": variant, "scored_at": NOW + timedelta(minutes=minute)}
+
+
+def test_the_main_series_is_the_one_that_was_scored_first() -> None:
+    rows = [
+        semi_row("a/steps", 2),
+        semi_row("a/epochs", 3),
+        semi_row("a/candidates", 1, "candidate"),
+        semi_row("a/steps", 9),
+    ]
+    rows += [
+        semi_row("b/steps/labelled-20", 20),
+        semi_row("b/steps/labelled-5", 21),
+        semi_row("b/epochs/labelled-20", 22),
+    ]
+    assert main_series(rows) == ["b/steps/labelled-20", "a/steps"]
+    first = shown_first(rows)
+    assert sorted(["a/epochs", "a/steps", "b/steps/labelled-20"], key=lambda name: rank(name, first)) == [
+        "b/steps/labelled-20", "a/steps", "a/epochs",
+    ]  # fmt: skip
+    assert main_series([semi_row("", 0, "ridge")]) == []

@@ -8,11 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dashboard.curve_data import Setting
-from dashboard.markup import Html, element, join
-from dashboard.tables import Row as Cells
-from dashboard.tables import folded, table
-from dashboard.units import hours_text, metric_name, metric_rank
+from dashboard.markup import Cells, Html, element, folded, hours_text, join, metric_name, metric_rank, table
+from dashboard.studies import Setting
 from dashboard.view import Row
 from storage.json_text import MISFIT, number, read_object, word
 

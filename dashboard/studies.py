@@ -1,12 +1,14 @@
-"""The data-scale curve as numbers: per-seed points, their means, ceiling, baselines, share of the gap closed."""
+"""What studies left in a lake, as numbers: curves from `scores`, fitted laws and comparisons from `runs`."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
+from typing import Any
 
-from dashboard.units import METRIC_NAMES
+from dashboard.markup import METRIC_NAMES, metric_name, usable
 from dashboard.view import Row
+from storage.json_text import number, read_object, word
 
 MACRO = "*macro"
 """The `sequence` of a score that is the mean over sequences (storage/schema.py)."""
@@ -26,6 +28,11 @@ class Setting:
     split: str
     protocol: str
     metric: str
+
+    @property
+    def name(self) -> str:
+        """One line for a drop-down list or a caption."""
+        return f"{metric_name(self.metric)}, {self.dataset} {self.split}, protocol {self.protocol}"
 
 
 @dataclass(frozen=True)
@@ -129,3 +136,87 @@ def _setting(row: Row) -> Setting:
 def _points(rows: Iterable[Row]) -> tuple[Point, ...]:
     made = [Point(row["hours"], row["seed"], row["value"], row["run_id"]) for row in rows]
     return tuple(sorted(made, key=lambda point: (point.hours, point.seed)))
+
+
+MOST_STUDIES = 2
+"""Studies that are shown at once before the reader picks others."""
+
+
+def main_series(scores: Iterable[Row]) -> list[str]:
+    """Of each study (NAME, or what stands before the first slash) the series whose first model was scored first,
+    which is the one that the study is about; the study that was begun last comes first."""
+    began: dict[str, tuple[float, str]] = {}
+    for row in scores:
+        if row["variant"] != "semi":
+            continue
+        series = row["study"] or ""
+        found = (row["scored_at"].timestamp(), series)
+        root = series.split("/")[0]
+        began[root] = min(began.get(root, found), found)
+    return [series for _, series in sorted(began.values(), key=lambda found: (-found[0], found[1]))]
+
+
+def shown_first(scores: Iterable[Row]) -> list[str]:
+    """The main series of the newest studies."""
+    return main_series(scores)[:MOST_STUDIES]
+
+
+def rank(series: str, first: Sequence[str]) -> tuple[int, str]:
+    """Sort key: what is shown first, then the others by name."""
+    return (first.index(series) if series in first else len(first), series)
+
+
+@dataclass(frozen=True)
+class Law:
+    """The best law of a report: (hours, value, low, high) of each point of its line."""
+
+    name: str
+    curve: Sequence[tuple[float, float, float, float]]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The report of one study in one setting, and the row of `runs` that it is from."""
+
+    study: str
+    phi_name: str
+    setting: Setting
+    report: Mapping[str, Any]
+    law: Law | None
+    run_id: str
+
+
+def fitted_studies(runs: Iterable[Row]) -> list[Fitted]:
+    """The newest report of each study, feature and setting. A row that is no report is passed over."""
+    made, _ = usable(_reports(runs), _fitted)
+    return list({(fitted.study, fitted.phi_name, fitted.setting): fitted for fitted in made}.values())
+
+
+def unusable_studies(runs: Iterable[Row]) -> list[str]:
+    """Ids of the rows that carry a report, but none that can be read."""
+    _, misfits = usable(_reports(runs), _fitted)
+    return [row["run_id"] for row, _ in misfits]
+
+
+def _reports(runs: Iterable[Row]) -> list[tuple[Row, Mapping[str, Any]]]:
+    """The rows with a report, the oldest first, each with its content."""
+    rows = sorted((row for row in runs if row["kind"] == "study"), key=lambda row: row["started_at"])
+    read, _ = usable(rows, lambda row: (row, read_object(row["config"])))
+    return [(row, content) for row, content in read if content.get("of") and content.get("report")]
+
+
+def _fitted(told: tuple[Row, Mapping[str, Any]]) -> Fitted:
+    row, content = told
+    of, report = content["of"], content["report"]
+    setting = Setting(*[word(of[name]) for name in ("dataset", "split", "protocol", "metric")])
+    study, phi_name = word(of.get("study", "")), word(of.get("phi_name", ""))
+    return Fitted(study, phi_name, setting, report, _law(report), row["run_id"])
+
+
+def _law(report: Mapping[str, Any]) -> Law | None:
+    best = report.get("best_law")
+    law = report.get("fits", {}).get(best) if best else None
+    if not law or not law.get("curve"):
+        return None
+    points = [(number(h), number(v), number(low), number(high)) for h, v, low, high in law["curve"]]
+    return Law(word(best), points)

@@ -1,9 +1,8 @@
 import pytest
 
-from dashboard.curve_data import Curve, Point
-from dashboard.tables import number
-from dashboard.units import hours_text
-from dashboard.words import direction, seeds_say
+from dashboard.markup import hours_text, number
+from dashboard.panels.curve import direction, seeds_say
+from dashboard.studies import Curve, Point
 
 
 def test_two_seeds_claim_no_interval() -> None:
