@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from storage.example_rows import feature_row, source_name, tracklet_row
+from storage.export.crop_tracks import crop_tracks
 from storage.export.vibe import export_vibe
-from storage.frames_224 import crop_tracks
 from storage.lake import Lake
 from storage.snapshot import Snapshot, freeze
 from storage.tables import rows_to_table

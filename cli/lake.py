@@ -231,7 +231,7 @@ def upgrade(lake: Annotated[str | None, LAKE] = None) -> None:
 @app.command()
 def schema() -> None:
     """Print the meaning of every column (Markdown): this is docs/schema.md."""
-    from storage.schema_doc import schema_markdown
+    from storage.schema import schema_markdown
 
     typer.echo(schema_markdown(), nl=False)
 

@@ -42,8 +42,7 @@ def freeze(
     """
     from cli.common import counted
     from cli.lake import opened
-    from storage.snapshot import nested, save, select
-    from storage.snapshot_filter import selection
+    from storage.snapshot import nested, save, select, selection
 
     if not isfinite(min_score):
         raise typer.BadParameter("the least score is a number", param_hint="--min-score")

@@ -37,8 +37,9 @@ from hmmr_model.checkpoint import Checkpoint, load_checkpoint
 from hmmr_model.predict import Predictor, predict_lake
 from hmmr_model.prediction import Prediction
 from hmmr_model.refine import refine_lake
-from storage.atomic import write_atomically
+from storage.atomic import file_sha256, write_atomically
 from storage.lake import Lake
+from storage.runs import run_row
 from storage.snapshot import load
 from storage.tables import Labels3D, read_labels3d, rows_to_table
 
@@ -217,20 +218,12 @@ def _bodies(request: Request) -> BodyNamed:
 def _run(request: Request, checkpoint: Checkpoint, began: datetime) -> dict[str, Any]:
     told = {"dataset": request.dataset, "split": request.split, "protocol": request.protocol.id}
     told |= {"refined": "yes"} if request.refine else {}
-    weights = hashlib.sha256(request.checkpoint.read_bytes()).hexdigest()
+    weights = file_sha256(request.checkpoint)
     key = json.dumps([weights, told, code_commit(), request.trained_on == ()], default=str)
-    return {
-        "run_id": hashlib.sha256(key.encode()).hexdigest()[:16],
-        "kind": "evaluate",
-        "started_at": began,
-        "seconds": (datetime.now(UTC) - began).total_seconds(),
-        "config": json.dumps(told | {"checkpoint_sha256": weights}),
-        "snapshot": checkpoint.snapshot,
-        "checkpoint": str(request.checkpoint),
-        "command": request.command,
-        "commit": code_commit(),
-        "curves": "{}",
-    }
+    return run_row(
+        "evaluate", hashlib.sha256(key.encode()).hexdigest()[:16], began, told | {"checkpoint_sha256": weights},
+        command=request.command, commit=code_commit(), snapshot=checkpoint.snapshot, checkpoint=str(request.checkpoint),
+    )  # fmt: skip
 
 
 def _rows(

@@ -8,8 +8,8 @@ from prefect.events import emit_event
 
 from harvest.config import HarvestConfig
 from harvest.run import harvest
-from storage.growth import hours_since_training
 from storage.lake import Lake
+from storage.stats import hours_since_training
 
 
 @task(name="harvest-list", retries=2, retry_delay_seconds=60)

@@ -16,6 +16,7 @@ from hmmr_model.fit import Progress
 from hmmr_model.presets import PRESETS
 from hmmr_model.train import train
 from storage.lake import Lake
+from storage.runs import run_row
 from storage.snapshot import Snapshot, freeze, load, nested
 from storage.tables import rows_to_table
 
@@ -45,29 +46,15 @@ def train_on_lake(
         config, source, folders, out, tracklet_ids=used.tracklet_ids, snapshot=whole.digest, resume=resume,
         progress=progress,
     )  # fmt: skip
-    row = _row(config, whole, used, began, result.seconds, result.checkpoint) | {
-        "command": _command(lake, labelled, out, config, whole, hours),
-        "curves": json.dumps(result.curves),
-    }
+    row = run_row(
+        "train", f"{config.preset}-{used.digest[:8]}-{config.seed}-{began:%Y%m%dT%H%M%S}", began,
+        json.loads(to_json(config)) | {"hours": used.hours, "lake_hours": whole.hours},
+        command=_command(lake, labelled, out, config, whole, hours), commit=code_commit(), seconds=result.seconds,
+        snapshot=whole.digest, checkpoint=str(result.checkpoint), curves=result.curves,
+    )  # fmt: skip
     if os.environ.get("RANK", "0") == "0":  # under torchrun every process comes here, and the run is one
         source.append("runs", rows_to_table("runs", [row]), transaction=f"run/{row['run_id']}")
     return {"checkpoint": str(result.checkpoint), "snapshot": whole.digest, "hours": used.hours, "steps": result.steps}
-
-
-def _row(
-    config: TrainConfig, whole: Snapshot, used: Snapshot, began: datetime, seconds: float, checkpoint: Path
-) -> dict[str, Any]:
-    told = json.loads(to_json(config)) | {"hours": used.hours, "lake_hours": whole.hours}
-    return {
-        "run_id": f"{config.preset}-{used.digest[:8]}-{config.seed}-{began:%Y%m%dT%H%M%S}",
-        "kind": "train",
-        "started_at": began,
-        "seconds": seconds,
-        "config": json.dumps(told),
-        "snapshot": whole.digest,
-        "checkpoint": str(checkpoint),
-        "commit": code_commit(),
-    }
 
 
 def _command(

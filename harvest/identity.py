@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 _TRACKING = re.compile(r"^(utm_\w+|fbclid|gclid|si|feature|ref_src)$")
@@ -65,9 +64,3 @@ def host_of(url: str) -> str:
 def text_id(text: str) -> str:
     """sha256 of a canonical URL, as 64 hex digits."""
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """sha256 of a file's bytes; OSError as from opening it."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,7 +12,6 @@ from harvest.backends.protocol import PoseBackend, ReadsFile
 from harvest.config import LabelConfig
 from harvest.errors import HarvestError, NoPerson, NothingUsable, Unreadable
 from harvest.fetch.policy import Policy, Verdict, seconds_limit
-from harvest.identity import file_sha256
 from harvest.network_cache import StageFiles, VideoMemory
 from harvest.phi.protocol import Phi
 from harvest.recipe import recipe
@@ -35,6 +34,7 @@ from harvest.video.decode import Frame, Video
 from harvest.video.fingerprint import MAX_SAMPLES, SAMPLE_SECONDS, fingerprint
 from harvest.video.overlap import Overlap
 from harvest.video.shots import split_shots
+from storage.atomic import file_sha256
 from storage.layout import STAGES
 
 OnFrame = Callable[[int, int], None]

@@ -19,7 +19,7 @@ from body.cameras import to_crop
 from hmmr_model.configs import DataConfig
 from hmmr_model.tracks import Floats, Track, TrackLabels
 from storage.errors import NoWindows
-from storage.lake import Lake
+from storage.lake import LakeReader
 from storage.snapshot import Snapshot
 from storage.tables import Labels3D, TrackletArrays, iter_tracklets, read_labels3d, read_phi
 from storage.windows import WindowStore
@@ -33,7 +33,7 @@ class NoTrainingDataError(ValueError):
 
 
 def read_tracks(
-    lake: Lake, config: DataConfig, ids: Sequence[str] | None, body: str | None, held_out: Collection[str] = ()
+    lake: LakeReader, config: DataConfig, ids: Sequence[str] | None, body: str | None, held_out: Collection[str] = ()
 ) -> list[Track]:
     """Tracks in the order of their ids, those of `ids` or all, with φ `config.phi_name` and a fit frame rate.
 
@@ -56,7 +56,11 @@ def read_tracks(
 
 
 def store_tracks(
-    lake: Lake, config: DataConfig, ids: Sequence[str], held_out: Collection[str] = (), scratch: Path | None = None
+    lake: LakeReader,
+    config: DataConfig,
+    ids: Sequence[str],
+    held_out: Collection[str] = (),
+    scratch: Path | None = None,
 ) -> WindowStore | None:
     """As `read_tracks` without labels, but the frames lie on the disk: memory does not grow with hours. None if no
     tracklet is fit.
@@ -95,7 +99,7 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _fit_ids(lake: Lake, config: DataConfig, ids: Sequence[str], held_out: Collection[str]) -> Snapshot:
+def _fit_ids(lake: LakeReader, config: DataConfig, ids: Sequence[str], held_out: Collection[str]) -> Snapshot:
     among = pc.field("tracklet_id").isin(pa.array(ids, pa.string()))
     columns = ["tracklet_id", "source_id", "seconds", "n_frames", "fps_num", "fps_den"]
     rows = lake.read("tracklets", columns, among)

@@ -21,7 +21,7 @@ from hmmr_model.objective import NOW, body_keypoints
 from hmmr_model.prediction import Floats, Pose, Prediction
 from hmmr_model.windows import Window, inner_windows, sliding_windows
 from storage.lake import Lake
-from storage.windows_scan import scan
+from storage.windows import scan
 
 WINDOWS_AT_ONCE = 64
 Windows = Callable[[int, int], list[Window]]

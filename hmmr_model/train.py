@@ -14,13 +14,13 @@ from hmmr_model.fit import Progress, TrainResult, fit
 from hmmr_model.lake_tracks import NoTrainingDataError, read_tracks, store_tracks
 from hmmr_model.prior import labelled_poses, read_prior_poses
 from hmmr_model.tracks import Track
-from storage.lake import Lake
+from storage.lake import LakeReader
 from storage.snapshot import select
 from storage.windows import WindowStore
 
 
 def train(
-    config: TrainConfig, pseudo: Lake | None, labelled: Sequence[Lake], out: Path, *,
+    config: TrainConfig, pseudo: LakeReader | None, labelled: Sequence[LakeReader], out: Path, *,
     tracklet_ids: Sequence[str] | None = None, labelled_ids: Sequence[str] | None = None, snapshot: str | None = None,
     prior_poses: NDArray[np.float32] | None = None, resume: bool = True, progress: Progress | None = None,
 ) -> TrainResult:  # fmt: skip
@@ -41,7 +41,7 @@ def train(
 
 
 def training_set(
-    config: TrainConfig, pseudo: Lake | None, labelled: Sequence[Lake], tracklet_ids: Sequence[str] | None,
+    config: TrainConfig, pseudo: LakeReader | None, labelled: Sequence[LakeReader], tracklet_ids: Sequence[str] | None,
     labelled_ids: Sequence[str] | None = None, *, scratch: Path | None = None,
 ) -> TrainingSet:  # fmt: skip
     """What `train` draws from; NoTrainingDataError names the lake that has nothing fit. Labelled tracks lie in memory,

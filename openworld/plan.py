@@ -11,6 +11,7 @@ from openworld.motion.recorded import windows
 from openworld.scene.camera import CameraStyle
 from openworld.seeds import generator
 from openworld.worlds import Kind, SplitConfig, WorldConfig
+from storage.atomic import file_sha256
 from storage.config_identity import identity
 
 WORLD_VERSION = 2
@@ -69,7 +70,7 @@ def _recorded_plans(config: WorldConfig, path: Path) -> list[FilmPlan]:
     mocap = config.mocap
     frames = (round(mocap.seconds[0] * config.fps), round(mocap.seconds[1] * config.fps))
     name = re.sub(r"\W+", "_", path.stem)
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    sha256 = file_sha256(path)
     return [
         FilmPlan(
             film_id=f"{mocap.split}_{name}_{piece:03d}_{view}", split=mocap.split, index=view, kind="one",

@@ -35,12 +35,11 @@ import pyarrow.parquet as pq
 
 from body.mp4 import ffmpeg_program
 from harvest.config import HarvestConfig
-from harvest.identity import file_sha256
 from harvest.run import harvest as run_harvest
 from openworld.film.batch import make_films
 from openworld.film.truth_file import truth_path
 from openworld.worlds import SplitConfig, WorldConfig
-from storage.atomic import write_json_atomically
+from storage.atomic import file_sha256, write_json_atomically
 from storage.commit import ORDER, commit_shard
 from storage.lake import Lake
 from storage.ledger.ledger import Ledger

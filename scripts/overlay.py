@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from body.draw import draw_skeleton
 from body.joints import KEYPOINTS_25
-from harvest.identity import file_sha256
+from storage.atomic import file_sha256
 from storage.lake import Lake
 from storage.tables import TrackletArrays, iter_tracklets
 

@@ -1,6 +1,7 @@
-"""Files that are there whole or not at all: temporary file beside the target, fsync, rename."""
+"""Files as wholes: written whole or not at all (temporary file beside the target, fsync, rename), and their SHA-256."""
 
 import contextlib
+import hashlib
 import json
 import os
 import tempfile
@@ -35,6 +36,12 @@ def write_json_atomically(path: str | Path, value: Any) -> Path:
     """Write `value` as indented JSON with sorted keys; the same value gives the same bytes."""
     text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return write_atomically(path, text + "\n")
+
+
+def file_sha256(path: str | Path) -> str:
+    """SHA-256 of a file's bytes as 64 hex digits, read in pieces. OSError as from opening it."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _umask() -> int:

@@ -1,8 +1,9 @@
 """One Delta table of a lake: our own Parquet files, Delta's atomic log.
 
-Files are written by pyarrow and then committed as add actions, because deltalake's writer cannot set the
-encoding of a nested column, and because the log then says nothing about the rows: the only statistic in it is
-the number of records, so that an erased source leaves no minimum or maximum behind.
+Files are written by pyarrow (zstd, byte-stream-split floats, dictionaries for strings only) and then committed as add
+actions, because deltalake's writer cannot set the encoding of a nested column, and because the log then says nothing
+about the rows: the only statistic in it is the number of records, so that an erased source leaves no minimum or
+maximum behind.
 """
 
 import json
@@ -12,15 +13,16 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
 from storage.disk import Disk, is_full
 from storage.errors import CommitAborted, LakeDamaged, LakeFull, SchemaMismatch, SchemaTooNew, SchemaTooOld
-from storage.parquet_file import write_parquet
 from storage.schema import SCHEMA_VERSION
 from storage.validate import schema_of
 
@@ -39,6 +41,10 @@ _LOADS = 4
 
 _ATTEMPTS = 40
 """Tries of one commit against concurrent writers: each try that fails means that another writer got through."""
+
+
+ROW_GROUP_BYTES = 8 << 20
+"""Uncompressed size of a row group: what a reader must decode to get one row, and what a loader buffers."""
 
 
 class DeltaFolder:
@@ -244,3 +250,26 @@ def _translated(error: BaseException, where: str) -> BaseException:
     if is_full(error):
         return LakeFull(f"no space left for {where}; nothing was committed, free some space and run again ({error})")
     return error
+
+
+def leaves(name: str, kind: pa.DataType) -> list[tuple[str, pa.DataType]]:
+    """Parquet's paths of the leaf columns of a field, with their types."""
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return leaves(f"{name}.list.element", kind.value_type)
+    return [(name, kind)]
+
+
+def encodings(schema: pa.Schema) -> dict[str, Any]:
+    """Keyword arguments of pyarrow's writer for this schema."""
+    paths = [leaf for field in schema for leaf in leaves(field.name, field.type)]
+    return {
+        "compression": "zstd",
+        "column_encoding": {path: "BYTE_STREAM_SPLIT" for path, kind in paths if pa.types.is_floating(kind)},
+        "use_dictionary": [path for path, kind in paths if pa.types.is_string(kind)],
+    }
+
+
+def write_parquet(table: pa.Table, where: str, filesystem: Any) -> None:
+    """Write `table` to `where`. OSError when the disk is full."""
+    rows_a_group = max(1, int(ROW_GROUP_BYTES * table.num_rows / max(1, table.nbytes)))
+    pq.write_table(table, where, filesystem=filesystem, row_group_size=rows_a_group, **encodings(table.schema))

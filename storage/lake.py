@@ -1,10 +1,12 @@
 """The lake: tables of labels in one folder or S3 prefix, each a Delta table with plain Parquet inside.
 
-Tables in memory that read like a lake: pseudo-labels that are made for one training and kept nowhere.
+`LakeReader` is what one may do with any lake to read it. `Lake` lies on a disk; `MemoryLake` holds tables in memory,
+such as pseudo-labels that are made for one training and kept nowhere.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,6 +28,26 @@ LAST_OF_SHARD = "tracklets"
 
 _READS = 5
 """Tries of one read while others erase and compact."""
+
+
+class LakeReader(Protocol):
+    """Tables that can be read. Rows come in the types of storage/schema.py."""
+
+    @property
+    def root(self) -> str:
+        """What an error calls the lake: its folder, URL or description."""
+
+    def read(self, name: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
+        """Rows of a table that match `where`; an empty table where nothing was written."""
+
+    def dataset(self, name: str) -> ds.Dataset | None:
+        """The same rows as a dataset that is read piece by piece; None where nothing was written."""
+
+    def versions(self) -> dict[str, int]:
+        """Version of every table, -1 where nothing was written."""
+
+    def name_damaged(self, name: str) -> None:
+        """LakeDamaged with the name of the first file of a table that cannot be read; nothing if all can."""
 
 
 class Lake:
@@ -148,27 +170,30 @@ class Lake:
         return self._ids[1]
 
 
-class MemoryLake(Lake):
-    """A lake of these tables. It can be read; nothing is written, so an erased source leaves no copy behind."""
+class MemoryLake:
+    """A `LakeReader` of tables in memory. Nothing is written, so an erased source leaves no copy behind."""
 
     def __init__(self, name: str, tables: Mapping[str, pa.Table]) -> None:
         self._name, self._tables = name, dict(tables)
 
     @property
     def root(self) -> str:
-        """What an error calls it."""
+        """The description that it was made with."""
         return self._name
 
     def read(self, name: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
-        """As `Lake.read`."""
+        """As `LakeReader.read`."""
         table = self._tables.get(name, schema_of(name).empty_table())
-        found = table if where is None else table.filter(where)
-        return found if columns is None else found.select(list(columns))
+        rows = table if where is None else table.filter(where)
+        return rows if columns is None else rows.select(list(columns))
 
     def dataset(self, name: str) -> ds.Dataset | None:
-        """As `Lake.dataset`; None for a table without rows."""
+        """As `LakeReader.dataset`."""
         return ds.dataset(self._tables[name]) if name in self._tables else None
 
     def versions(self) -> dict[str, int]:
-        """There is one version of everything."""
+        """Version 0 of every table: these tables never change."""
         return dict.fromkeys(TABLES, 0)
+
+    def name_damaged(self, name: str) -> None:
+        """There are no files."""

@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from storage.errors import SnapshotMissing
 from storage.json_text import MISFIT, read_object, word
 from storage.labels.recipes import newest_of, version_named
 from storage.labels.versions import newest_keys
-from storage.lake import Lake
+from storage.lake import Lake, LakeReader
 
 Versions = tuple[tuple[str, int], ...]
 
@@ -130,7 +130,7 @@ def _bytes_of(strings: pa.Array) -> memoryview:
     return memoryview(characters)[ends[0] : ends[-1]]
 
 
-def select(lake: Lake, *, where: pc.Expression | None = None, labels: str | None = None) -> Snapshot:
+def select(lake: LakeReader, *, where: pc.Expression | None = None, labels: str | None = None) -> Snapshot:
     """The tracklets that match `where`, of each source only those of its newest label_key; nothing is written.
 
     `labels` names a label version (storage/labels/recipes.py): then only its labels count, newest or not, and sources
@@ -146,7 +146,34 @@ def select(lake: Lake, *, where: pc.Expression | None = None, labels: str | None
     return Snapshot.of_columns(table["tracklet_id"], table["source_id"], table["seconds"].to_numpy(), versions)
 
 
-def choices(lake: Lake) -> tuple[list[str], list[str]]:
+def selection(
+    *, tags: Sequence[str] | None = None, licences: Sequence[str] | None = None, min_score: float = 0.0
+) -> pc.Expression | None:
+    """A condition for `select`: one of the tags, one of the licence classes, at least that mean score; None: all.
+
+    'vouched' as a licence class means any 'vouched ...' with its date.
+    """
+    parts = []
+    if tags:
+        # A list column has no `in` for expressions: joined by a separator that no tag holds, it is a string.
+        border, nothing = pc.scalar("\x1f"), pc.scalar("")
+        joined = pc.binary_join(pc.field("tags"), border)
+        bordered = pc.binary_join_element_wise(border, joined, border, nothing)
+        parts.append(_any_of([pc.match_substring(bordered, f"\x1f{tag}\x1f") for tag in tags]))
+    if licences:
+        exact = pc.field("licence").isin(pa.array(list(licences), pa.string()))
+        vouched = [pc.starts_with(pc.field("licence"), "vouched")] if "vouched" in licences else []
+        parts.append(_any_of([exact, *vouched]))
+    if min_score > 0.0:
+        parts.append(pc.field("mean_score") >= pa.scalar(min_score, pa.float32()))
+    return reduce(lambda a, b: a & b, parts) if parts else None
+
+
+def _any_of(parts: Sequence[pc.Expression]) -> pc.Expression:
+    return reduce(lambda a, b: a | b, parts)
+
+
+def choices(lake: LakeReader) -> tuple[list[str], list[str]]:
     """The tags, and the licence classes, that tracklets of the lake have: what a selection may ask for, sorted."""
     rows = lake.read("tracklets", ["tags", "licence"])
     tags = pc.unique(pc.list_flatten(rows["tags"])).to_pylist()

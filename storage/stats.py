@@ -1,19 +1,20 @@
-"""What a lake holds and what it cost, counted from narrow columns only."""
+"""What a lake holds, what it cost, and how much it has grown since the last training, from narrow columns only."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.json_text import BadJsonError, number, read_object
 from storage.labels.recipes import label_versions
 from storage.labels.versions import NewestKeys, newest_keys
 from storage.lake import Lake
 from storage.ledger.items import Books
 from storage.ledger.ledger import Ledger
 from storage.schema import TABLES
-from storage.stage_seconds import stage_seconds
 from storage.survival import Step, survival
 
 
@@ -125,6 +126,46 @@ def _costs(texts: Iterable[str], tracklets: int) -> dict[str, dict[str, float]]:
     return {stage: {kind: value * scale for kind, value in spent.items()} for stage, spent in sorted(total.items())}
 
 
+def stage_seconds(text: str | None) -> dict[str, dict[str, float]]:
+    """Seconds of each stage of labelling a video, from the column videos.stage_seconds: {stage: {kind: seconds}}.
+
+    Kinds are wall, cpu and gpu; a plain number counts as wall. Values that are no finite number are left out, because
+    a lake may come from anybody.
+    """
+    try:
+        content = read_object(text)
+    except BadJsonError:
+        return {}
+    spent = {stage: _seconds(value if isinstance(value, dict) else {"wall": value}) for stage, value in content.items()}
+    return {stage: parts for stage, parts in spent.items() if parts}
+
+
+def _seconds(parts: dict[str, Any]) -> dict[str, float]:
+    made = {}
+    for kind, value in parts.items():
+        try:
+            made[kind] = number(value)
+        except BadJsonError:
+            continue
+    return made
+
+
 def _file_count(lake: Lake, name: str) -> int:
     table = lake.folder(name).open()
     return 0 if table is None else len(table.file_uris())
+
+
+def hours_since_training(lake: Lake) -> float:
+    """Pseudo-labelled hours in the lake, less those that the newest training run saw (all, if there was none).
+
+    A run whose config does not say what it saw counts as none.
+    """
+    seconds = lake.read("tracklets", ["seconds"])["seconds"]
+    now = float(pc.sum(seconds).as_py() or 0.0) / 3600.0
+    runs = lake.read("runs", ["started_at", "config"], pc.field("kind") == "train").sort_by("started_at")
+    for config in reversed(runs["config"].to_pylist()):
+        try:
+            return now - number(read_object(config)["lake_hours"])
+        except (BadJsonError, KeyError):
+            continue
+    return now

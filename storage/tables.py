@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.errors import SchemaMismatch
-from storage.lake import Lake
+from storage.lake import LakeReader
 from storage.validate import schema_of, validated
 
 Float32 = npt.NDArray[np.float32]
@@ -184,7 +184,7 @@ _ARRAY_COLUMNS = (
 )  # fmt: skip
 
 
-def iter_tracklets(lake: Lake, ids: Sequence[str] | None = None) -> Iterator[TrackletArrays]:
+def iter_tracklets(lake: LakeReader, ids: Sequence[str] | None = None) -> Iterator[TrackletArrays]:
     """Tracklets of the lake, all or those of `ids`, in the order of their ids."""
     table = lake.read("tracklets", _ARRAY_COLUMNS, _among(ids)).sort_by("tracklet_id")
     yield from (tracklet_arrays(row) for row in row_views(table))
@@ -194,7 +194,7 @@ ZERO_SHOT = "zero_shot"
 """As a part of a φ's name: the 2D network's own 3D as 75 numbers, 0 for joints that it lacks."""
 
 
-def read_phi(lake: Lake, phi_name: str, ids: Sequence[str] | None = None) -> dict[str, npt.NDArray[np.float16]]:
+def read_phi(lake: LakeReader, phi_name: str, ids: Sequence[str] | None = None) -> dict[str, npt.NDArray[np.float16]]:
     """Image features by tracklet: (T, D) float16.
 
     Several side by side are named with a plus, such as `blazepose_penultimate+zero_shot+keypoints`; a tracklet that
@@ -212,7 +212,7 @@ def zero_shot_phi(points: Float32) -> npt.NDArray[np.float16]:
     return np.nan_to_num(points.reshape(-1, 75)).astype(np.float16)
 
 
-def _one_phi(lake: Lake, phi_name: str, ids: Sequence[str] | None) -> dict[str, npt.NDArray[np.float16]]:
+def _one_phi(lake: LakeReader, phi_name: str, ids: Sequence[str] | None) -> dict[str, npt.NDArray[np.float16]]:
     if phi_name == ZERO_SHOT:
         said = read_zero_shot(lake, ids)
         return {key: zero_shot_phi(points) for key, points in said.items()}
@@ -224,7 +224,7 @@ def _one_phi(lake: Lake, phi_name: str, ids: Sequence[str] | None) -> dict[str, 
     }
 
 
-def read_labels3d(lake: Lake, ids: Sequence[str] | None = None, split: str | None = None) -> dict[str, Labels3D]:
+def read_labels3d(lake: LakeReader, ids: Sequence[str] | None = None, split: str | None = None) -> dict[str, Labels3D]:
     """3D labels by tracklet, all or those of `ids` and `split`."""
     wanted = _among(ids)
     if split is not None:
@@ -233,7 +233,7 @@ def read_labels3d(lake: Lake, ids: Sequence[str] | None = None, split: str | Non
     return {row["tracklet_id"]: labels_3d(row) for row in row_views(lake.read("labels3d", None, wanted))}
 
 
-def read_zero_shot(lake: Lake, ids: Sequence[str] | None = None) -> dict[str, Float32]:
+def read_zero_shot(lake: LakeReader, ids: Sequence[str] | None = None) -> dict[str, Float32]:
     """The 2D network's own 3D by tracklet: (T, 25, 3) m, hip-centred, camera axes; only where there is one."""
     there = pc.field("zero_shot_3d").is_valid()
     wanted = _among(ids)

@@ -2,6 +2,7 @@
 
 Parquet is for keeping: to get 20 frames out of it, a row group is decoded. So the tables of a snapshot are decoded
 once, in one pass, into flat files below the lake's cache (erase removes them), and windows are slices of these.
+`scan` is that one pass: tracklets and their features side by side.
 Legend: F frames of all tracklets, N tracklets, B windows of a batch, T frames of a window, D feature dimension.
 """
 
@@ -12,6 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,15 +21,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.disk import says_full
-from storage.errors import LakeError, NoWindows
+from storage.errors import LakeError, NoSuchLake, NoWindows
 from storage.json_text import read_object
-from storage.lake import Lake
+from storage.lake import Lake, LakeReader
 from storage.snapshot import Snapshot
-from storage.tables import TrackletArrays
-from storage.windows_scan import scan
+from storage.tables import ZERO_SHOT, TrackletArrays, row_views, tracklet_arrays, zero_shot_phi
 
 FORMAT = 1
 _FILES = {"phi": "<f2", "keypoints": "<f4", "boxes": "<f4", "observed": "?"}
+
+_TRACKLET = (
+    "tracklet_id", "source_id", "fps_num", "fps_den", "frame_index", "pts", "boxes", "keypoints", "observed",
+)  # fmt: skip
+_BATCH_ROWS = 256
+
+Phi = npt.NDArray[np.float16]
 
 
 @dataclass(frozen=True)
@@ -71,17 +79,18 @@ class WindowStore:
         }
 
     @classmethod
-    def build(cls, lake: Lake, snapshot: Snapshot, phi_name: str, folder: Path | None = None) -> "WindowStore":
+    def build(cls, lake: LakeReader, snapshot: Snapshot, phi_name: str, folder: Path | None = None) -> "WindowStore":
         """Decode a snapshot into `folder` (default: below the lake's cache), or take what an earlier call left there.
 
         Memory: the largest row group of the tables, and the phi of tracklets whose row has not come up yet. Tracklets
-        without phi are left out; NoWindows if that is all of them. LakeError for a lake on S3 without `folder`, and
-        where an erasure came between.
+        without phi are left out; NoWindows if that is all of them. LakeError for a lake on S3 or in memory without
+        `folder`, and where an erasure came between.
         """
-        if folder is None and lake.layout.remote:
-            raise LakeError("windows of a lake on S3 need a local folder: name one, and delete it with the lake")
-        name = hashlib.sha256(f"{snapshot.digest}/{phi_name}".encode()).hexdigest()[:24]
-        target = (folder or Path(lake.layout.windows)) / name
+        if folder is None:
+            if not isinstance(lake, Lake) or lake.layout.remote:
+                raise LakeError("windows of a lake on S3 or in memory need a local folder: name one, delete it later")
+            folder = Path(lake.layout.windows)
+        target = folder / hashlib.sha256(f"{snapshot.digest}/{phi_name}".encode()).hexdigest()[:24]
         if not (target / "head.json").exists():
             with says_full(target):
                 _write(lake, snapshot, phi_name, target)
@@ -139,7 +148,7 @@ class WindowStore:
             number += workers
 
 
-def _write(lake: Lake, snapshot: Snapshot, phi_name: str, target: Path) -> None:
+def _write(lake: LakeReader, snapshot: Snapshot, phi_name: str, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=target.parent, prefix=".windows."))
     try:
@@ -153,7 +162,7 @@ def _write(lake: Lake, snapshot: Snapshot, phi_name: str, target: Path) -> None:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _check_that_nothing_was_erased(lake: Lake, folder: Path) -> None:
+def _check_that_nothing_was_erased(lake: LakeReader, folder: Path) -> None:
     # An erasure deletes rows first and this cache afterwards: what it may have come too early for has no rows by now.
     ids = pa.array(read_object((folder / "head.json").read_bytes())["tracklet_ids"], pa.string())
     there = lake.read("tracklets", ["tracklet_id"])["tracklet_id"].combine_chunks()
@@ -162,7 +171,7 @@ def _check_that_nothing_was_erased(lake: Lake, folder: Path) -> None:
         raise LakeError("some of these tracklets were erased while their windows were made; freeze a snapshot again")
 
 
-def _write_arrays(lake: Lake, snapshot: Snapshot, phi_name: str, work: Path) -> dict[str, object]:
+def _write_arrays(lake: LakeReader, snapshot: Snapshot, phi_name: str, work: Path) -> dict[str, object]:
     ids: list[str] = []
     frames: list[int] = []
     dim = 0
@@ -185,3 +194,72 @@ def _write_arrays(lake: Lake, snapshot: Snapshot, phi_name: str, work: Path) -> 
 
 def _columns(track: TrackletArrays, phi_TxD: npt.NDArray[np.float16]) -> dict[str, npt.NDArray[np.generic]]:
     return {"phi": phi_TxD, "keypoints": track.keypoints, "boxes": track.boxes, "observed": track.observed}
+
+
+def scan(lake: LakeReader, phi_name: str, ids: pa.Array | None = None) -> Iterator[tuple[TrackletArrays, Phi]]:
+    """Every tracklet of `ids` (None: all) that has this phi, each once, in the order of the tables' files. Several phis
+    side by side are named with a plus, as in storage/tables.py.
+
+    Both tables are written by the same commits in the same order, so partners turn up close to each other; what has
+    not found its partner yet waits in memory. LakeError if a phi does not fit its tracklet; LakeDamaged names a file
+    that cannot be read, NoSuchLake a table of which one is missing.
+    """
+    among, parts = pc.scalar(True) if ids is None else pc.field("tracklet_id").isin(ids), phi_name.split("+")
+    tracks = _rows(lake, "tracklets", _TRACKLET, among)
+    phis = _phi_rows(lake, among, parts)
+    lone_tracks: dict[str, TrackletArrays] = {}
+    lone_phis: dict[str, dict[str, Phi]] = {}
+    alive = True
+    while alive:
+        new_tracks, new_phis = next(tracks, None), next(phis, None)
+        alive = new_tracks is not None or new_phis is not None
+        for row in row_views(new_tracks) if new_tracks is not None else ():
+            lone_tracks[row["tracklet_id"]] = tracklet_arrays(row)
+        for row in row_views(new_phis) if new_phis is not None else ():
+            lone_phis.setdefault(row["tracklet_id"], {}).update(_phis(row, parts))
+        for tracklet_id in [one for one in lone_tracks if len(lone_phis.get(one, ())) == len(set(parts))]:
+            said = lone_phis.pop(tracklet_id)
+            phi_TxD = np.concatenate([said[part] for part in parts], axis=1) if len(parts) > 1 else said[parts[0]]
+            yield _pair(lone_tracks.pop(tracklet_id), phi_TxD)
+
+
+def _phi_rows(lake: LakeReader, among: pc.Expression, parts: Sequence[str]) -> Iterator[pa.Table]:
+    wanted = pc.field("phi_name").isin(pa.array(parts, pa.string()))
+    columns: tuple[str, ...] = ("tracklet_id", "phi_name", "phi_dim", "phi")
+    if ZERO_SHOT in parts:
+        wanted, columns = wanted | pc.field("zero_shot_3d").is_valid(), (*columns, "zero_shot_3d")
+    return _rows(lake, "features", columns, among & wanted)
+
+
+def _phis(row: dict[str, Any], parts: Sequence[str]) -> dict[str, Phi]:
+    """What a row of `features` has of the wanted parts."""
+    said = {}
+    if row["phi_name"] in parts:
+        said[row["phi_name"]] = np.frombuffer(row["phi"], "<f2").reshape(-1, row["phi_dim"])
+    if row.get("zero_shot_3d") is not None:
+        said[ZERO_SHOT] = zero_shot_phi(row["zero_shot_3d"])
+    return said
+
+
+def _rows(lake: LakeReader, name: str, columns: tuple[str, ...], where: pc.Expression) -> Iterator[pa.Table]:
+    try:
+        dataset = lake.dataset(name)
+        if dataset is None:
+            return
+        # A scanner of the whole dataset reads on, up to 1 GB, while its reader is busy: one a file holds one file.
+        for file in dataset.get_fragments():
+            scanner = file.scanner(schema=dataset.schema, columns=list(columns), filter=where, batch_size=_BATCH_ROWS)
+            for batch in scanner.to_batches():
+                if batch.num_rows:
+                    yield pa.Table.from_batches([batch])
+    except FileNotFoundError as gone:
+        raise NoSuchLake(f"a file of {name} is missing in {lake.root}: `hmmr lake reconcile` says more") from gone
+    except (pa.ArrowInvalid, OSError):
+        lake.name_damaged(name)
+        raise
+
+
+def _pair(track: TrackletArrays, phi_TxD: Phi) -> tuple[TrackletArrays, Phi]:
+    if len(track.pts) != len(phi_TxD):
+        raise LakeError(f"tracklet {track.tracklet_id} has {len(track.pts)} frames, its features {len(phi_TxD)}")
+    return track, phi_TxD

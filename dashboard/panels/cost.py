@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from dashboard.markup import Panel, element, join, number, table
 from dashboard.view import LakeView
-from storage.stage_seconds import stage_seconds
+from storage.stats import stage_seconds
 
 
 def cost_panel(view: LakeView) -> Panel:

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from evaluation.study.report import CEILING, ReportOptions, report
 from evaluation.study.table import MAIN, StudyRowsError, StudyTable, table
 from storage.lake import Lake
+from storage.runs import run_row
 from storage.tables import rows_to_table
 
 METRICS = ("pa_mpjpe_mm", "mpjpe_mm", "accel_error_mm_frame2")
@@ -93,15 +94,5 @@ def _tables(variants: Mapping[str, Iterable[Mapping[str, Any]]]) -> dict[str, St
 
 def _row(setting: Setting, found: dict[str, Any], began: datetime, command: str, commit: str) -> dict[str, Any]:
     digest = hashlib.sha256("\x1f".join(("fit", *asdict(setting).values())).encode()).hexdigest()[:32]
-    return {
-        "run_id": digest,
-        "kind": "study",
-        "started_at": began,
-        "seconds": (datetime.now(UTC) - began).total_seconds(),
-        "config": json.dumps({"of": asdict(setting), "report": found}, allow_nan=False),
-        "snapshot": None,
-        "checkpoint": None,
-        "command": command,
-        "commit": commit,
-        "curves": "{}",
-    }
+    told = json.dumps({"of": asdict(setting), "report": found}, allow_nan=False)
+    return run_row("study", digest, began, told, command=command, commit=commit)

@@ -20,10 +20,9 @@ The ledger takes items in the order in which they were asked for, so the order o
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import combinations
 from math import comb
 from typing import Any
@@ -35,6 +34,7 @@ from evaluation.study.draws import DRAWS, draw
 from evaluation.study.steps import Interval, interval
 from evaluation.study.table import Float, StudyTable, table
 from storage.lake import Lake
+from storage.runs import run_row
 from storage.tables import rows_to_table
 
 Coalition = frozenset[str]
@@ -160,12 +160,9 @@ def keep_ranking(
     lake: Lake, found: list[Worth], which: Mapping[str, str], *, command: str, commit: str, began: datetime
 ) -> None:
     """Append a ranking to the lake's `runs`. `which` says study, by, dataset, split and metric."""
-    told = json.dumps({"which": dict(which), "ranking": [asdict(one) | {"surely": one.surely} for one in found]})
-    row = {
-        "run_id": hashlib.sha256(f"which\x1f{sorted(which.items())}".encode()).hexdigest()[:32], "kind": "study",
-        "started_at": began, "seconds": (datetime.now(UTC) - began).total_seconds(), "config": told, "snapshot": None,
-        "checkpoint": None, "command": command, "commit": commit, "curves": "{}",
-    }  # fmt: skip
+    told = {"which": dict(which), "ranking": [asdict(one) | {"surely": one.surely} for one in found]}
+    run_id = hashlib.sha256(f"which\x1f{sorted(which.items())}".encode()).hexdigest()[:32]
+    row = run_row("study", run_id, began, told, command=command, commit=commit)
     lake.append("runs", rows_to_table("runs", [row]))
 
 

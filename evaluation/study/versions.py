@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +22,7 @@ from evaluation.study.lake import Setting, study_tables
 from evaluation.study.steps import CONFIDENCE, Interval, interval
 from evaluation.study.table import MAIN, Float, StudyRowsError, StudyTable
 from storage.lake import Lake
+from storage.runs import run_row
 from storage.tables import rows_to_table
 
 Answer = Literal["better", "worse", "unclear"]
@@ -133,8 +134,5 @@ def _by_setting(lake: Lake, series: Sequence[str]) -> dict[Setting, dict[str, St
 
 def _row(config: Mapping[str, Any], began: datetime, command: str, commit: str) -> dict[str, Any]:
     name = "\x1f".join(("label versions", *config["versions"]["words"]))
-    return {
-        "run_id": hashlib.sha256(name.encode()).hexdigest()[:32], "kind": "study", "started_at": began,
-        "seconds": (datetime.now(UTC) - began).total_seconds(), "config": json.dumps(config, allow_nan=False),
-        "snapshot": None, "checkpoint": None, "command": command, "commit": commit, "curves": "{}",
-    }  # fmt: skip
+    run_id = hashlib.sha256(name.encode()).hexdigest()[:32]
+    return run_row("study", run_id, began, json.dumps(config, allow_nan=False), command=command, commit=commit)

@@ -5,10 +5,9 @@ mm, mid-hip at the origin, camera axes (x right, y down, z forward).
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from body.joints import KEYPOINTS_25
 from storage.lake import Lake
+from storage.runs import run_row
 from storage.tables import rows_to_table
 
 MOST_FRAMES = 75
@@ -70,12 +70,9 @@ def keep_worst(
     lake: Lake, found: Sequence[Worst], which: Mapping[str, str], *, command: str, commit: str, began: datetime
 ) -> None:
     """Append the sequences to the lake's `runs`. `which` says study, run, dataset, split and metric."""
-    told = json.dumps({"worst": dict(which), "sequences": [_shown(one) for one in found]})
-    row = {
-        "run_id": hashlib.sha256(f"worst\x1f{sorted(which.items())}".encode()).hexdigest()[:32], "kind": "study",
-        "started_at": began, "seconds": (datetime.now(UTC) - began).total_seconds(), "config": told, "snapshot": None,
-        "checkpoint": None, "command": command, "commit": commit, "curves": "{}",
-    }  # fmt: skip
+    told = {"worst": dict(which), "sequences": [_shown(one) for one in found]}
+    run_id = hashlib.sha256(f"worst\x1f{sorted(which.items())}".encode()).hexdigest()[:32]
+    row = run_row("study", run_id, began, told, command=command, commit=commit)
     lake.append("runs", rows_to_table("runs", [row]))
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from body.mp4 import write_mp4
 from evaluation.label_quality.people import Truth
 from flows.label_quality.films import KnownFilm
-from harvest.identity import file_sha256
 from harvest.video.decode import DecodeConfig, Video
+from storage.atomic import file_sha256
 
 FPS = 25
 CUT_OFF, FROZEN = "cut off by the border", "picture freezes for 1 s"

@@ -10,9 +10,9 @@ import ffmpeg
 
 from body.mp4 import VideoWriteError, ffmpeg_program
 from evaluation.label_quality.shots import Cuts
-from harvest.identity import file_sha256
 from harvest.video.decode import DecodeConfig, Video
 from harvest.video.shots import ShotConfig, split_shots
+from storage.atomic import file_sha256
 from storage.labels.key import digest
 
 CLIP = 36

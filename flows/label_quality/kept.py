@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from flows.provenance import code_commit
 from storage.atomic import write_atomically
 from storage.json_text import MISFIT, read_object
 from storage.lake import Lake
+from storage.runs import run_row
 from storage.tables import rows_to_table
 
 KIND = "label_quality"
@@ -43,11 +43,7 @@ def keep(part: str, tables: Sequence[Table], lake: Lake, config: MeasureConfig, 
     }  # fmt: skip
     text = json.dumps({KIND: content}, sort_keys=True)
     run_id = f"{KIND}-{part}-{hashlib.sha256(f'{text} {began}'.encode()).hexdigest()[:24]}"
-    row = {
-        "run_id": run_id, "kind": KIND, "started_at": datetime.fromtimestamp(began, UTC),
-        "seconds": time.time() - began, "config": text, "snapshot": None, "checkpoint": None, "command": command,
-        "commit": code_commit(), "curves": "{}",
-    }  # fmt: skip
+    row = run_row(KIND, run_id, datetime.fromtimestamp(began, UTC), text, command=command, commit=code_commit())
     lake.append("runs", rows_to_table("runs", [row]), transaction=f"run/{run_id}")
     return run_id
 

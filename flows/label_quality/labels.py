@@ -15,11 +15,10 @@ from evaluation.label_quality.people import Labelled, Track
 from harvest.backends.protocol import PoseBackend
 from harvest.config import LabelConfig
 from harvest.fetch.policy import Policy, licence_verdict
-from harvest.identity import file_sha256
 from harvest.label import LabelledVideo, Labeller
 from harvest.recipe import recipe
 from harvest.sources.expand import expand
-from storage.atomic import write_atomically
+from storage.atomic import file_sha256, write_atomically
 
 
 class LabelShelf:

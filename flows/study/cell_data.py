@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flows.study.changed_labels import reprojected, with_noise, with_true_2d
 from flows.study.context import Cell, StudyContext
 from flows.study.labels import of_version
-from storage.lake import Lake
+from storage.lake import Lake, LakeReader
 from storage.snapshot import Snapshot, load, nested, select
 
 
@@ -14,7 +14,7 @@ from storage.snapshot import Snapshot, load, nested, select
 class CellData:
     """Pseudo-labelled tracklets, and the hours of film that they are."""
 
-    lake: Callable[[], Lake]
+    lake: Callable[[], LakeReader]
     """Made only when it is trained on."""
     tracklet_ids: tuple[str, ...]
     snapshot: str
@@ -38,7 +38,7 @@ def cell_data(cell: Cell, context: StudyContext) -> CellData:
     if cell.labels and path == context.lake:
         whole, part = (of_version(Lake(path), film, cell.labels) for film in (whole, part))
 
-    def changed() -> Lake:
+    def changed() -> LakeReader:
         if cell.variant == "perfect_2d" and context.perfect is None:
             return with_true_2d(Lake(path), part.tracklet_ids, phi_name)
         if cell.variant == "semi" and cell.noise and part.tracklet_ids:
@@ -48,7 +48,7 @@ def cell_data(cell: Cell, context: StudyContext) -> CellData:
     return _fed(changed, whole, part, digest, cell.share)
 
 
-def _fed(lake: Callable[[], Lake], whole: Snapshot, part: Snapshot, digest: str, share: float) -> CellData:
+def _fed(lake: Callable[[], LakeReader], whole: Snapshot, part: Snapshot, digest: str, share: float) -> CellData:
     return CellData(lake, part.tracklet_ids, digest, part.hours, whole.hours * share)
 
 

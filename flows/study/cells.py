@@ -9,7 +9,6 @@ One process at a time in a folder.
 
 import contextlib
 import fcntl
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from flows.study.context import Cell, HeldOut, StudyContext
 from hmmr_model.predict import predict_lake
 from hmmr_model.train import train
 from storage.lake import Lake
+from storage.runs import run_row
 from storage.tables import iter_tracklets, read_labels3d, rows_to_table
 
 Key = tuple[str, str, str, str, str]
@@ -100,18 +100,10 @@ def _trained(cell: Cell, context: StudyContext, run_id: str) -> tuple[Path, floa
         told |= {"labelled_tracklets": len(cell.labelled_ids), "noise": cell.noise}
     if cell.labels is not None:
         told |= {"labels": cell.labels}
-    row = {
-        "run_id": run_id,
-        "kind": "train",
-        "started_at": began,
-        "seconds": result.seconds,
-        "config": json.dumps(told),
-        "snapshot": data.snapshot,
-        "checkpoint": str(result.checkpoint),
-        "command": context.command,
-        "commit": code_commit(),
-        "curves": json.dumps(result.curves),
-    }
+    row = run_row(
+        "train", run_id, began, told, command=context.command, commit=code_commit(), seconds=result.seconds,
+        snapshot=data.snapshot, checkpoint=str(result.checkpoint), curves=result.curves,
+    )  # fmt: skip
     lake.append("runs", rows_to_table("runs", [row]), transaction=f"run/{context.study}/{run_id}")
     return result.checkpoint, data.nominal_hours
 

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from body.pictures import Pictures
-from harvest.identity import file_sha256
 from harvest.video.decode import DecodeConfig
+from storage.atomic import file_sha256
 from storage.json_text import BadJsonError, read_object
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from harvest.backends.joint_names import JointMap
 from harvest.backends.mmlab_models import NdPipeline, build_detector, build_pose_estimator
-from harvest.identity import file_sha256
+from storage.atomic import file_sha256
 
 
 @dataclass(frozen=True)

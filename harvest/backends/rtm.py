@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from harvest.backends.joint_names import BY_COUNT, JointMap
-from harvest.identity import file_sha256
+from storage.atomic import file_sha256
 
 _WAY_OUT = "the backend `rtm` needs rtmlib: pip install 'hmmr-harvest[rtm]', or use the environment of install_mmlab"
 

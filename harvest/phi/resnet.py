@@ -19,10 +19,10 @@ import numpy as np
 import torch
 
 from harvest.crop import cut
-from harvest.identity import file_sha256
 from harvest.phi.resnet_v1 import ResNet50V1
 from harvest.phi.resnet_v2 import ResNet50V2, from_slim
 from harvest.weights.safe_checkpoint import CheckpointError, fill, load_state_dict
+from storage.atomic import file_sha256
 
 CROP = 224
 DIM = 2048

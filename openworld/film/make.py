@@ -3,7 +3,6 @@
 The time stamps that a reader will see in a film of ours.
 """
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,6 +19,7 @@ from openworld.film.truth_file import FilmFacts, Timeline, TruthFileError, read_
 from openworld.plan import FilmPlan
 from openworld.scene.figure import Figure, open_figure
 from openworld.scene.shot import Shot, frames, stage
+from storage.atomic import file_sha256
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def _already_made(plan: FilmPlan, video: Path) -> FilmFacts | None:
         facts = read_facts(truth_path(video))
     except TruthFileError:
         return None
-    same = facts.plan_digest == plan.digest and facts.video_sha256 == _sha256(video)
+    same = facts.plan_digest == plan.digest and facts.video_sha256 == file_sha256(video)
     return facts if same else None
 
 
@@ -80,7 +80,7 @@ def _make(plan: FilmPlan, video: Path) -> FilmFacts:
     shot_index = np.repeat(np.arange(len(shots), dtype=np.int32), lengths)
     cuts = tuple(int(frame) for frame in np.cumsum(lengths)[:-1])
     facts = FilmFacts(plan.film_id, plan.split, plan.kind, plan.seed, cuts, len(people), len(pts), plan.digest,
-                      _sha256(video))  # fmt: skip
+                      file_sha256(video))  # fmt: skip
     write_truth(truth_path(video), facts, Timeline(pts, time_base(plan.fps), plan.fps, size, shot_index), people)
     return facts
 
@@ -96,11 +96,6 @@ def _pictures(
             for truth, seen in here:
                 seen[frame] = visible(truth, frame, depth, slack, plan.samples)
             yield picture
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 LEAST_TIMESCALE = 10_000

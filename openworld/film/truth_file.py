@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from openworld.film.truth_arrays import PersonTruth
 from storage.atomic import write_atomically
+from storage.delta import encodings
 from storage.json_text import MISFIT, read_object
-from storage.parquet_file import encodings
 from storage.schema import FILM_TRUTH
 from storage.tables import list_array
 

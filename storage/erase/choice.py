@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.atomic import file_sha256
 from storage.erase.ledger_rows import sources_of
 from storage.errors import LakeError
-from storage.export.dataset import file_sha256
 from storage.lake import Lake
 from storage.ledger.ledger import Ledger
 

@@ -1,7 +1,6 @@
 """A snapshot as a dataset of its own: Parquet, manifest, attribution and datasheet in one folder, never pixels."""
 
 import csv
-import hashlib
 import io
 import json
 import os
@@ -14,11 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from storage.atomic import file_sha256
+from storage.delta import encodings
 from storage.errors import LakeError
 from storage.export.datasheet import datasheet
 from storage.labels.versions import same_labels
 from storage.lake import NEEDS_TRACKLET, Lake
-from storage.parquet_file import encodings
 from storage.schema import SCHEMA_VERSION
 from storage.snapshot import Snapshot
 
@@ -121,12 +121,6 @@ def _write_manifest(work: Path) -> None:
         if path.is_file()
     ]
     (work / "manifest.sha256").write_text("\n".join(lines) + "\n")
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 _README = """# A dataset of pseudo-labelled tracklets

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from storage.errors import LakeError
-from storage.frames_224 import VISIBLE
+from storage.export.crop_tracks import VISIBLE
 from storage.lake import Lake
 from storage.snapshot import Snapshot
 from storage.tables import iter_tracklets

@@ -7,8 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from storage.atomic import file_sha256
 from storage.errors import SchemaMismatch
-from storage.export.dataset import FORMAT, file_sha256
+from storage.export.dataset import FORMAT
 from storage.json_text import MISFIT, number, read_object, word
 from storage.schema import SCHEMA_VERSION, TABLES
 from storage.validate import validated

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from storage.errors import LakeError
-from storage.frames_224 import CropTrack, crop_tracks, phi_names
+from storage.export.crop_tracks import CropTrack, crop_tracks, phi_names
 from storage.lake import Lake
 from storage.snapshot import Snapshot
 

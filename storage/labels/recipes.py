@@ -19,7 +19,7 @@ from storage.json_text import MISFIT
 from storage.labels.key import Recipe
 from storage.labels.versions import NewestKeys, newest_among
 from storage.labels.words import what_differs
-from storage.lake import Lake
+from storage.lake import LakeReader
 
 LEAST_DIGITS = 8
 """Of a digest's beginning that is taken for the digest."""
@@ -47,7 +47,7 @@ class LabelVersion:
         return pc.is_in(table["label_key"], value_set=pa.array(sorted(self.keys), pa.string()))
 
 
-def label_versions(lake: Lake) -> list[LabelVersion]:
+def label_versions(lake: LakeReader) -> list[LabelVersion]:
     """Every version that the lake has labels of, the oldest first. `videos` of them may have kept no tracklet."""
     videos = lake.read("videos", ["label_key", "recipe", "committed_at"])
     tracks = lake.read("tracklets", ["label_key", "committed_at"])
@@ -66,7 +66,7 @@ def label_versions(lake: Lake) -> list[LabelVersion]:
     return sorted(made, key=lambda version: (version.began, version.digest))
 
 
-def version_named(lake: Lake, name: str, among: Sequence[LabelVersion] | None = None) -> LabelVersion:
+def version_named(lake: LakeReader, name: str, among: Sequence[LabelVersion] | None = None) -> LabelVersion:
     """The version that `name` is the digest, a label_key, or the beginning of one of. LabelsMissing lists all."""
     every = label_versions(lake) if among is None else among
     whole = [version for version in every if name in (version.digest, *version.keys)]
@@ -83,7 +83,7 @@ def told(versions: Sequence[LabelVersion]) -> list[tuple[LabelVersion, str]]:
     return list(zip(versions, what_differs([version.recipe for version in versions]), strict=True))
 
 
-def newest_of(lake: Lake, version: LabelVersion) -> NewestKeys:
+def newest_of(lake: LakeReader, version: LabelVersion) -> NewestKeys:
     """Of every source the newest label_key of this version: a video whose bytes have changed has two."""
     rows = pa.concat_tables([lake.read(name, _COLUMNS) for name in ("videos", "tracklets")])
     return newest_among(rows.filter(version.holds(rows)))

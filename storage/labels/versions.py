@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.lake import Lake
+from storage.lake import Lake, LakeReader
 from storage.rewrite import change_rows
 
 
@@ -31,7 +31,7 @@ class NewestKeys:
         return pc.fill_null(pc.equal(self.key_S.take(place_N), table["label_key"]), True)
 
 
-def newest_keys(lake: Lake) -> NewestKeys:
+def newest_keys(lake: LakeReader) -> NewestKeys:
     """Of every source of the lake. `videos` are asked too: the newest labels may have kept no tracklet."""
     columns = ["source_id", "label_key", "committed_at"]
     return newest_among(pa.concat_tables([lake.read(name, columns) for name in ("videos", "tracklets")]))
@@ -75,7 +75,7 @@ def make_current(lake: Lake, pairs: Collection[tuple[str, str]], now: datetime) 
     return change_rows(lake, "videos", where, stamp).rows
 
 
-def same_labels(lake: Lake, tracklet_ids: pa.Array) -> pc.Expression:
+def same_labels(lake: LakeReader, tracklet_ids: pa.Array) -> pc.Expression:
     """Rows of videos, shots and rejects that belong to the same sources and label versions as these tracklets."""
     among = pc.field("tracklet_id").isin(tracklet_ids)
     rows = lake.read("tracklets", ["source_id", "label_key"], among)

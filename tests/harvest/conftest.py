@@ -17,11 +17,11 @@ import pytest
 from body.joints import KEYPOINTS_25
 from body.mp4 import ffmpeg_program
 from harvest.config import HarvestConfig
-from harvest.identity import file_sha256
 from harvest.sources.expand import Source, expand
 from harvest.video.decode import DecodeConfig, Video
 from harvest.weights import files as weights
 from harvest.weights.packages import WeightsError
+from storage.atomic import file_sha256
 from storage.schema import FILM_TRUTH
 
 

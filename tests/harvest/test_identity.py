@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvest.identity import canonical_url, file_sha256, host_of
+from harvest.identity import canonical_url, host_of
+from storage.atomic import file_sha256
 
 
 @pytest.mark.parametrize(

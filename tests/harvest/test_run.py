@@ -11,10 +11,10 @@ import pytest
 from harvest.config import HarvestConfig
 from harvest.fetch.policy import Policy
 from harvest.filters.presets import HMMR_2019
-from harvest.identity import file_sha256
 from harvest.run import harvest
 from harvest.session import Ended
 from harvest.workers import Outcome, Workers
+from storage.atomic import file_sha256
 from storage.lake import Lake
 from storage.layout import STAGES
 from storage.ledger.ledger import Ledger

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 from body.mp4 import ffmpeg_program
 from harvest.config import HarvestConfig
 from harvest.fetch.policy import Policy
-from harvest.identity import file_sha256
 from harvest.run import harvest
 from harvest.sources.ledger_items import failed_sources
+from storage.atomic import file_sha256
 from storage.lake import Lake
 from storage.ledger.ledger import Ledger
 from storage.reconcile import reconcile

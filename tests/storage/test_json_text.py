@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.json_text import BadJsonError, number, read_json, read_object, word
-from storage.stage_seconds import stage_seconds
+from storage.stats import stage_seconds
 
 BROKEN = [
     None, "", "{", "[" * 100_000, '{"a":' * 100_000, "1" * 5000, b"\xff\xfe\x00", '"\\ud800"', '"\ud800"',

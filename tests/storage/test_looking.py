@@ -15,8 +15,7 @@ from storage.labels.key import Recipe, Stage
 from storage.lake import Lake
 from storage.ledger.items import Finished, Item
 from storage.ledger.ledger import Ledger
-from storage.schema import SCHEMA_VERSION, TABLES
-from storage.schema_doc import schema_markdown
+from storage.schema import SCHEMA_VERSION, TABLES, schema_markdown
 from storage.snapshot import freeze
 from storage.stats import stats
 from storage.survival import Step, probe, product_limit, survival

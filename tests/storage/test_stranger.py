@@ -15,7 +15,6 @@ from storage.delta import VERSION_KEY
 from storage.erase.clean_log import clean_log
 from storage.errors import LakeDamaged, LedgerError, NoSuchLake, SchemaMismatch, SnapshotMissing
 from storage.example_rows import shard, source_name
-from storage.growth import hours_since_training
 from storage.labels.key import Recipe
 from storage.lake import Lake
 from storage.ledger.items import Item
@@ -23,7 +22,7 @@ from storage.ledger.ledger import Ledger
 from storage.reconcile import reconcile
 from storage.schema import SCHEMA_VERSION
 from storage.snapshot import freeze, load
-from storage.stats import stats
+from storage.stats import hours_since_training, stats
 from storage.tables import rows_to_table
 from storage.upgrade import upgrade
 from storage.why import why

@@ -16,8 +16,7 @@ from storage.ledger.ledger import Ledger
 from storage.rewrite import compact
 from storage.snapshot import freeze, nested
 from storage.tables import iter_tracklets, read_phi
-from storage.windows import WindowStore
-from storage.windows_scan import scan
+from storage.windows import WindowStore, scan
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from body.mp4 import ffmpeg_program
 from cli.harvest import app
 from harvest.backends.mmlab_models import find_config
-from harvest.identity import file_sha256
+from storage.atomic import file_sha256
 from storage.lake import Lake
 
 DETECTOR = "rtmdet_nano_320-8xb32_coco-person.py"

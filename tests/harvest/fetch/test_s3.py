@@ -22,9 +22,9 @@ from harvest.fetch.optout import OptOutList
 from harvest.fetch.policy import Policy
 from harvest.fetch.resolve import Lookup, read_list
 from harvest.fetch.s3 import fetch_object, list_objects
-from harvest.identity import file_sha256
 from harvest.run import harvest
 from harvest.sources.expand import Source, expand
+from storage.atomic import file_sha256
 from storage.lake import Lake
 
 POLICY = Policy(licence="open", max_bytes=200_000)

@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 import pytest
 
 from body.joints import KEYPOINTS_25
+from storage.atomic import file_sha256
 from storage.errors import LakeError
 from storage.example_rows import shard, source_name, video_row
-from storage.export.dataset import export_dataset, file_sha256
+from storage.export.dataset import export_dataset
 from storage.export.humandata import HUMAN_DATA_INDEX, export_humandata
 from storage.export.import_instavariety import NAMES, import_instavariety
 from storage.export.verify import verify_dataset
