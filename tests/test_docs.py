@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,3 +36,13 @@ def test_no_source_is_cited_that_the_repository_does_not_hold() -> None:
     cited = re.compile(r"\breference/\w+\.md|(?<![\w/])(?:scaling_pilot|design|conventions|paper|stack)\.md\b")
     here = Path(__file__).name
     assert not [path for path in texts if path.exists() and path.name != here and cited.search(path.read_text())]
+
+
+def test_every_dependency_has_its_row() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    names = {match.group() for line in wanted if (match := re.match(r"[\w-]+", line))}
+    rows = [line for line in (ROOT / "docs" / "dependencies.md").read_text().splitlines() if line.startswith("| ")]
+    told = {name.strip() for row in rows for name in row.split("|")[1].split(",")}
+    assert len(names) > 30
+    assert not names - told

@@ -8,13 +8,13 @@ One process at a time in a folder.
 """
 
 import contextlib
-import fcntl
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.compute as pc
+from filelock import FileLock
 
 from evaluation.baselines import Motions
 from evaluation.protocols.registry import protocol_named
@@ -134,6 +134,5 @@ def keep_scores(lake: Lake, motions: Motions, held_out: HeldOut, scored: Scored)
 def locked(folder: Path) -> Iterator[None]:
     """Hold the folder, made if it is not there; waits for whoever holds it. A process that dies lets go."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(folder / ".lock"):
         yield

