@@ -1,8 +1,11 @@
-"""Read a pickle without running what it says: an unpickler that knows a handful of harmless names.
+"""Read a pickle without running what it says: an unpickler that knows a table of harmless names.
 
-`NUMPY_NAMES` are what any file of arrays needs; benchmark files (evaluation/) add joblib's, SMPL's official .pkl more.
+`NamedOnly` is the one door from a pickle to code, for every unpickler of this project; each brings the table of names
+that its files need, and says what becomes of any other name. `NUMPY_NAMES` are what any file of arrays needs.
+Benchmark files (evaluation/readers) add joblib's, checkpoints (harvest/weights) torch's, SMPL's official .pkl its own.
+
 The official files hold numpy arrays, scipy sparse matrices and chumpy arrays. The last two are read into plain
-stand-ins and turned into numpy; chumpy itself is not needed. Any other name is refused.
+stand-ins and turned into numpy; chumpy itself is not needed.
 """
 
 import pickle
@@ -39,6 +42,23 @@ NUMPY_NAMES: Mapping[tuple[str, str], Callable[..., Any]] = {
     ("collections", "OrderedDict"): OrderedDict,
 }
 """Module and name, as a pickle writes them, and what is given for it."""
+
+
+class NamedOnly:
+    """Mix-in of an unpickler: a pickle gets the names of `allowed` and no others."""
+
+    allowed: ClassVar[Mapping[tuple[str, str], Any]] = NUMPY_NAMES
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What the pickle gets for a name. A pickle cannot reach any code but through this method."""
+        try:
+            return self.allowed[module, name]
+        except KeyError:
+            return self.unknown_name(module, name)
+
+    def unknown_name(self, module: str, name: str) -> Any:
+        """What becomes of a name that is not in `allowed`: UnsafePickleError, unless the unpickler knows better."""
+        raise UnsafePickleError(f"asks for {module}.{name}, which such a file never needs")
 
 
 class _Held:
@@ -78,10 +98,8 @@ def _reconstructor(kind: type, base: type, state: object) -> object:
     return kind()
 
 
-class _BodyUnpickler(pickle.Unpickler):
-    """find_class is the only door from a pickle to code, and this one opens for the names below alone."""
-
-    allowed: ClassVar[dict[tuple[str, str], Callable[..., Any]]] = {
+class _BodyUnpickler(NamedOnly, pickle.Unpickler):
+    allowed: ClassVar[Mapping[tuple[str, str], Any]] = {
         **NUMPY_NAMES,
         ("copyreg", "_reconstructor"): _reconstructor,
         ("copy_reg", "_reconstructor"): _reconstructor,
@@ -93,12 +111,6 @@ class _BodyUnpickler(pickle.Unpickler):
         ("chumpy", "Ch"): _Chumpy,
         ("chumpy.reordering", "Select"): _Chumpy,
     }
-
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return self.allowed[module, name]
-        except KeyError:
-            raise UnsafePickleError(f"asks for {module}.{name}, which a body file never needs") from None
 
 
 def _plain(value: Any) -> Any:

@@ -5,12 +5,13 @@ for a handful of numpy's names and refuses every other one.
 """
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
-from body.safe_pickle import NUMPY_NAMES
+from body.safe_pickle import NUMPY_NAMES, NamedOnly
 from evaluation.errors import BadDatasetError
 
 _BROKEN = (EOFError, AttributeError, KeyError, IndexError, ValueError, TypeError, OverflowError, MemoryError)
@@ -30,8 +31,8 @@ class _Joblib:
         self.state = state
 
 
-class _Unpickler(pickle._Unpickler):  # Python's own, since joblib's arrays lie between its opcodes
-    allowed: ClassVar[dict[tuple[str, str], Any]] = {
+class _Unpickler(NamedOnly, pickle._Unpickler):  # Python's own, since joblib's arrays lie between its opcodes
+    allowed: ClassVar[Mapping[tuple[str, str], Any]] = {
         **NUMPY_NAMES,
         ("joblib.numpy_pickle", "NumpyArrayWrapper"): _Joblib,
     }
@@ -41,13 +42,10 @@ class _Unpickler(pickle._Unpickler):  # Python's own, since joblib's arrays lie 
         super().__init__(stream, encoding="latin1")
         self._path, self._stream = path, stream
 
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return self.allowed[module, name]
-        except KeyError:
-            raise UnsafePickleError(
-                self._path, f"refused: the pickle asks for {module}.{name}, which no benchmark file needs"
-            ) from None
+    def unknown_name(self, module: str, name: str) -> Any:
+        raise UnsafePickleError(
+            self._path, f"refused: the pickle asks for {module}.{name}, which no benchmark file needs"
+        )
 
     def load_build(self) -> None:
         _BUILD(self)  # type: ignore[arg-type]

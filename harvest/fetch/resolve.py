@@ -48,7 +48,7 @@ def resolve(sources: Sequence[Source], lookup: Lookup) -> list[Source]:
     if not lists:
         return list(sources)
     with ProcessPoolExecutor(1, mp_context=mp.get_context("spawn")) as process:
-        entries = {each.item_id: process.submit(read_list, each, lookup) for each in lists}
+        entries = {each.item_id: process.submit(look_up_list, each, lookup) for each in lists}
         found = [entry for source in sources for entry in _answer(source, entries.get(source.item_id))]
     return list({source.item_id: source for source in reversed(found)}.values())[::-1]
 
@@ -61,7 +61,7 @@ def _answer(source: Source, entries: "Future[list[Source]] | None") -> list[Sour
         return [replace(source, problem=WorkerDied(source.name, "reading the list killed its process"))]
 
 
-def read_list(source: Source, lookup: Lookup) -> list[Source]:
+def look_up_list(source: Source, lookup: Lookup) -> list[Source]:
     """The entries of one list, at most `max_entries`; the list itself with its problem if it cannot be read."""
     try:
         return list_objects(source, lookup.policy, LIST_SECONDS) if source.is_s3 else _entries(source, lookup)

@@ -1,15 +1,12 @@
 """What the user names becomes items: a URL, an s3:// prefix, a video file, a folder, or a text, YAML or JSON list of
-those.
+those; and the order in which the items are worked on.
 
 An item's id is the hash of what it *is* (canonical URL, or content of a local file), so the same source named
 twice, or by two paths, is one item. What cannot be read becomes an item too, with its error, so that the
 books balance.
 
-The order of work when sources have weights: whatever moment a run ends at, each pot had its share of the videos.
-
-A pot is one entry of a source list (a video, a folder, a search, a nested list). The next video is taken from the pot
-for which (videos taken + 1) / weight is smallest: start-time fair queueing with videos of equal size. Without weights
-the order is the list's own, pots of many videos taking turns.
+Sources with weights share a run: at whatever moment it ends, each pot had its share of the videos. A pot is one entry
+of a source list (a video, a folder, a search, a nested list).
 """
 
 import heapq
@@ -230,7 +227,12 @@ def _why_unreadable(path: Path, error: OSError) -> str:
 
 
 def fair_order(sources: Sequence[Source]) -> list[Source]:
-    """The same sources in the order in which they are to be worked on; the order within a pot stays."""
+    """The same sources in the order in which they are to be worked on; the order within a pot stays.
+
+    The next video is taken from the pot for which (videos taken + 1) / weight is smallest: start-time fair queueing
+    (Goyal et al. 1996) with videos of equal size. Without weights the order is the list's own, and pots of many videos
+    take turns.
+    """
     pots: dict[str, deque[Source]] = {}
     for source in sources:
         pots.setdefault(source.pot or source.item_id, deque()).append(source)

@@ -1,23 +1,20 @@
 """Source lists: plain text (one address a line, # comments), YAML or JSON with a licence, tags and limits per source.
 
-defaults: {licence: open, tags: [dance], max_seconds: 600}
-sources:
-  - https://example.org/clip.webm
-  - {url: https://example.org/talk.mp4, tags: [walk], sections: [[10, 25.5]]}
-  - {file: clips/, licence: open}
-  - {search: parkour, count: 50, weight: 3}
-  - s3://bucket/clips/
-`weight` is an entry's share of a run beside the others (1 where it is not given). The published lists of HMMR's
-authors (InstaVariety.json, vlog_ids.txt) are read as they are.
+    defaults: {licence: open, tags: [dance], max_seconds: 600}
+    sources:
+      - https://example.org/clip.webm
+      - {url: https://example.org/talk.mp4, tags: [walk], sections: [[10, 25.5]]}
+      - {file: clips/, licence: open}
+      - {search: parkour, count: 50, weight: 3}
+      - s3://bucket/clips/
 
-One line of a source list, not yet looked at: an address, and what the list says about it.
+`weight` is an entry's share of a run beside the others (1 where it is not given).
 
-The published lists of HMMR's authors as they lie on disk: InstaVariety.json, and the ids of VLOG-people.
-
-InstaVariety.json is a list of posts: {download_tag, shortcode, video_link, is_video, ...} (their doc/insta_variety.md).
-vlog_ids.txt has one clip a line, `0_J_I_v_2VqBUwJX0JI_034_`: three letters that sorted the videos into folders, `v_`,
-the video's id on YouTube, and the clip's number. The seconds of a clip are in VLOG's own files, so the whole video is
-the source, once for all of its clips. Naming such a list opts in to its host; most of both is gone by now.
+The lists that HMMR's authors published are read as they are. InstaVariety.json is a list of posts: {download_tag,
+shortcode, video_link, is_video, ...} (their doc/insta_variety.md). vlog_ids.txt has one clip a line,
+`0_J_I_v_2VqBUwJX0JI_034_`: three letters that sorted the videos into folders, `v_`, the video's id on YouTube, and the
+clip's number. The seconds of a clip are in VLOG's own files, so the whole video is the source, once for all of its
+clips. Naming such a list opts in to its host. Most videos of both are gone by now.
 """
 
 import json
@@ -34,7 +31,10 @@ import yaml
 
 @dataclass(frozen=True)
 class Entry:
-    """`address` is a URL, s3://BUCKET/PREFIX, a path, or search://WORDS."""
+    """One entry of a source list, not yet looked at: an address and what the list says about it.
+
+    `address` is a URL, s3://BUCKET/PREFIX, a path, or search://WORDS.
+    """
 
     address: str
     licence: str | None = None

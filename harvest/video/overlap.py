@@ -1,4 +1,4 @@
-"""One video on two cores: its pictures are read ahead and its φ computed behind, on threads of their own.
+"""One video on two cores: its pictures are decoded ahead of the networks, and its φ is computed on a thread of its own.
 
 ONNX Runtime, OpenCV and the decoder's pipe let go of Python's lock while they work. No other stage waits for φ, and
 pictures are read in order, so the labels are the same to the bit with one thread and with more.
@@ -27,7 +27,10 @@ def threads_each(wanted: int | None, workers: int, items: int) -> int:
 
 
 class Overlap:
-    """Work beside the caller's, as a context that no thread outlives. With one thread, all happens in the caller's."""
+    """Runs work on other threads than the caller's; a context manager that no thread outlives.
+
+    With `threads` 1 there is no other thread: everything runs in the caller's.
+    """
 
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(2, "overlap") if threads > 1 else None
@@ -46,7 +49,7 @@ class Overlap:
         maker.result()
 
     def behind(self, task: Callable[[], None]) -> None:
-        """Start a task once the one before has ended, and return. What that one raised is raised here."""
+        """Waits for the task before, starts this one on another thread, returns. Raises what the task before raised."""
         if self._pool is None:
             task()
             return
@@ -54,7 +57,7 @@ class Overlap:
         self._behind = self._pool.submit(task)
 
     def both(self, one: Callable[[], T], other: Callable[[], T]) -> tuple[T, T]:
-        """What two tasks return, done beside each other. Nothing may be behind."""
+        """What two tasks return, run at the same time. Call it only while no task of `behind` runs."""
         if self._pool is None:
             return one(), other()
         beside = self._pool.submit(one)
@@ -62,7 +65,7 @@ class Overlap:
         return beside.result(), mine
 
     def wait(self) -> None:
-        """Until no task is behind. Raises what the last one raised."""
+        """Returns when the task of `behind` has ended. Raises what that task raised."""
         last, self._behind = self._behind, None
         if last is not None:
             last.result()

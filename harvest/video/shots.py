@@ -4,11 +4,7 @@ Hard cuts: the picture changes much more than its neighbours do, and does not co
 flash does). Fades: pictures without content (black, white) between pictures with content. Dissolves: a picture
 halfway is a blend of the pictures before and after. All on thumbnails, so it costs well under a millisecond.
 Thresholds: chosen on films with known cuts and on clips joined by ffmpeg (docs/LOG.md).
-
-Pictures made small by the mean over areas: OpenCV's INTER_AREA, three times faster on large pictures.
-
-OpenCV adds up one number after the other. Here whole rows are added first, and its own code does the rest.
-Letters: H, W of the picture, h rows of the result, X numbers of a row.
+Letters: H, W of a picture, h rows of a thumbnail, X numbers of a row.
 """
 
 import itertools
@@ -77,7 +73,7 @@ class _Thumb:
 
 
 def split_shots(frames: Iterable[Frame], config: ShotConfig) -> Iterator[ShotFrame]:
-    """The same frames, `config.window` frames later, with their shots."""
+    """Yields each frame with its shot, `config.window` frames after it came in."""
     waiting: deque[Frame] = deque()
     thumbs: deque[_Thumb] = deque(maxlen=2 * config.window + 1)
     shot, length = 0, 0
@@ -174,11 +170,12 @@ def _alike(a: _Thumb, b: _Thumb) -> float:
 
 
 _LARGE = 500_000
-"""Pixels from which on it pays."""
+"""Pixels of a picture from which on adding whole rows first is faster than OpenCV's own loop, by three times."""
 
 
 def shrink(pixels_HW3: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """(height, width, 3) as cv2.resize with INTER_AREA gives it; a mean of exactly a half may round the other way."""
+    """(height, width, 3) thumbnail, each pixel the mean of its area: cv2.resize with INTER_AREA, faster on large
+    pictures. A mean of exactly a half may round the other way."""
     high, wide = pixels_HW3.shape[:2]
     if high * wide < _LARGE or high < 2 * height or wide < width:
         return np.asarray(cv2.resize(pixels_HW3, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
@@ -187,7 +184,8 @@ def shrink(pixels_HW3: NDArray[np.uint8], width: int, height: int) -> NDArray[np
 
 
 def _mean_rows(rows_HX: NDArray[np.uint8], count: int) -> NDArray[np.float32]:
-    """(count, X) means over equal stretches of H; the rows at a stretch's ends count by the part that is inside."""
+    """(count, X) means over `count` equal stretches of the H rows; a row that two stretches share counts in both, by
+    the part that lies inside."""
     edges = np.arange(count + 1) * (len(rows_HX) / count)
     first, last = np.ceil(edges[:-1]).astype(int), np.floor(edges[1:]).astype(int)
     total = np.empty((count, rows_HX.shape[1]), np.float32)

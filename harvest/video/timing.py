@@ -1,6 +1,7 @@
-"""A stream's own clock: the PTS of every picture in its rational time base, and the rate that they amount to.
+"""A stream's own clock: the PTS of every picture in its rational time base, the frame rate that they amount to, and
+the frames that are kept of it.
 
-Which frames to keep: at most the working rate, chosen by PTS; slower video keeps every frame.
+Video above the working rate is thinned by PTS; slower video keeps every frame. Letter: F pictures of the file.
 """
 
 import subprocess

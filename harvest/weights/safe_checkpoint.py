@@ -10,9 +10,11 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
+
+from body.safe_pickle import NamedOnly
 
 
 class CheckpointError(ValueError):
@@ -38,20 +40,19 @@ class _StandIn(dict[Any, Any]):
         return self
 
 
-_HARMLESS = {
-    ("collections", "OrderedDict"): OrderedDict,
-    ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
-    ("torch._utils", "_rebuild_tensor"): torch._utils._rebuild_tensor,
-    ("torch._utils", "_rebuild_parameter"): torch._utils._rebuild_parameter,
-    ("torch", "Size"): torch.Size,
-}
+class _Unpickler(NamedOnly, pickle.Unpickler):
+    allowed: ClassVar[Mapping[tuple[str, str], Any]] = {
+        ("collections", "OrderedDict"): OrderedDict,
+        ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
+        ("torch._utils", "_rebuild_tensor"): torch._utils._rebuild_tensor,
+        ("torch._utils", "_rebuild_parameter"): torch._utils._rebuild_parameter,
+        ("torch", "Size"): torch.Size,
+    }
 
-
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
+    def unknown_name(self, module: str, name: str) -> Any:
         if module == "torch" and name.endswith("Storage"):
             return getattr(torch, name, _StandIn)
-        return _HARMLESS.get((module, name), _StandIn)
+        return _StandIn
 
 
 _PICKLE = SimpleNamespace(
