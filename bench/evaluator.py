@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from evaluation.frame_values import frame_values
 from evaluation.metrics import pa_mpjpe
+from evaluation.score import frame_values
 
 FRAMES, TRACKS, JOINTS = 35_515, 37, 14
 AT_LEAST = 30.0

@@ -102,8 +102,7 @@ def run(
     A cell whose scores are in the lake is not run again: kill it whenever you like, and the same command goes on.
     """
     with _told("run"):
-        from flows.study.begin import unscored
-        from flows.study.frozen import refuse_unless_frozen
+        from flows.study.begin import refuse_unless_frozen, unscored
         from flows.study.run import study_on
 
         asked = _asked(study, preset, out, workers, labels)
@@ -193,7 +192,7 @@ def _places(
     if given is not None:
         return given
     if asked.name in ("open-world", "open-world-2d"):
-        from flows.study.films import open_world_places
+        from flows.study.places import open_world_places
 
         return open_world_places(asked.out, asked.workers)
     return film_places(asked.out, asked.workers)

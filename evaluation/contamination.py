@@ -2,7 +2,7 @@
 
 A re-upload has other bytes; another resolution, a logo or a cut leave most perceptual hashes within a few bits; a
 mirror or a new crop defeats both, but not the motion of the person. One benchmark result of this field had to be
-withdrawn (docs/hazards.md 23).
+withdrawn (docs/hazards.md, 23).
 
 Legend: E, R windows of evaluated and of trained motion; S samples; T frames; 12 limb joints.
 """

@@ -1,21 +1,37 @@
-"""Score predicted motions against labels under a protocol: per frame, per sequence, and both averages.
+"""Scores of predicted motions under a protocol: per frame, per sequence, averaged both ways, and as rows of the lake.
 
-Legend: T frames, K keypoints given (25 unless said otherwise), J joints of the protocol, 3 x y z in metres.
+HMMR averages within a sequence and then over sequences (macro); later papers pool frames (micro). On sequences of
+unequal length the two differ by tens of millimetres (docs/hazards.md, 12), so both are always given.
+
+Legend: T frames, K keypoints given (25 unless said otherwise), J joints of the protocol, 3 x y z in metres, camera axes
+(x right, y down, z forward).
 """
 
+import hashlib
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from body.joints import KEYPOINTS_25, indices
-from evaluation.frame_values import frame_values
-from evaluation.metrics.average import Average, average
-from evaluation.metrics.joints import PCK_3DPW_MM, pck_3d
+from evaluation.metrics.inputs import Array, working
+from evaluation.metrics.joints import (
+    PCK_3DPW_MM,
+    auc_3d,
+    better_mirrored,
+    mpjpe,
+    pa_mpjpe,
+    pck_3d,
+    scale_aligned_mpjpe,
+)
+from evaluation.metrics.motion import acceleration, acceleration_error
 from evaluation.protocols.definition import Protocol
 from storage.tables import Labels3D
 
@@ -72,12 +88,6 @@ def score_sequences(
     return [_join(name, parts[name]) for name in sorted(parts)]
 
 
-def aggregate(scores: Sequence[SequenceScore]) -> dict[str, Average]:
-    """Macro (over sequences) and micro (over frames) mean of each metric."""
-    metrics = sorted({metric for score in scores for metric in score.per_frame})
-    return {metric: average([s.per_frame[metric] for s in scores if metric in s.per_frame]) for metric in metrics}
-
-
 def with_values(
     scores: Sequence[SequenceScore], found: Mapping[str, Mapping[str, NDArray[np.float64]]]
 ) -> list[SequenceScore]:
@@ -88,6 +98,11 @@ def with_values(
 def sequence_name(truth_id: str, protocol: Protocol) -> str:
     """The sequence that a truth belongs to: itself, or its film where all people of a film are one sequence."""
     return _PERSON.sub("", truth_id) if protocol.group == "film" else truth_id
+
+
+def scored_frames(scores: Iterable[SequenceScore]) -> int:
+    """Frames scored in all, to hold against the benchmark's own count (docs/hazards.md, 13)."""
+    return sum(score.n_frames for score in scores)
 
 
 def _score_tracklet(
@@ -157,6 +172,124 @@ def _join(name: str, parts: Sequence[SequenceScore]) -> SequenceScore:
     return SequenceScore(name, per_frame, sum(part.n_frames for part in parts), dict(excluded))
 
 
-def scored_frames(scores: Iterable[SequenceScore]) -> int:
-    """Frames scored in all, to hold against the benchmark's own count (docs/hazards.md 13)."""
-    return sum(score.n_frames for score in scores)
+def frame_values(pred: Tensor, target: Tensor, mask: Tensor, fps: float | None) -> dict[str, NDArray[np.float64]]:
+    """Metric name to (T,) values, (T - 2,) for accelerations. m/s^2 only where the frame rate is known."""
+    error_frame2, error_s2 = acceleration_error(pred, target, fps or 1.0, mask)
+    own_frame2, own_s2 = acceleration(pred, fps or 1.0, mask)
+    values = {
+        "mpjpe_mm": mpjpe(pred, target, mask),
+        "pa_mpjpe_mm": pa_mpjpe(pred, target, mask),
+        "scale_mpjpe_mm": scale_aligned_mpjpe(pred, target, mask),
+        "pck_150mm": pck_3d(pred, target, mask),
+        "auc_150mm": auc_3d(pred, target, mask),
+        "mirrored_share": better_mirrored(pred, target, mask),
+        "accel_error_mm_frame2": error_frame2,
+        "accel_pred_mm_frame2": own_frame2,
+    }
+    if fps is not None:
+        values |= {"accel_error_m_s2": error_s2, "accel_pred_m_s2": own_s2}
+    return {name: torch.as_tensor(value).cpu().numpy() for name, value in values.items()}
+
+
+@dataclass(frozen=True)
+class Average:
+    """Both means of one metric, in its unit, and what they are over."""
+
+    macro: float
+    """Mean over sequences of each sequence's mean; NaN where no sequence has a value."""
+    micro: float
+    """Mean over all frames."""
+    n_frames: int
+    """Frames with a value."""
+    n_nan: int
+    """Frames without one: failed, degenerate or empty. Counted here, never dropped in silence."""
+    n_sequences: int
+    """Sequences with at least one value."""
+    n_empty: int
+    """Sequences without any."""
+
+
+def aggregate(scores: Sequence[SequenceScore]) -> dict[str, Average]:
+    """Macro (over sequences) and micro (over frames) mean of each metric."""
+    metrics = sorted({metric for score in scores for metric in score.per_frame})
+    return {metric: average([s.per_frame[metric] for s in scores if metric in s.per_frame]) for metric in metrics}
+
+
+def average(sequences: Iterable[Array]) -> Average:
+    """Macro and micro mean of per-frame values, one array (T,) a sequence. The order of sequences changes nothing."""
+    values = [working(sequence).flatten() for sequence in sequences]
+    finite = [value[torch.isfinite(value)] for value in values]
+    filled = [value for value in finite if len(value)]
+    pooled = torch.cat(filled) if filled else torch.empty(0, dtype=torch.float64)
+    means = torch.stack([value.mean() for value in filled]) if filled else pooled
+    return Average(
+        macro=_exact_mean(means.tolist()),
+        micro=_exact_mean(pooled.tolist()),
+        n_frames=len(pooled),
+        n_nan=sum(len(value) for value in values) - len(pooled),
+        n_sequences=len(filled),
+        n_empty=len(values) - len(filled),
+    )
+
+
+def _exact_mean(values: list[float]) -> float:
+    """Mean with an exactly rounded sum, so that permuting the sequences cannot change a digit."""
+    return math.fsum(values) / len(values) if values else float("nan")
+
+
+MACRO, MICRO = "*macro", "*micro"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What was scored: everything of a `scores` row that is the same for the whole evaluation."""
+
+    run_id: str
+    variant: str
+    dataset: str
+    split: str
+    commit: str
+    scored_at: datetime
+    study: str = ""
+    phi_name: str = ""
+    hours: float = 0.0
+    seed: int = 0
+
+
+def score_rows(scores: Sequence[SequenceScore], protocol: Protocol, scored: Scored) -> list[dict[str, object]]:
+    """Rows for `storage.tables.rows_to_table("scores", ...)`. Frames without a value are rows too (`nan_frames`,
+    `excluded_frames`), so that no average hides what it is not over."""
+    rows: list[dict[str, object]] = []
+    for score in scores:
+        for metric, values in score.per_frame.items():
+            finite = int((values == values).sum())
+            rows.append(score_row(protocol, scored, score.sequence, metric, score.value(metric), finite))
+        rows.append(score_row(protocol, scored, score.sequence, "excluded_frames", _left_out(score), score.n_frames))
+    for metric, mean in aggregate(scores).items():
+        rows.append(score_row(protocol, scored, MACRO, metric, mean.macro, mean.n_frames))
+        rows.append(score_row(protocol, scored, MICRO, metric, mean.micro, mean.n_frames))
+    total = sum(score.n_frames for score in scores)
+    failed = sum(score.n_nan for score in scores if "mpjpe_mm" in score.per_frame)
+    rows.append(score_row(protocol, scored, MICRO, "nan_frames", failed, total))
+    rows.append(score_row(protocol, scored, MICRO, "excluded_frames", sum(map(_left_out, scores)), total))
+    return rows
+
+
+def _left_out(score: SequenceScore) -> int:
+    return sum(score.excluded.values())
+
+
+def score_row(
+    protocol: Protocol, scored: Scored, sequence: str, metric: str, value: float, n_frames: int
+) -> dict[str, object]:
+    """One row; `n_frames` is what the value is over."""
+    key = (scored.run_id, scored.study, scored.variant, protocol.id, scored.dataset, scored.split, sequence, metric)
+    digest = hashlib.sha256("\x1f".join(key).encode()).hexdigest()[:32]
+    return asdict(scored) | {
+        "score_id": digest,
+        "protocol": protocol.id,
+        "sequence": sequence,
+        "metric": metric,
+        "value": float(value),
+        "n_frames": int(n_frames),
+    }

@@ -27,8 +27,17 @@ from evaluation.metrics.mesh_joints import MeshJoints, read_regressor
 from evaluation.protocols.definition import Protocol
 from evaluation.protocols.joints import BodyNamed, labels_for, predicted_joints, scored_names
 from evaluation.protocols.registry import check_fits
-from evaluation.score import SequenceScore, aggregate, score_sequences, sequence_name, with_values
-from evaluation.score_rows import MICRO, Scored, score_row, score_rows
+from evaluation.score import (
+    MICRO,
+    Scored,
+    SequenceScore,
+    aggregate,
+    score_row,
+    score_rows,
+    score_sequences,
+    sequence_name,
+    with_values,
+)
 from evaluation.study.worst import Worst, keep_worst
 from flows.prepare import body_file
 from flows.provenance import code_commit

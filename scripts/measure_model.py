@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from evaluation.protocols.registry import OPEN_V1
 from evaluation.score import aggregate, score_sequences
 from flows.head_errors import head_errors
-from flows.study.train import train_config
+from flows.study.begin import train_config
 from hmmr_model.checkpoint import load_checkpoint
 from hmmr_model.configs import TrainConfig
 from hmmr_model.predict import Predictor, predict_lake

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from body.boxes import diagonals, iou_matrix
 from body.joints import KEYPOINTS_25, mirror_permutation
-from evaluation.label_quality.people import Labelled, Track, Truth, joint_boxes, lengths, overlaps
+from evaluation.label_quality.people import LEAST_DIAGONAL_PX, Labelled, Track, Truth, joint_boxes
 
 SAME = 0.3
 """Least overlap of the boxes of a label and its person; the noise model's own backend asks as much."""
@@ -88,7 +89,7 @@ def _assign(truth: Truth, tracks: Sequence[Track]) -> list[NDArray[np.int64]]:
             at_frame.setdefault(int(track.frames_T[t]), []).append((i, t))
     for f, here in at_frame.items():
         people = np.flatnonzero(truth.present_PF[:, f])
-        overlap = overlaps(boxes_PF4[people, f], np.stack([boxes[i][t] for i, t in here]))
+        overlap = iou_matrix(boxes_PF4[people, f], np.stack([boxes[i][t] for i, t in here]))
         for p, k in zip(*linear_sum_assignment(-overlap), strict=True):
             if overlap[p, k] >= SAME:
                 i, t = here[k]
@@ -101,7 +102,7 @@ def _judged(truth: Truth, track: Track, who_T: NDArray[np.int64]) -> Judged:
         nothing = np.zeros((len(who_T), 25))
         return Judged(track, who_T, np.zeros((len(who_T), 25, 2)), nothing, nothing.astype(bool))
     true_TJ3 = truth.joints_PFJ3[np.maximum(who_T, 0), track.frames_T]
-    size_T = lengths(joint_boxes(true_TJ3))
+    size_T = np.maximum(diagonals(joint_boxes(true_TJ3)), LEAST_DIAGONAL_PX)
     offset = (track.joints_TJ3[..., :2] - true_TJ3[..., :2]) / size_T[:, None, None]
     other = (track.joints_TJ3[:, _MIRROR, :2] - true_TJ3[..., :2]) / size_T[:, None, None]
     exchanged = np.hypot(other[..., 0], other[..., 1])

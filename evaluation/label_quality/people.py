@@ -13,6 +13,10 @@ MIN_VISIBLE = 5
 """A person of whom fewer joints show needs no label; one with a label is no mistake."""
 
 
+LEAST_DIAGONAL_PX = 1.0
+"""Errors are divided by the diagonal of the person's box, but by no less than this."""
+
+
 @dataclass(frozen=True)
 class Truth:
     """Joints (P, F, J, 3): x, y px, visible; who is in the scene (P, F); the shot of each frame (F)."""
@@ -52,18 +56,3 @@ def joint_boxes(joints_NJ3: NDArray[np.floating]) -> NDArray[np.float64]:
     low = np.where(there, joints_NJ3[..., :2], np.inf).min(axis=1)
     high = np.where(there, joints_NJ3[..., :2], -np.inf).max(axis=1)
     return np.where(there.any(axis=1), np.concatenate([low, high], axis=1), 0.0)
-
-
-def overlaps(a_N4: NDArray[np.floating], b_M4: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(N, M) intersection over union."""
-    low = np.maximum(a_N4[:, None, :2], b_M4[None, :, :2])
-    high = np.minimum(a_N4[:, None, 2:], b_M4[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
-    areas = [(box[:, 2:] - box[:, :2]).prod(axis=1) for box in (a_N4, b_M4)]
-    union = areas[0][:, None] + areas[1][None, :] - shared
-    return np.asarray(shared / np.maximum(union, 1e-9), dtype=np.float64)
-
-
-def lengths(boxes_N4: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(N) diagonals, at least a pixel."""
-    return np.maximum(np.hypot(boxes_N4[:, 2] - boxes_N4[:, 0], boxes_N4[:, 3] - boxes_N4[:, 1]), 1.0)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.label_quality.people import Labelled, Track, Truth, joint_boxes, overlaps
+from body.boxes import iou_matrix
+from evaluation.label_quality.people import Labelled, Track, Truth, joint_boxes
 from evaluation.label_quality.table import Table, Value, from_rows
 
 Film = tuple[Truth, Labelled]
@@ -53,7 +54,7 @@ def _sequence(truth: Truth, labelled: Labelled) -> dict[str, Any]:
         people = np.flatnonzero(truth.present_PF[:, f])
         here = [(i, at) for i, track in enumerate(labelled.tracks) if (at := _row(track, f)) is not None]
         labels_N4 = np.array([boxes[i][t] for i, t in here]).reshape(-1, 4)
-        overlap_PN = overlaps(joint_boxes(truth.joints_PFJ3[people, f]), labels_N4)
+        overlap_PN = iou_matrix(joint_boxes(truth.joints_PFJ3[people, f]), labels_N4)
         seen_P = seen_PF[people, f]
         best_N = overlap_PN.argmax(axis=0) if len(people) else np.zeros(len(here), int)
         spare = [bool(len(people)) and not seen_P[p] and overlap_PN[p, n] >= 0.5 for n, p in enumerate(best_N)]

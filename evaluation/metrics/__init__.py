@@ -3,8 +3,6 @@
 The functions align nothing but what their names say; `protocols.registry` says what to align, select and average.
 """
 
-from evaluation.metrics.average import Average, average
-from evaluation.metrics.delta import delta_errors
 from evaluation.metrics.image import COCO_SIGMAS, box_side, hmmr_kp_pa, hmmr_pck, kp_pa, oks, pck_2d, pixel_error
 from evaluation.metrics.joints import (
     auc_3d,
@@ -25,14 +23,11 @@ from evaluation.metrics.motion import acceleration, acceleration_error, foot_sli
 
 __all__ = [
     "COCO_SIGMAS",
-    "Average",
     "acceleration",
     "acceleration_error",
     "auc_3d",
-    "average",
     "box_side",
     "degenerate",
-    "delta_errors",
     "foot_sliding",
     "hmmr_kp_pa",
     "hmmr_pck",

@@ -53,7 +53,7 @@ def box_side(target: Array, mask: Array | None = None) -> Tensor:
 
 
 def hmmr_kp_pa(pred: Array, target: Array, mask: Array | None = None) -> Tensor:
-    """Pixel error after HMMR's own 2D alignment; the scale is not the least-squares one (docs/hazards.md 18)."""
+    """Pixel error after HMMR's own 2D alignment; the scale is not the least-squares one (docs/hazards.md, 18)."""
     return pixel_error(_fitted(pred, target, mask, hmmr_scale=True), target, mask)
 
 

@@ -1,7 +1,7 @@
 """Per-vertex errors of a predicted body against the labelled one, where both are of one mesh (SMPL's files).
 
 Nothing is aligned but what the name says: both bodies stand at their own origin with translation 0, as in HMMR's and
-VIBE's code; later papers subtract a pelvis first, and their PVE is another measure (docs/hazards.md 15).
+VIBE's code; later papers subtract a pelvis first, and their PVE is another measure (docs/hazards.md, 15).
 
 Legend: T frames, V vertices; metres, camera axes.
 """

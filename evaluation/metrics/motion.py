@@ -1,7 +1,7 @@
 """Measures of motion: acceleration and its error, jitter, sliding feet. Time runs along the first axis.
 
 A sequence given here is one person, frames in order and evenly spaced. Where frames are missing, pass `frames`, their
-numbers: a difference is then taken only over consecutive ones and is NaN elsewhere (docs/hazards.md 9 and 10).
+numbers: a difference is then taken only over consecutive ones and is NaN elsewhere (docs/hazards.md, 9 and 10).
 
 Legend: T frames, J joints, F feet, 3 x y z in metres.
 """

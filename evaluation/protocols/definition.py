@@ -45,7 +45,7 @@ class Protocol:
     """The joints scored, in the names of `joint_set`."""
     joint_set: Literal["keypoints_25", "h36m_regressor", "smpl_24", "mpi3d_17"]
     """Which points the names mean. A hip of the SMPL skeleton lies 13 cm from one regressed from the mesh: joints of
-    different sets are never compared (docs/hazards.md 16)."""
+    different sets are never compared (docs/hazards.md, 16)."""
     root: tuple[str, ...]
     """Both sides are moved so that the mean of these joints is the origin, before everything but PA."""
     ground_truth: str

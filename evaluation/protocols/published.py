@@ -1,4 +1,4 @@
-"""Rows that others published, each under the one protocol that its authors used (docs/paper.md 4.3, docs/hazards.md).
+"""Rows that others published, each under the one protocol that its authors used (docs/paper.md 4.3).
 
 A number that was only quoted in a later paper under another evaluation is not here: rows of different protocols are
 not printed beside each other.

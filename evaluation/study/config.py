@@ -27,7 +27,7 @@ Budget = Literal["steps", "epochs"]
 Change = str | int | float | bool | None
 
 LEAST_SHARES = 6
-"""Zero and at least five more sizes, or no law can be told (issue 7)."""
+"""Zero and at least five more sizes, or no law can be told."""
 
 
 class StudyConfigError(ValueError):
@@ -64,7 +64,8 @@ class StudyConfig:
     reprojected: bool = True
     """Whether labelled 3D seen by random cameras is a row, where φ is the keypoints (flows/study/changed_labels.py)."""
     step_shares_without_film: tuple[float, ...] = (0.3, 1.0)
-    """Steps the model without film may choose from on dev: at equal steps it overfits (docs/scaling_pilot.md 6)."""
+    """Shares of the steps that the model without film may choose from on dev: at equal steps it overfits
+    (docs/scaling_pilot.md 6)."""
     train: tuple[tuple[str, Change], ...] = (("preset", "open"),)
     """The training preset, and changes to it by dotted name, sorted."""
 

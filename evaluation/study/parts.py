@@ -1,22 +1,15 @@
-"""Which parts of the pool to train on, to learn what each part is worth.
+"""What each part of the pool is worth: alone, on top of the rest, and on average over all orders (Shapley values).
 
-A coalition is a set of groups (sources, tags, deciles of confidence ...) whose film is added together.
+A part is a group of tracklets (a source, a tag, a decile of confidence ...); a coalition is a set of parts whose film
+is trained on together. The worth of a part is the error that it saves, in the unit of the metric: positive helps.
+Intervals come from the two-level bootstrap of the curve, with coalitions in the place of sizes.
 
-What each part of the pool is worth: alone, on top of the rest, and on average over all orders (Shapley).
+In the lake, coalition K of study NAME that is cut BY something is scored as study "NAME/by-BY/K", variant "part". The
+ranking is a row of `runs` of kind "study" whose `config` is {"which": {...}, "ranking": [...]}.
 
-Worth is error saved, in the unit of the metric: positive helps. Intervals come from the same two-level bootstrap as
-the curve's, in which coalitions take the place of sizes.
+`next_sources` sorts a source list by that ranking. The harvest takes items in the order of the list.
 
 Legend: B draws, K coalitions.
-
-The ranking of a pool's parts from the scores in a lake, and its place there.
-
-Coalition K of study NAME, cut BY something, is scored as study "NAME/by-BY/K" with variant "part". The ranking is a
-row of `runs` of kind "study" whose `config` is {"which": {...}, "ranking": [...]}.
-
-What to harvest next: the source list again, its entries in the order of what their tag is worth an hour.
-
-The ledger takes items in the order in which they were asked for, so the order of the list is the weighting.
 """
 
 import hashlib
@@ -40,7 +33,7 @@ from storage.tables import rows_to_table
 Coalition = frozenset[str]
 
 MOST_SHAPLEY = 6
-"""Groups beyond which all 2^n coalitions are too many to train (issue 7)."""
+"""Groups beyond which all 2^n coalitions are too many to train."""
 
 
 def coalitions(groups: Sequence[str]) -> list[Coalition]:

@@ -10,7 +10,7 @@ from evaluation.study.table import Float, StudyTable
 Law = Callable[[Float], Float]
 
 HOURS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-"""Zero and six sizes, log-spaced: the smallest grid that issue 7 asks for, plus one."""
+"""Zero and six sizes, log-spaced: the smallest grid that a law can be told by, plus one."""
 
 
 @dataclass(frozen=True)

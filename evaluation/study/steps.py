@@ -1,10 +1,8 @@
-"""Differences between the sizes of a study, paired on the same test sequences, with their intervals.
+"""Differences between the sizes of a study, and the share of the gap to the supervised ceiling that it closed.
 
-Legend: B draws, H sizes, P pairs of sizes.
+All differences are paired on the same test sequences and come with an interval.
 
-Share of the way from no pseudo-labels to the supervised ceiling that the largest size went.
-
-Legend: B draws, S sequences.
+Legend: B draws, H sizes, P pairs of sizes, C cells, S sequences.
 """
 
 from dataclasses import dataclass

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from body.boxes import diagonals
 from body.joints import BLAZEPOSE_33, KEYPOINTS_25, indices
 from evaluation.label_quality.errors import error_row, limb_swaps
 from evaluation.label_quality.matching import judge
-from evaluation.label_quality.people import Truth, joint_boxes, lengths
+from evaluation.label_quality.people import LEAST_DIAGONAL_PX, Truth, joint_boxes
 from evaluation.label_quality.table import Table, Value, from_rows
 from evaluation.readers.pose2sim import read_pose2sim
 from flows.label_quality.labels import LabelShelf
@@ -29,7 +30,8 @@ def squats_table(folder: Path, shelf: LabelShelf, label: LabelConfig) -> Table:
     both = [name for name in KEYPOINTS_25 if name in BLAZEPOSE_33]
     golden_FJ2 = np.array(json.loads((folder / "pose_squats.full.json").read_text()))[..., :2]
     golden_FJ2 = golden_FJ2[:, indices(both, BLAZEPOSE_33)]
-    size_F = lengths(joint_boxes(np.pad(golden_FJ2, ((0, 0), (0, 0), (0, 1)))))
+    boxes_F4 = joint_boxes(np.pad(golden_FJ2, ((0, 0), (0, 0), (0, 1))))
+    size_F = np.maximum(diagonals(boxes_F4), LEAST_DIAGONAL_PX)
     rows: dict[str, dict[str, Value]] = {}
     settings = {"default": label, "detected in every frame": _every_frame(label)}
     for name, config in settings.items():

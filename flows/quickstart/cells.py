@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from flows.films import STUDY, QuickstartConfig
-from flows.study.context import Cell, HeldOut, StudyContext
-from flows.study.pool import best_on_dev, dev_error, run_cells
+from flows.study.cells import Cell, HeldOut, StudyContext
+from flows.study.parallel import best_on_dev, dev_error, run_cells
 from hmmr_model.configs import TrainConfig
 from hmmr_model.presets import tiny
 from storage.lake import Lake
@@ -47,7 +47,7 @@ def train_and_score(config: QuickstartConfig, context: StudyContext) -> None:
 
 
 def _without_films(config: QuickstartConfig, context: StudyContext, preset: TrainConfig) -> TrainConfig:
-    """Labelled films alone overfit: comparing at equal steps flatters the added video (docs/scaling_pilot.md 6)."""
+    """Labelled films alone overfit: equal steps would flatter the added video (docs/scaling_pilot.md 6)."""
     tried = [replace(preset, steps=round(preset.steps * share)) for share in config.step_shares_without_films]
     candidates = [[Cell("candidate", 0.0, seed, train) for seed in config.seeds] for train in tried]
     dev_only = replace(context, held_out=tuple(replace(h, splits=("dev",)) for h in context.held_out))

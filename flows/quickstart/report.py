@@ -19,11 +19,11 @@ import pyarrow.compute as pc
 from body.model import BodyModel
 from dashboard.page import export
 from dashboard.panels.strip import Picture
-from evaluation.score_rows import MACRO
+from evaluation.score import MACRO
 from flows.films import QuickstartConfig
 from flows.provenance import package_versions
 from flows.quickstart.cells import best_checkpoint
-from flows.study.context import StudyContext
+from flows.study.cells import StudyContext
 from harvest.video.decode import DecodeConfig, Frame, Video
 from hmmr_model.predict import predict_lake
 from hmmr_model.strip import png_bytes, told_three_times

@@ -6,10 +6,9 @@ from functools import partial
 
 from evaluation.baselines import Features, Motions, mean_pose, ridge, zero_shot
 from evaluation.protocols.registry import protocol_named
-from evaluation.score_rows import Scored
+from evaluation.score import Scored
 from flows.provenance import code_commit
-from flows.study.cells import Key, keep_scores, scored_sets
-from flows.study.context import HeldOut, StudyContext
+from flows.study.cells import HeldOut, Key, StudyContext, keep_scores, scored_sets
 from storage.lake import Lake
 from storage.tables import Labels3D, read_labels3d, read_phi, read_zero_shot
 

@@ -1,22 +1,29 @@
-"""What is settled before a study's first training, and stays the same when it is killed and goes on."""
+"""What is settled before a study's first training, and stays the same when it is killed and goes on.
+
+Read from the top: the frozen pool and the test sets (begin), the labelled set of each series and seed, the training
+that a cell starts from, and what a commit must hold before a test set is scored.
+"""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evaluation.study.config import StudyConfig, StudyConfigError
+from evaluation.study.config import Change, StudyConfig, StudyConfigError
 from evaluation.study.grid import GridCell
-from flows.study.context import Cell, HeldOut, StudyContext
-from flows.study.labelled import LabelledSets
+from flows.provenance import code_commit
+from flows.study.cells import Cell, HeldOut, StudyContext
 from flows.study.labels import frozen_film
 from flows.study.places import Places, check_truth, perfect_pool
 from hmmr_model.configs import TrainConfig
+from hmmr_model.presets import PRESETS
 from storage.atomic import write_json_atomically
 from storage.json_text import read_object
 from storage.lake import Lake
-from storage.snapshot import load
+from storage.snapshot import Snapshot, load, select, source_order
+from storage.tables import read_labels3d
 
 _FIXED = ("train", "labels")
 """What may not change under a study's name: rows of before and after would be drawn as one curve."""
@@ -52,13 +59,6 @@ def unscored(held_out: Sequence[HeldOut], phis: tuple[str, ...]) -> list[str]:
     ]
 
 
-def cell_of(cell: GridCell, base: TrainConfig, sets: LabelledSets) -> Cell:
-    """The training of a grid's cell."""
-    train = replace(base, steps=max(round(base.steps * cell.step_share), 1),
-                    data=replace(base.data, phi_name=cell.phi_name))  # fmt: skip
-    return Cell(cell.variant, cell.share, cell.seed, train, sets[cell.labelled, cell.seed], cell.noise, cell.labels)
-
-
 def _kept(config: StudyConfig, out: Path) -> dict[str, Any] | None:
     """What the study was begun with; StudyConfigError where its training was another, whose rows would be mixed in."""
     file = _file(config, out)
@@ -86,3 +86,98 @@ def _plain(key: str, value: Any) -> Any:
 
 def _file(config: StudyConfig, out: Path) -> Path:
     return out / f"{config.name}.json"
+
+
+LabelledSets = Mapping[tuple[int | None, int], tuple[str, ...]]
+"""Tracklet ids by number of sources (None: all) and seed."""
+
+
+def labelled_sets(lake: Lake, sizes: Sequence[int | None], seeds: Sequence[int]) -> LabelledSets:
+    """Tracklets with 3D of so many sources, nested by the sources' stable hash and drawn anew for each seed.
+
+    StudyConfigError where there are fewer sources, or none.
+    """
+    known = read_labels3d(lake)
+    members = [m for m in select(lake).members if m.tracklet_id in known and known[m.tracklet_id].valid.any()]
+    whole = Snapshot(tuple(members))
+    if not whole.sources:
+        raise StudyConfigError(f"--labelled {lake.root}: no tracklet has 3D labels")
+    largest = max((size for size in sizes if size is not None), default=0)
+    if largest > len(whole.sources):
+        raise StudyConfigError(
+            f"labelled: {largest} sources are asked for, {lake.root} has {len(whole.sources)} with 3D; `all` takes all"
+        )
+    return {(size, seed): _first(whole, size, seed) for size in sizes for seed in seeds}
+
+
+def hours_of(lake: Lake, sets: LabelledSets, size: int | None) -> float:
+    """Mean hours over the seeds of a labelled set."""
+    seconds = {member.tracklet_id: member.seconds for member in select(lake).members}
+    found = [sum(seconds[one] for one in ids) for (wanted, _), ids in sets.items() if wanted == size]
+    return sum(found) / len(found) / 3600.0
+
+
+def _first(whole: Snapshot, size: int | None, seed: int) -> tuple[str, ...]:
+    taken = set(whole.sources if size is None else source_order(whole.sources, seed)[:size])
+    return tuple(member.tracklet_id for member in whole.members if member.source_id in taken)
+
+
+def cell_of(cell: GridCell, base: TrainConfig, sets: LabelledSets) -> Cell:
+    """The training of a grid's cell."""
+    train = replace(base, steps=max(round(base.steps * cell.step_share), 1),
+                    data=replace(base.data, phi_name=cell.phi_name))  # fmt: skip
+    return Cell(cell.variant, cell.share, cell.seed, train, sets[cell.labelled, cell.seed], cell.noise, cell.labels)
+
+
+def train_config(changes: Iterable[tuple[str, Change]]) -> TrainConfig:
+    """The preset named by `preset` (else `open`) with the other changes made; StudyConfigError names a bad one."""
+    wanted = dict(changes)
+    name = wanted.pop("preset", "open")
+    if name not in PRESETS:
+        raise StudyConfigError(f"train.preset: no preset {name}; there are {', '.join(PRESETS)}")
+    config: Any = PRESETS[str(name)]()
+    for path, value in wanted.items():
+        config = _changed(config, path.split("."), value, path)
+    made: TrainConfig = config
+    return made
+
+
+def _changed(config: Any, parts: list[str], value: Change, path: str) -> Any:
+    known = {field.name for field in fields(config)}
+    if parts[0] not in known:
+        raise StudyConfigError(f"train.{path}: no such setting; here are {', '.join(sorted(known))}")
+    old = getattr(config, parts[0])
+    if len(parts) > 1 and is_dataclass(old):
+        return replace(config, **{parts[0]: _changed(old, parts[1:], value, path)})
+    if len(parts) > 1 or is_dataclass(old):
+        raise StudyConfigError(f"train.{path}: name one setting, such as train.steps or train.model.blocks")
+    kind = (int, float) if isinstance(old, float) else type(old)
+    if old is not None and value is not None and not isinstance(value, kind):
+        raise StudyConfigError(f"train.{path}: wanted {type(old).__name__}, got {value!r}")
+    return replace(config, **{parts[0]: value})
+
+
+WAY_OUT = "commit it first; until then score dev, without --score-test"
+
+
+def refuse_unless_frozen(study: Path | None, commit: str | None = None) -> None:
+    """StudyConfigError where the code (`commit`, by default that of this checkout) or the study's file is not what a
+    commit holds. A preset has no file: it is code."""
+    found = code_commit() if commit is None else commit
+    if found == "unknown":
+        raise StudyConfigError("--score-test: this code is in no git checkout, so no commit could be named")
+    if found.endswith("+changes"):
+        raise StudyConfigError(f"--score-test: the code differs from commit {found[:12]}: {WAY_OUT}")
+    if study is not None and not _committed(study):
+        raise StudyConfigError(f"--score-test: {study} is not as a commit has it: {WAY_OUT}")
+
+
+def _committed(file: Path) -> bool:
+    """Whether git knows the file and its content is the last commit's."""
+    try:
+        place = file.resolve()
+        told = ["git", "-C", str(place.parent)]
+        shown = subprocess.run([*told, "show", f"HEAD:./{place.name}"], capture_output=True, check=True).stdout
+        return shown == place.read_bytes()
+    except (OSError, subprocess.CalledProcessError):
+        return False

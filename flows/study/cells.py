@@ -1,61 +1,116 @@
-"""One cell of a study: train on so much of the lake with this seed, score on what was held out, keep the rows.
+"""One cell of a study: a training on a share of the frozen pool with one seed, scored on what was held out.
 
-A cell is keyed by everything that made it; a cell whose scores are in the lake is not run again.
+Read from the top: what the cells share (StudyContext) and what makes one of them (Cell), its run from training to
+rows (run_cell), the tracklets that it trains on (cell_data), and its scores in the lake.
 
-What a lake has scores of, read once for many cells: with hundreds of cells the table has as many files.
-
-One process at a time in a folder.
+A cell is named by everything that made its numbers (Cell.run_id); what the lake has scores of is not run again.
 """
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import asdict, replace
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pyarrow.compute as pc
 from filelock import FileLock
 
 from evaluation.baselines import Motions
-from evaluation.protocols.registry import protocol_named
-from evaluation.score import score_sequences
-from evaluation.score_rows import Scored, score_rows
+from evaluation.protocols.registry import OPEN_V1, protocol_named
+from evaluation.score import Scored, score_rows, score_sequences
 from flows.provenance import code_commit
-from flows.study.cell_data import cell_data
-from flows.study.context import Cell, HeldOut, StudyContext
+from flows.study.changed_labels import reprojected, with_noise, with_true_2d
+from flows.study.labels import of_version
+from hmmr_model.config_json import to_json
+from hmmr_model.configs import TrainConfig
 from hmmr_model.predict import predict_lake
 from hmmr_model.train import train
-from storage.lake import Lake
+from storage.lake import Lake, LakeReader
 from storage.runs import run_row
-from storage.tables import iter_tracklets, read_labels3d, rows_to_table
-
-Key = tuple[str, str, str, str, str]
-"""Study, run, variant, dataset, split."""
-
-_COLUMNS = ["study", "run_id", "variant", "dataset", "split"]
+from storage.snapshot import Snapshot, load, nested, select
+from storage.tables import ZERO_SHOT, iter_tracklets, read_labels3d, rows_to_table
 
 
-def scored_sets(lake: Path, run_id: str | None = None) -> set[Key]:
-    """Every key that there are scores of; of one run where it is named."""
-    where = None if run_id is None else pc.field("run_id") == run_id
-    table = Lake(lake).read("scores", _COLUMNS, where)
-    told = table.group_by(_COLUMNS).aggregate([]).to_pylist()
-    return {(row["study"], row["run_id"], row["variant"], row["dataset"], row["split"]) for row in told}
+@dataclass(frozen=True)
+class HeldOut:
+    """A test set: a lake whose labels3d name the split, and the protocol that it is scored by."""
+
+    dataset: str
+    lake: Path
+    splits: tuple[str, ...]
+    protocol: str = OPEN_V1.id
+
+    def has(self, phi_name: str) -> bool:
+        """Whether its tracklets were harvested with this φ (or all of them, where several are named with a plus)."""
+        return set(phi_name.split("+")) <= phis_of(self.lake)
 
 
-def missing_splits(cell: Cell, context: StudyContext, have: set[Key] | None = None) -> list[tuple[HeldOut, str]]:
-    """Test sets and splits that the lake has no score of this cell for, of those that have the cell's φ.
+@dataclass(frozen=True)
+class StudyContext:
+    """What the cells of one study share: the lake with its frozen snapshot, the labelled set, the test sets."""
 
-    `have` is what the lake is known to have; None looks.
+    study: str
+    lake: Path
+    """The pool, and where the rows go."""
+    snapshot: str
+    labelled: Path
+    held_out: tuple[HeldOut, ...]
+    out: Path
+    command: str
+    """What to type to get the study again."""
+    perfect: tuple[Path, str] | None = None
+    """Lake of the pool's films by their true 2D, and its snapshot; None: true 2D is read from the pool's labels3d."""
+
+    @property
+    def dev(self) -> HeldOut:
+        """The set on which choices are made: the first with a split dev."""
+        return next(one for one in self.held_out if "dev" in one.splits)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of a study. `share` is of the snapshot's hours, nested by source.
+
+    Variants: `semi` adds pseudo-labels, `ceiling` the same films with their true 3D, `perfect_2d` the same tracklets
+    with their true 2D, `reprojected` the labelled 3D seen by random cameras instead of film, `single_frame` has no
+    temporal encoder; `candidate` is a `semi` that is only held against others on dev.
     """
-    run_id, phi_name = cell.run_id(context), cell.train.data.phi_name
-    known = scored_sets(context.lake, run_id) if have is None else have
-    wanted = [(held_out, split) for held_out in context.held_out for split in held_out.splits]
-    return [
-        (held_out, split)
-        for held_out, split in wanted
-        if (context.study, run_id, cell.variant, held_out.dataset, split) not in known and held_out.has(phi_name)
-    ]
+
+    variant: str
+    share: float
+    seed: int
+    train: TrainConfig
+    labelled_ids: tuple[str, ...] | None = None
+    """Tracklets of the labelled lake that may be used; None: all."""
+    noise: float = 0.0
+    """Sigmas of 2D noise added to the pseudo-labels."""
+    labels: str | None = None
+    """Label version of the pool; None: whichever the snapshot holds."""
+
+    def run_id(self, context: StudyContext) -> str:
+        """Stable id of everything that makes the cell's numbers, but for the code's commit, which the row names."""
+        # These are `semi` cells that are scored for another purpose: the same training is not run again.
+        variant = "semi" if self.variant in ("candidate", "no_film_best_step") else self.variant
+        snapshot = context.perfect[1] if context.perfect and variant == "perfect_2d" else context.snapshot
+        told = [snapshot, variant, repr(self.share), str(self.seed), to_json(self.train)]
+        if self.labelled_ids is not None:
+            told.append("labelled " + " ".join(sorted(self.labelled_ids)))
+        if self.noise and self.share and variant == "semi":
+            told.append(f"noise {self.noise!r}")
+        if self.labels and self.share and not (context.perfect and variant == "perfect_2d"):
+            told.append(f"labels {self.labels}")
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+
+
+@cache
+def phis_of(lake: Path) -> set[str]:
+    """Features that a lake has, the 2D network's own 3D among them."""
+    features = Lake(lake).read("features", ["phi_name"])
+    found = set(features.column("phi_name").unique().to_pylist())
+    said = Lake(lake).read("features", ["tracklet_id"], pc.field("zero_shot_3d").is_valid())
+    return found | ({ZERO_SHOT} if said.num_rows else set())
 
 
 def run_cell(cell: Cell, context: StudyContext) -> str:
@@ -120,6 +175,90 @@ def _predicted(checkpoint: Path, held_out: HeldOut, split: str) -> Motions:
     return {tracklet_id: prediction.keypoints_3d for tracklet_id, prediction in found.items()}
 
 
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder, made if it is not there; waits for whoever holds it. A process that dies lets go."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        yield
+
+
+@dataclass(frozen=True)
+class CellData:
+    """Pseudo-labelled tracklets, and the hours of film that they are."""
+
+    lake: Callable[[], LakeReader]
+    """Made only when it is trained on."""
+    tracklet_ids: tuple[str, ...]
+    snapshot: str
+    hours: float
+    nominal_hours: float
+    """The share of the whole: what the point is drawn at."""
+
+
+def cell_data(cell: Cell, context: StudyContext) -> CellData:
+    """The pseudo-labels of a cell. SnapshotMissing where the study's snapshot is not in its lake."""
+    phi_name = cell.train.data.phi_name
+    if cell.variant == "reprojected":
+        lake = reprojected(Lake(context.labelled), _labelled(cell, context), cell.seed)
+        made = select(lake)
+        return CellData(lambda: lake, made.tracklet_ids, context.snapshot, 0.0, 0.0)
+    path, digest = context.lake, context.snapshot
+    if cell.variant == "perfect_2d" and context.perfect is not None:
+        path, digest = context.perfect
+    whole = load(Lake(path), digest)
+    part = nested(whole, fraction=cell.share, seed=cell.seed)
+    if cell.labels and path == context.lake:
+        whole, part = (of_version(Lake(path), film, cell.labels) for film in (whole, part))
+
+    def changed() -> LakeReader:
+        if cell.variant == "perfect_2d" and context.perfect is None:
+            return with_true_2d(Lake(path), part.tracklet_ids, phi_name)
+        if cell.variant == "semi" and cell.noise and part.tracklet_ids:
+            return with_noise(Lake(path), part.tracklet_ids, phi_name, cell.noise)
+        return Lake(path)
+
+    return _fed(changed, whole, part, digest, cell.share)
+
+
+def _fed(lake: Callable[[], LakeReader], whole: Snapshot, part: Snapshot, digest: str, share: float) -> CellData:
+    return CellData(lake, part.tracklet_ids, digest, part.hours, whole.hours * share)
+
+
+def _labelled(cell: Cell, context: StudyContext) -> tuple[str, ...]:
+    ids = select(Lake(context.labelled)).tracklet_ids
+    return ids if cell.labelled_ids is None else tuple(sorted(set(ids) & set(cell.labelled_ids)))
+
+
+Key = tuple[str, str, str, str, str]
+"""Study, run, variant, dataset, split."""
+
+_COLUMNS = ["study", "run_id", "variant", "dataset", "split"]
+
+
+def scored_sets(lake: Path, run_id: str | None = None) -> set[Key]:
+    """Every key that there are scores of; of one run where it is named."""
+    where = None if run_id is None else pc.field("run_id") == run_id
+    table = Lake(lake).read("scores", _COLUMNS, where)
+    told = table.group_by(_COLUMNS).aggregate([]).to_pylist()
+    return {(row["study"], row["run_id"], row["variant"], row["dataset"], row["split"]) for row in told}
+
+
+def missing_splits(cell: Cell, context: StudyContext, have: set[Key] | None = None) -> list[tuple[HeldOut, str]]:
+    """Test sets and splits that the lake has no score of this cell for, of those that have the cell's φ.
+
+    `have` is what the lake is known to have; None looks.
+    """
+    run_id, phi_name = cell.run_id(context), cell.train.data.phi_name
+    known = scored_sets(context.lake, run_id) if have is None else have
+    wanted = [(held_out, split) for held_out in context.held_out for split in held_out.splits]
+    return [
+        (held_out, split)
+        for held_out, split in wanted
+        if (context.study, run_id, cell.variant, held_out.dataset, split) not in known and held_out.has(phi_name)
+    ]
+
+
 def keep_scores(lake: Lake, motions: Motions, held_out: HeldOut, scored: Scored) -> None:
     """Score `motions` on one split by the set's protocol and append the rows to the lake, once."""
     truth, protocol = Lake(held_out.lake), protocol_named(held_out.protocol)
@@ -128,11 +267,3 @@ def keep_scores(lake: Lake, motions: Motions, held_out: HeldOut, scored: Scored)
     rows = score_rows(score_sequences(motions, labels, protocol, fps=rates), protocol, scored)
     key = "/".join((scored.study, scored.run_id, scored.variant, scored.dataset, scored.split))
     lake.append("scores", rows_to_table("scores", rows), transaction=f"score/{key}")
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder, made if it is not there; waits for whoever holds it. A process that dies lets go."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
-        yield

@@ -1,16 +1,13 @@
-"""The pool's pseudo-labels made worse or perfect, for the same tracklets: quantity against quality.
+"""Pseudo-labels that a study changes in memory, to tell quantity from quality: noisy 2D, true 2D, random cameras.
 
-Boxes and an image's φ stay what they were; where φ is the keypoints themselves it follows them.
-T frames, J 25 keypoints; px of the source frame.
+`with_noise` and `with_true_2d` change the keypoints of the pool's own tracklets. Boxes and the φ of an image stay; the
+φ `keypoints` follows the changed keypoints.
 
-The rival of unlabelled film that costs nothing: labelled 3D seen by random cameras.
+`reprojected` projects the labelled tracklets' 3D into random cameras and adds a detector's errors: 2D pseudo-labels
+without any film, in the half of a batch that film would fill. It exists for the φ `keypoints` only, since the φ of an
+image would need pixels from the new camera.
 
-Only where φ is the keypoints: an image's φ would need pixels from the new camera. For such a φ the rival would be a
-loss alone, the labelled frames' predicted joints against the true ones in random views; its mean over all views is a
-distance in 3D, which is the labelled windows' own loss already, so there is no such row.
-
-The views are pseudo-labels: 2D with a detector's errors, no 3D, in the half of a batch that film would fill.
-T frames, J 25 keypoints; metres, camera axes (x right, y down, z forward).
+Legend: T frames, J = 25 keypoints; px of the source frame, and metres in camera axes (x right, y down, z forward).
 """
 
 import hashlib
@@ -30,19 +27,27 @@ from storage.lake import Lake, MemoryLake
 from storage.tables import ZERO_SHOT, Labels3D, TrackletArrays, iter_tracklets, list_array, read_labels3d, rows_to_table
 
 HIDDEN_SCORE = 0.25
-"""What the backend `truth` gives a joint that is in the picture but hidden."""
+"""The score that the backend `truth` gives a joint that is inside the picture but hidden."""
 
 _SEEN = 0.1
+"""Keypoints with less than this score do not shape a box."""
+
+VIEWS = 32
+"""Random cameras for each labelled tracklet: the study's largest pool has 32 films for each labelled one."""
+FOCAL_PX = 500.0
+DISTANCE_M, PITCH_DEG, ROLL_SD_DEG = (2.5, 6.0), (-10.0, 40.0), 5.0
+"""Range of distance and pitch, and spread of roll, of the cameras that film the pool (openworld/scene/camera.py)."""
 
 Change = Callable[[TrackletArrays], np.ndarray]
 """New keypoints (T, J, 3) of a tracklet."""
 
 
 def with_noise(lake: Lake, ids: Sequence[str], phi_name: str, sigmas: float) -> MemoryLake:
-    """The tracklets `ids` with Gaussian noise on each detected joint: `sigmas` times the fitted noise model's
-    deviation, its scale for each joint and its correlation from frame to frame (harvest/backends/label_noise.py).
+    """The tracklets `ids` with Gaussian noise added to each detected joint; scores stay.
 
-    Scores stay. The noise is a function of the tracklet alone, so each level is the same noise made larger.
+    The deviation is `sigmas` times that of the fitted noise model, with its scale for each joint and its correlation
+    from frame to frame (harvest/backends/label_noise.py). The noise is a function of the tracklet alone: a higher
+    level is the same noise, scaled.
     """
     model = replace(NO_NOISE, deviation=sigmas * NoiseModel().deviation, correlation=NoiseModel().correlation)
 
@@ -112,17 +117,11 @@ def _sides(tracklet: TrackletArrays) -> np.ndarray:
     return np.full(len(size_T), float(np.median(size_T[there])) if there.any() else 0.0)
 
 
-VIEWS = 32
-"""Cameras a tracklet, as many as the largest pool has films to a labelled one."""
-FOCAL_PX = 500.0
-DISTANCE_M, PITCH_DEG, ROLL_SD_DEG = (2.5, 6.0), (-10.0, 40.0), 5.0
-"""Of the wild cameras that film the pool (openworld/scene/camera.py)."""
-_SEEN = 0.1
-
-
 def reprojected(labelled: Lake, ids: Sequence[str], seed: int) -> MemoryLake:
-    """VIEWS tracklets of each labelled one whose frames all have 3D: turned about the camera's vertical by any angle,
-    then pitched, rolled and moved away as a camera of the pool, and misread as the fitted detector misreads."""
+    """Projects the 3D of each labelled tracklet of `ids` into VIEWS random cameras, with a fitted detector's errors.
+
+    Tracklets with a frame without 3D are left out. The cameras are a function of `seed` and the tracklet alone.
+    """
     rows = labelled.read("tracklets", None, pc.field("tracklet_id").isin(list(ids))).to_pylist()
     labels = read_labels3d(labelled, ids)
     tracklets, features = [], []

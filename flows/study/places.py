@@ -1,18 +1,22 @@
-"""Where a study's data lie, and the quickstart's films for those who have none.
-
-The rows that know the pool's films' truth: the supervised ceiling, and perfect 2D in the place of the detected.
-"""
+"""Where a study's data lie: the user's own lakes, or films that are made and harvested for who has none."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evaluation.errors import ProtocolMismatchError
 from evaluation.protocols.registry import PROTOCOLS, check_fits, protocol_named
 from evaluation.study.config import StudyConfig, StudyConfigError
-from flows.films import QuickstartConfig, harvest_by_url, harvest_with_truth, make_all_films
-from flows.study.context import HeldOut, phis_of
+from flows.films import QuickstartConfig, harvest_all, harvest_by_url, harvest_with_truth, make_all_films
+from flows.progress import counting_bar
+from flows.study.cells import HeldOut, phis_of
+from harvest.config import HarvestConfig
+from openworld.film.batch import make_films
+from openworld.film.truth import attach_truth
+from openworld.motion.prior_poses import write_prior_poses
+from openworld.motion.recorded import installed_motions
+from openworld.worlds import mocap_world, study_world
 from storage.lake import Lake
 from storage.snapshot import freeze
 from storage.tables import ZERO_SHOT
@@ -121,3 +125,37 @@ def perfect_pool(perfect: Path | None, phis: tuple[str, ...]) -> tuple[Path, str
         named = ", ".join("the 2D network's own 3D" if part == ZERO_SHOT else part for part in sorted(missing))
         raise StudyConfigError(f"--perfect {perfect}: harvested without {named}; harvest it with the study's --phi")
     return perfect, freeze(Lake(perfect)).digest
+
+
+PHIS = ("blazepose_penultimate", "movenet_pyramid", "keypoints")
+
+
+LAKES = {"labelled": ("labelled",), "held_out": ("dev", "test"), "lake": ("unlabelled",), "mocap": ("mocap",)}
+"""Each lake below the study's folder, and the splits of films that go into it."""
+
+
+def open_world_places(out: Path, workers: int) -> Places:
+    """Films of hand-written motion and of recorded motion, harvested with three φ, their truth beside them."""
+    films = out / "films"
+    with counting_bar("making films") as progress:
+        make_films(study_world(), films, progress)
+    with counting_bar("making mocap films") as progress:
+        make_films(mocap_world(installed_motions()), films, progress)
+    prior_poses = out / "prior_poses.npz"
+    if not prior_poses.exists():
+        write_prior_poses(prior_poses)
+    for name, splits in LAKES.items():
+        harvest_films([films / split for split in splits], out / name, workers)
+    return Places(out / "lake", out / "labelled", tuple(_held_out(out)), out, prior_poses)
+
+
+def harvest_films(folders: Sequence[Path], lake: Path, workers: int) -> None:
+    """Harvest the films of these folders and put their true 3D beside the tracklets. QuickstartError names failures."""
+    harvest_all(folders, lake, HarvestConfig(workers=workers, retry_failed=True, phis=PHIS))
+    for folder in folders:
+        attach_truth(Lake(lake), folder)
+
+
+def _held_out(out: Path) -> Iterator[HeldOut]:
+    yield HeldOut("films", out / "held_out", ("dev", "test"))
+    yield HeldOut("mocap", out / "mocap", ("mocap",))

@@ -11,13 +11,11 @@ from evaluation.study.lake import keep_reports
 from evaluation.study.presets import PRESETS
 from flows.provenance import code_commit
 from flows.study.baselines import score_baselines
-from flows.study.begin import begin, cell_of
-from flows.study.context import Cell, StudyContext
-from flows.study.labelled import LabelledSets, hours_of, labelled_sets
+from flows.study.begin import LabelledSets, begin, cell_of, hours_of, labelled_sets, train_config
+from flows.study.cells import Cell, StudyContext
 from flows.study.labels import compare_versions, of_version, with_versions
+from flows.study.parallel import Pair, best_on_dev, run_cells, run_pairs
 from flows.study.places import Places, held_out_set
-from flows.study.pool import Pair, best_on_dev, run_cells, run_pairs
-from flows.study.train import train_config
 from flows.study.worst import show_worst
 from hmmr_model.configs import TrainConfig
 from storage.lake import Lake
@@ -67,7 +65,7 @@ class Begun:
 def study_on(config: StudyConfig, places: Places, workers: int, command: str, *, score_test: bool = False) -> Path:
     """Run every cell that the lake has no scores of, then the statistics, then OUT/NAME.html. Safe to kill.
 
-    Only dev is scored, unless `score_test`; whoever asks answers for a frozen configuration (flows/study/frozen.py).
+    Only dev is scored, unless `score_test`; whoever asks answers for a frozen configuration (flows/study/begin.py).
     """
     config = with_versions(config, Lake(places.lake))
     context = begin(config, places, command, score_test=score_test)

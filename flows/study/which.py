@@ -8,12 +8,11 @@ from evaluation.study.config import StudyConfig, StudyConfigError
 from evaluation.study.groups import CUTS, cut
 from evaluation.study.parts import PART, Coalition, Worth, coalitions, keep_ranking, largest_groups, part_study, ranking
 from flows.provenance import code_commit
-from flows.study.begin import begin
-from flows.study.context import Cell, StudyContext
-from flows.study.labelled import labelled_sets
+from flows.study.begin import begin, labelled_sets
+from flows.study.cells import Cell, StudyContext
 from flows.study.labels import of_version, with_versions
+from flows.study.parallel import Pair, run_pairs
 from flows.study.places import Places
-from flows.study.pool import Pair, run_pairs
 from flows.study.run import base_config
 from storage.lake import Lake
 from storage.snapshot import Snapshot, load, save

@@ -9,7 +9,7 @@ from evaluation.protocols.registry import protocol_named
 from evaluation.score import sequence_name
 from evaluation.study.worst import Worst, keep_worst, worst_sequences
 from flows.provenance import code_commit
-from flows.study.context import Cell, HeldOut, StudyContext
+from flows.study.cells import Cell, HeldOut, StudyContext
 from hmmr_model.predict import predict_lake
 from hmmr_model.prediction import Prediction
 from storage.lake import Lake

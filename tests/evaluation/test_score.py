@@ -1,16 +1,17 @@
-"""Scoring under a protocol: selection, counting, sequences, rows of the lake."""
+"""Scoring under a protocol: selection, counting, sequences, both averages, rows of the lake."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from body.joints import KEYPOINTS_25, LIMBS_12, SMPL_24, indices
 from evaluation.protocols.definition import FrameRule
 from evaluation.protocols.registry import OFFICIAL_3DPW, OPEN_V1
-from evaluation.score import aggregate, score_sequences, sequence_name
-from evaluation.score_rows import Scored, score_rows
+from evaluation.score import Scored, aggregate, average, score_rows, score_sequences, sequence_name
 from storage.tables import rows_to_table
 
 LIMBS = indices(LIMBS_12, KEYPOINTS_25)
@@ -125,3 +126,26 @@ def test_the_challenges_pck_counts_its_12_joints_within_50_mm(make_labels) -> No
     np.testing.assert_allclose(score.per_frame["pck_50mm"], [11 / 12, 1, 1, 0])
     (other,) = score_sequences({"a": pred}, {"a": label}, replace(OFFICIAL_3DPW, near_joints=()), names=SMPL_24)
     assert "pck_50mm" not in other.per_frame
+
+
+def test_hazard_12_macro_and_micro_differ_on_unequal_lengths() -> None:
+    mean = average([np.full(10, 100.0), np.full(90, 200.0)])
+    assert (mean.macro, mean.micro, mean.n_frames, mean.n_sequences) == (150.0, 190.0, 100, 2)
+
+
+def test_nan_frames_and_empty_sequences_are_counted() -> None:
+    mean = average([np.array([1.0, np.nan, 3.0]), np.array([np.nan, np.nan]), np.array([])])
+    assert (mean.macro, mean.micro) == (2.0, 2.0)
+    assert (mean.n_frames, mean.n_nan, mean.n_sequences, mean.n_empty) == (2, 3, 1, 2)
+    nothing = average([])
+    assert np.isnan(nothing.macro)
+    assert nothing.n_frames == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.lists(st.floats(-1e6, 1e6), max_size=6), min_size=1, max_size=6), st.randoms())
+def test_permuting_sequences_changes_nothing(sequences: list[list[float]], random: object) -> None:
+    shuffled = list(sequences)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    first, second = (average([np.array(s) for s in order]) for order in (sequences, shuffled))
+    np.testing.assert_equal(vars(first), vars(second))

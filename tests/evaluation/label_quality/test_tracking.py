@@ -18,15 +18,18 @@ def test_perfect_tracks(truth: Truth, track: MakeTrack) -> None:
     assert (row["IDF1"], row["MOTA"], row["identity switches"], row["person-frames"]) == (1.0, 1.0, 0, 20)
 
 
-def test_hazard_22_identities_that_change_places(truth: Truth, track: MakeTrack) -> None:
-    parts = [(track(0, 0, 6), track(1, 6, 10)), (track(1, 0, 6), track(0, 6, 10))]
+def test_hazard_22_one_exchange_in_the_middle(truth: Truth, track: MakeTrack) -> None:
+    halves = [(track(0, 0, 5), track(1, 5, 10)), (track(1, 0, 5), track(0, 5, 10))]
     tracks = [
-        Track(0, i, np.arange(10), np.concatenate([a.joints_TJ3, b.joints_TJ3]), np.ones(10, bool))
-        for i, (a, b) in enumerate(parts)
+        Track(0, i, np.arange(10), np.concatenate([first.joints_TJ3, second.joints_TJ3]), np.ones(10, bool))
+        for i, (first, second) in enumerate(halves)
     ]
     row = tracking_row([(truth, Labelled(tracks, [0]))])
     assert (row["identity switches"], row["misses"], row["false people"]) == (2, 0, 0)
-    assert row["IDF1"] == pytest.approx(0.6)  # the longer six of ten frames of each
+    assert row["MOTA"] == pytest.approx(1 - 2 / 20)
+    assert row["IDF1"] == pytest.approx(0.5)
+    # every detection is right; of 10 frames of either track 5 agree: A = 5 / (10 + 10 - 5)
+    assert row["HOTA"] == pytest.approx((1 / 3) ** 0.5)
 
 
 def test_who_need_not_be_seen_is_neither_miss_nor_false(truth: Truth, track: MakeTrack) -> None:

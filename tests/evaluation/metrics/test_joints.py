@@ -190,3 +190,11 @@ def test_different_shapes_are_an_error() -> None:
         metrics.mpjpe(np.zeros((2, 14, 3)), np.zeros((3, 14, 3)))
     with pytest.raises(ValueError, match="J, 3"):
         metrics.mpjpe(np.zeros((2, 14, 2)), np.zeros((2, 14, 2)))
+
+
+def test_mirrored_share_counts_frames_better_flipped_in_depth() -> None:
+    target = np.random.default_rng(0).normal(size=(10, 12, 3))
+    pred = target.copy()
+    pred[:3] *= [1, 1, -1]
+    pred[9] = np.nan
+    assert metrics.mirrored_share(pred, target) == 3 / 9

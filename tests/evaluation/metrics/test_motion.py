@@ -59,16 +59,3 @@ def test_foot_sliding_counts_only_feet_that_stay_down() -> None:
     slide = metrics.foot_sliding(feet, contact)
     assert float(slide[0]) == pytest.approx(5.0)
     assert torch.isnan(slide[1:]).all()
-
-
-def test_past_and_future_are_held_against_their_own_frame() -> None:
-    truth = np.random.default_rng(1).normal(size=(12, 14, 3))
-    heads = {5: np.roll(truth, -5, 0), -5: np.roll(truth, 5, 0), 0: truth + np.array([0.01, 0, 0])}
-    errors = metrics.delta_errors(heads, truth)
-    assert torch.isnan(errors[5]).tolist() == [False] * 7 + [True] * 5
-    assert torch.isnan(errors[-5]).tolist() == [True] * 5 + [False] * 7
-    assert float(torch.nansum(errors[5]) + torch.nansum(errors[-5])) == 0
-    np.testing.assert_allclose(errors[0], np.full(12, 10.0), rtol=1e-9)
-    assert torch.isnan(metrics.delta_errors({20: truth}, truth)[20]).all()
-    with pytest.raises(ValueError, match="delta 5"):
-        metrics.delta_errors({5: truth[:7]}, truth)

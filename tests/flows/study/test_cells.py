@@ -9,9 +9,8 @@ import pytest
 
 from flows.quickstart.report import points, summary, write_report
 from flows.study.baselines import score_baselines
-from flows.study.cells import missing_splits, run_cell
-from flows.study.context import Cell, HeldOut, StudyContext
-from flows.study.pool import best_on_dev, dev_error
+from flows.study.cells import Cell, HeldOut, StudyContext, missing_splits, run_cell
+from flows.study.parallel import best_on_dev, dev_error
 from hmmr_model.configs import TrainConfig
 from hmmr_model.presets import tiny
 from storage.lake import Lake

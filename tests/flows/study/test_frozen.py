@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.study.config import StudyConfigError
-from flows.study.frozen import refuse_unless_frozen
+from flows.study.begin import refuse_unless_frozen
 
 CLEAN = "0123456789abcdef"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.study.config import StudyConfig
-from flows.study.context import HeldOut
+from flows.study.cells import HeldOut
 from flows.study.places import Places
 from flows.study.run import study_on
 from storage.lake import Lake

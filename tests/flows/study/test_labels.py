@@ -9,13 +9,11 @@ from typing import Any
 import pytest
 
 from evaluation.study.config import StudyConfig, StudyConfigError
-from flows.study.begin import begin
-from flows.study.cell_data import cell_data
-from flows.study.context import Cell, HeldOut
+from flows.study.begin import begin, train_config
+from flows.study.cells import Cell, HeldOut, cell_data
 from flows.study.labels import with_versions
 from flows.study.places import Places
 from flows.study.run import study_on
-from flows.study.train import train_config
 from flows.study.which import rank_parts
 from storage.example_rows import WHEN, feature_row, source_name, tracklet_row
 from storage.lake import Lake

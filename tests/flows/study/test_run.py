@@ -11,11 +11,10 @@ import pytest
 
 from evaluation.study.config import StudyConfig, StudyConfigError
 from evaluation.study.grid import all_series
-from flows.study.context import HeldOut
-from flows.study.labelled import labelled_sets
+from flows.study.begin import labelled_sets, train_config
+from flows.study.cells import HeldOut
 from flows.study.places import Places, given_places, held_out_set
 from flows.study.run import config_of, study_on
-from flows.study.train import train_config
 from flows.study.which import rank_parts
 from storage.errors import NoSuchLake
 from storage.lake import Lake

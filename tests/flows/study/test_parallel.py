@@ -8,7 +8,7 @@ from pathlib import Path
 PARENT = """
 import sys, time, multiprocessing
 from concurrent.futures import ProcessPoolExecutor
-from flows.study.pool import _die_quietly
+from flows.study.parallel import _die_quietly
 sys.path.insert(0, {folder!r})
 from busy import work
 

@@ -1,6 +1,7 @@
-"""Cells side by side: one process each of one thread, which beats one process of two (docs/scaling_pilot.md section 2).
+"""Runs the cells of a study in several processes, and chooses between configurations by their error on dev.
 
-A choice between configurations, made on dev films and nowhere else.
+Each process has one thread: two such processes do 1.6 times the work of one process with two threads
+(docs/scaling_pilot.md 2).
 """
 
 import multiprocessing
@@ -13,10 +14,9 @@ from statistics import fmean
 
 import pyarrow.compute as pc
 
-from evaluation.score_rows import MACRO
+from evaluation.score import MACRO
 from flows.progress import counting_bar
-from flows.study.cells import missing_splits, run_cell, scored_sets
-from flows.study.context import Cell, StudyContext
+from flows.study.cells import Cell, StudyContext, missing_splits, run_cell, scored_sets
 from hmmr_model.configs import TrainConfig
 from storage.lake import Lake
 
@@ -24,12 +24,12 @@ Pair = tuple[Cell, StudyContext]
 
 
 def run_cells(cells: Sequence[Cell], context: StudyContext, workers: int, title: str) -> None:
-    """Run every cell that the lake has no complete scores of. The first failure is raised once the others are done."""
+    """Runs every cell that lacks scores in the lake. The first failure is raised after the other cells have ended."""
     run_pairs([(cell, context) for cell in cells], workers, title)
 
 
 def run_pairs(pairs: Sequence[Pair], workers: int, title: str) -> None:
-    """As `run_cells`, of cells of several studies. One worker is this process itself."""
+    """As `run_cells`, for cells of several studies. With one worker the cells run in this process."""
     have = {lake: scored_sets(lake) for lake in {context.lake for _, context in pairs}}
     todo = _by_training(
         [(cell, context) for cell, context in pairs if missing_splits(cell, context, have[context.lake])]
@@ -44,7 +44,7 @@ def run_pairs(pairs: Sequence[Pair], workers: int, title: str) -> None:
 
 
 def _by_training(pairs: Sequence[Pair]) -> list[list[Pair]]:
-    """Cells of several series that are one training come together: trained once, then scored for each."""
+    """Groups the cells by run id: a training that several series share runs once and is scored for each."""
     found: dict[str, list[Pair]] = {}
     for cell, context in pairs:
         found.setdefault(cell.run_id(context), []).append((cell, context))
@@ -81,10 +81,9 @@ def _beside(todo: Sequence[Sequence[Pair]], workers: int, progress: Callable[[in
 
 
 def _die_quietly() -> None:
-    """Ctrl-C reaches the workers too: they end without a word, and their training goes on from its last state.
+    """Ends a worker without a traceback on Ctrl-C, and when its parent was killed.
 
-    They also end with a parent that was killed: left alone they would train on, and the same command run again would
-    write the same files beside them.
+    A worker that outlived its parent would train on while the same command, run again, writes the same files.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -98,7 +97,7 @@ def _end_with_parent() -> None:
 
 
 def dev_error(cells: Sequence[Cell], context: StudyContext) -> float:
-    """Mean PA-MPJPE in mm over the seeds' cells, on dev films; ValueError where one was not scored."""
+    """Mean PA-MPJPE (mm) of the cells on dev; ValueError where a cell has no score on dev."""
     where = (
         pc.field("run_id").isin([cell.run_id(context) for cell in cells]) & (pc.field("study") == context.study)
         & (pc.field("dataset") == context.dev.dataset) & (pc.field("split") == "dev")
@@ -112,5 +111,5 @@ def dev_error(cells: Sequence[Cell], context: StudyContext) -> float:
 
 
 def best_on_dev(candidates: Sequence[Sequence[Cell]], context: StudyContext) -> TrainConfig:
-    """Of groups of cells (one group a configuration, one cell a seed) the configuration with the least dev error."""
+    """The configuration with the lowest error on dev; a group of `candidates` is one configuration, a cell one seed."""
     return min(candidates, key=lambda cells: dev_error(cells, context))[0].train
