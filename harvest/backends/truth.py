@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from body.boxes import iou
+from body.boxes import iou_matrix
 from body.joints import KEYPOINTS_25
 from harvest.backends.film_truth import FilmPerson, FilmShelf, FrameFinder
 from harvest.backends.label_noise import NoiseModel, NoisyLabels, noisy
@@ -89,7 +89,7 @@ class TruthBackend:
         nobody: np.ndarray = np.zeros((25, 3), np.float32)
         if not here:
             return nobody
-        overlap = iou(box[:4], np.stack([actor.boxes_F4[f] for actor in here]))
+        overlap = iou_matrix(box[None], np.stack([actor.boxes_F4[f] for actor in here]))[0]
         best = int(overlap.argmax())
         return np.asarray(here[best].labels.keypoints_F25x3[f]) if overlap[best] >= _SAME_PERSON else nobody
 

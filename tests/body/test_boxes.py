@@ -1,5 +1,6 @@
-"""HMMR's smooth box, held against its definition and against scipy."""
+"""HMMR's smooth box against its definition and scipy, suppression against OpenCV's, overlaps and sizes by hand."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import medfilt
 
-from body.boxes import SUPPORT_FRAMES, diagonals, iou_matrix, keypoint_boxes, smooth_boxes
+from body.boxes import SUPPORT_FRAMES, diagonals, iou_matrix, keypoint_boxes, person_size, smooth_boxes, suppress
 
 
 def _walk(frames: int, seed: int = 0) -> np.ndarray:
@@ -74,3 +75,23 @@ def test_iou_and_diagonal() -> None:
     b = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 30, 30], [3, 3, 3, 3.0]])
     np.testing.assert_allclose(iou_matrix(a, b), [[1, 1 / 3, 0, 0]])
     np.testing.assert_allclose(diagonals(np.array([[0, 0, 3, 4.0]])), [5])
+
+
+def test_a_persons_size_is_the_median_over_frames_that_have_a_box() -> None:
+    keypoints = np.zeros((4, 25, 3))
+    keypoints[:3, :2, 2] = 1
+    keypoints[:3, 1, :2] = [[3, 4], [6, 8], [30, 40]]
+    assert person_size(keypoints, 0.5) == 10
+    assert person_size(keypoints[3:], 0.5) == 1
+    assert person_size(keypoints[3:], 0.5, default=0) == 0
+
+
+@given(st.integers(0, 30), st.integers(0, 2**31))
+def test_suppression_keeps_what_opencv_keeps(count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    low = rng.integers(0, 60, (count, 2))
+    boxes = np.concatenate([low, low + rng.integers(1, 40, (count, 2))], 1).astype(np.float64)
+    scores = rng.permutation(count).astype(np.float64) + 1
+    sized = np.concatenate([low, boxes[:, 2:] - low], 1)
+    theirs = cv2.dnn.NMSBoxes(sized.tolist(), scores.tolist(), 0.0, 0.5) if count else []
+    assert suppress(boxes, scores, 0.5).tolist() == list(np.asarray(theirs).flatten())

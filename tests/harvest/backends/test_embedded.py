@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from body.boxes import iou
+from body.boxes import iou_matrix
 from body.joints import KEYPOINTS_25
 from harvest.backends.blazepose import BlazePose, Reading
 from harvest.backends.embedded import EmbeddedBackend
@@ -54,7 +54,9 @@ def test_following_box_is_about_the_detected_one(squats: list[np.ndarray]) -> No
     frames = squats[::13]
     boxes = backend.people(frames)
     followed = [box_from_keypoints(pose[0]) for pose in backend.pose(frames, boxes)]
-    overlaps = [iou(box[0], follow[None])[0] for box, follow in zip(boxes, followed, strict=True) if follow is not None]
+    overlaps = [
+        iou_matrix(box, follow[None])[0, 0] for box, follow in zip(boxes, followed, strict=True) if follow is not None
+    ]
     assert len(overlaps) == len(frames)
     assert min(overlaps) > 0.75
 
