@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from body.joints import KEYPOINTS_25
-from body.raster_kernels import Bytes
+from body.raster.kernels import Bytes
 
 LEFT = (230, 159, 0)
 RIGHT = (0, 114, 178)

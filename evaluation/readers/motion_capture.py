@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from body import motion_files
 from body.motion import MotionFileError, resample
+from body.motion import files as motion_files
 from evaluation.errors import BadDatasetError
 from evaluation.sequence import BenchmarkSequence, BodyMotion
 

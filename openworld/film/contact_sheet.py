@@ -9,7 +9,7 @@ import numpy as np
 from body.draw import draw_skeleton
 from body.packet_times import read_packet_times
 from body.pictures import Pictures
-from body.raster_kernels import Bytes
+from body.raster.kernels import Bytes
 from openworld.film.truth_file import read_people, truth_path
 from storage.atomic import write_atomically
 from storage.tables import row_views

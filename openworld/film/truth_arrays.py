@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from body.raster_kernels import Floats
+from body.raster.kernels import Floats
 from openworld.scene.actor import Actor
 from openworld.scene.figure import Figure
 from openworld.scene.shot import Shot

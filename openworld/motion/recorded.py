@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from body.motion import Motion, MotionFileError, resample
-from body.motion_files import READERS, read_motion
+from body.motion.files import READERS, read_motion
 from openworld.motion.performance import Performance
 
 DEBIAN_TAKES = Path("/usr/share/assimp/models/BVH")

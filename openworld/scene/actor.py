@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from body.raster_kernels import Floats
+from body.raster.kernels import Floats
 from openworld.motion.performance import Performance
 from openworld.scene.cloth import dress
 from openworld.scene.figure import Figure, random_betas

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from body.raster_jit import compiled
-from body.raster_kernels import Bytes, Floats
+from body.raster.jit import compiled
+from body.raster.kernels import Bytes, Floats
 from openworld.scene.noise import value_noise
 
 Doubles = npt.NDArray[np.float64]

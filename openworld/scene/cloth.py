@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
-from body.raster_kernels import Floats, vertex_normals
+from body.raster.kernels import Floats, vertex_normals
 from openworld.scene.figure import Figure
 from openworld.scene.look import Look
 from openworld.scene.regions import Mask, Regions, regions_of

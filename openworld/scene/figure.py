@@ -12,8 +12,8 @@ import torch
 
 from body.keypoints import KeypointModel
 from body.open24 import OPEN24_FILE, Open24Extras, open24_extras
-from body.raster_kernels import Floats
-from body.raster_skin import Skin, skin_transforms
+from body.raster.kernels import Floats
+from body.raster.skin import Skin, skin_transforms
 from body.smpl_file import read_body
 
 BODY = "open24"

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from body.raster_jit import compiled
+from body.raster.jit import compiled
 
 _WORD = 0xFFFFFFFF
 

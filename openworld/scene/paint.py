@@ -7,7 +7,7 @@ A detector trained on photographs finds uniform grey bodies in 41 % of frames an
 import numpy as np
 import numpy.typing as npt
 
-from body.raster_kernels import Floats
+from body.raster.kernels import Floats
 from openworld.scene.figure import Figure
 from openworld.scene.look import Look
 from openworld.scene.noise import noise_at

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from body.raster import Light
-from body.raster_kernels import Bytes, Floats, Ints
+from body.raster.kernels import Bytes, Floats, Ints
 from openworld.scene.backdrop_kernels import add_grain, cast_rays, darken, splat_shadow, turn
 from openworld.scene.camera import Camera
 

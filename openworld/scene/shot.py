@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from body.raster import Rasteriser
-from body.raster_kernels import Bytes, Floats
+from body.raster.kernels import Bytes, Floats
 from openworld.motion.curves import Clock
 from openworld.plan import FilmPlan
 from openworld.scene.actor import Actor

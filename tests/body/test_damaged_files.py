@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from body.joints import SMPL_24, SMPL_PARENTS
 from body.motion import Motion, MotionFileError
-from body.motion_amass import read_amass
-from body.motion_bvh import read_bvh
-from body.motion_deepmimic import read_deepmimic
+from body.motion.amass import read_amass
+from body.motion.bvh import read_bvh
+from body.motion.deepmimic import read_deepmimic
 from body.smpl_file import BodyFileError, read_body
 
 Read = TypeVar("Read")

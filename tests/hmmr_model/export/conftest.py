@@ -13,7 +13,7 @@ import torch
 from body.keypoints import KeypointModel
 from body.model import BodyModel
 from body.motion import resample
-from body.motion_deepmimic import read_deepmimic
+from body.motion.deepmimic import read_deepmimic
 from hmmr_model.export.person_motion import PersonMotion, PictureGeometry, person_motion
 from hmmr_model.prediction import Pose, Prediction
 from storage.tables import TrackletArrays

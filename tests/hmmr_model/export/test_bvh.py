@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from body.joints import SMPL_24
 from body.model import BodyModel
-from body.motion_bvh import read_bvh, read_bvh_skeleton
+from body.motion.bvh import read_bvh, read_bvh_skeleton
 from hmmr_model.export.bvh import write_bvh
 
 Y_UP = np.array([1.0, -1, -1])

@@ -11,7 +11,7 @@ import torch
 from body.joints import SMPL_24
 from body.model import BodyModel
 from body.motion import Motion, MotionFileError
-from body.motion_deepmimic import read_deepmimic
+from body.motion.deepmimic import read_deepmimic
 
 CLIPS = sorted((Path(pybullet_data.getDataPath()) / "data" / "motions").glob("humanoid3d_*.txt"))
 UPRIGHT = {"walk", "run", "jump", "dance_a", "dance_b", "punch"}

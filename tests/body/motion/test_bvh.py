@@ -10,10 +10,10 @@ from scipy.spatial.transform import Rotation
 from body.joints import SMPL_24
 from body.model import BodyModel
 from body.motion import Motion, MotionFileError
-from body.motion_amc import read_amc_skeleton
-from body.motion_bvh import read_bvh, read_bvh_skeleton
-from body.retarget import retarget
-from body.skeleton_motion import SkeletonMotion
+from body.motion.amc import read_amc_skeleton
+from body.motion.bvh import read_bvh, read_bvh_skeleton
+from body.motion.retarget import retarget
+from body.motion.skeleton import SkeletonMotion
 
 TWO_BONES = """HIERARCHY
 ROOT Hips

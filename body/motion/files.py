@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from body.motion import Motion, MotionFileError
-from body.motion_amass import read_amass
-from body.motion_amc import read_amc
-from body.motion_bvh import read_bvh
-from body.motion_deepmimic import read_deepmimic
+from body.motion.amass import read_amass
+from body.motion.amc import read_amc
+from body.motion.bvh import read_bvh
+from body.motion.deepmimic import read_deepmimic
 
 
 def read_motion(path: str | Path) -> Motion:

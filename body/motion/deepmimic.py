@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from body.joints import SMPL_24
 from body.motion import Motion, MotionFileError, sample_points, sample_rotations
-from body.retarget import open24_rest_joints
+from body.motion.retarget import open24_rest_joints
 
 JOINTS = (
     ("chest", 4), ("neck", 4), ("right_hip", 4), ("right_knee", 1), ("right_ankle", 4), ("right_shoulder", 4),

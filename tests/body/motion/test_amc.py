@@ -1,4 +1,4 @@
-"""ASF/AMC by a hand-made skeleton with turned axes, and broken pairs. The real take is in test_motion_bvh.py."""
+"""ASF/AMC by a hand-made skeleton with turned axes, and broken pairs. The real take is in test_bvh.py."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from body.motion import MotionFileError
-from body.motion_amc import read_amc, read_amc_skeleton
+from body.motion.amc import read_amc, read_amc_skeleton
 
 ASF = """# a comment
 :version 1.10

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from body.raster_kernels import Bytes, Floats, Ints, fill, project, resolve, shade, vertex_normals
+from body.raster.kernels import Bytes, Floats, Ints, fill, project, resolve, shade, vertex_normals
 
 
 @dataclass(frozen=True)

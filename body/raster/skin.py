@@ -1,15 +1,15 @@
 """A posed body's vertices for drawing: linear blend skinning over the non-zero weights only, compiled by numba.
 
 Shapes: T frames, J joints (24), V vertices, N non-zero weights. Metres, body frame. Agrees with BodyModel for a
-body without pose correctives (tests/body/test_raster_skin.py); training never comes here.
+body without pose correctives (tests/body/raster/test_skin.py); training never comes here.
 """
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
-from body.raster_jit import compiled
-from body.raster_kernels import Floats, Ints
+from body.raster.jit import compiled
+from body.raster.kernels import Floats, Ints
 
 
 def skin_transforms(turned: npt.ArrayLike, placed: npt.ArrayLike, rest: npt.ArrayLike) -> Floats:

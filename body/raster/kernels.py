@@ -7,7 +7,7 @@ Camera frame: x right, y down, z forward, metres. A buffer of depth holds 1/z; 0
 import numpy as np
 import numpy.typing as npt
 
-from body.raster_jit import compiled
+from body.raster.jit import compiled
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from body.joints import SMPL_24, SMPL_PARENTS
 from body.motion import Motion
+from body.motion.skeleton import SkeletonMotion
+from body.motion.skeleton_names import match_names
 from body.open24 import OPEN24_FILE
-from body.skeleton_motion import SkeletonMotion
-from body.skeleton_names import match_names
 from body.smpl_file import read_body
 
 Array = npt.NDArray[np.float64]

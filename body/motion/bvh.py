@@ -11,8 +11,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from body.motion import Motion, MotionFileError
-from body.retarget import retarget
-from body.skeleton_motion import SkeletonMotion
+from body.motion.retarget import retarget
+from body.motion.skeleton import SkeletonMotion
 
 CALIBRATION_ZERO_SHARE = 0.8
 """A first frame with at least this share of exactly zero angles, the root's all zero, is a calibration pose."""

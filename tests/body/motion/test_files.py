@@ -5,9 +5,9 @@ import pybullet_data
 import pytest
 
 from body.motion import MotionFileError
-from body.motion_amc import read_amc
-from body.motion_deepmimic import read_deepmimic
-from body.motion_files import read_motion, skeleton_of
+from body.motion.amc import read_amc
+from body.motion.deepmimic import read_deepmimic
+from body.motion.files import read_motion, skeleton_of
 
 
 def test_the_suffix_chooses_the_reader(shared_data: Path, tmp_path: Path) -> None:

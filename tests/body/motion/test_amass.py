@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from body.motion import MotionFileError
-from body.motion_amass import read_amass
+from body.motion.amass import read_amass
 
 SMPL_H = {"poses": 156, "mocap_framerate": 120.0}
 SMPL_X = {"poses": 165, "mocap_frame_rate": 60.0}

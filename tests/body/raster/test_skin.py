@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from body.model import BodyModel
-from body.raster_skin import Skin, skin_transforms
+from body.raster.skin import Skin, skin_transforms
 
 
 def test_skinning_for_drawing_agrees_with_the_body_model() -> None:

@@ -12,8 +12,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from body.motion import Motion, MotionFileError
-from body.retarget import retarget
-from body.skeleton_motion import SkeletonMotion
+from body.motion.retarget import retarget
+from body.motion.skeleton import SkeletonMotion
 
 CMU_FPS = 120.0
 """AMC files do not say their rate; CMU's are 120 fps, with a few at 60 (mocap.cs.cmu.edu)."""
