@@ -17,10 +17,10 @@ import numpy as np
 import torch
 
 from body.keypoints import KeypointModel
+from hmmr_model.configs import PRESETS
 from hmmr_model.data import TrainingSet
-from hmmr_model.fit import fit
-from hmmr_model.presets import PRESETS
 from hmmr_model.tracks import Track, TrackLabels
+from hmmr_model.train import fit
 
 MOST_WAITING = 0.05
 FRAMES, TRACKS = 100, 60

@@ -33,7 +33,7 @@ def plain(text: str) -> str:
 
 def require_device(device: str) -> None:
     """Exit code 1 and the way out if this torch cannot compute on `device`."""
-    from hmmr_model.device import NoSuchDeviceError, check_device
+    from hmmr_model.devices import NoSuchDeviceError, check_device
 
     try:
         check_device(device)

@@ -80,11 +80,10 @@ def _video(
 
     from body.model import BodyModel
     from cli.predict_video import decoded, harvested, predicted, tracklets_of
-    from hmmr_model.export.lake_people import people_of_lake
-    from hmmr_model.export.video import render_motion
-    from hmmr_model.predict import Predictor, paper_windows
+    from hmmr_model.export.person_motion import people_of_lake
+    from hmmr_model.export.pictures import render_motion
+    from hmmr_model.predict import Predictor, inner_windows, paper_windows
     from hmmr_model.refine import refine_lake
-    from hmmr_model.windows import inner_windows
 
     lake = harvested(source, phi, out / "lake")
     windows, now = paper_windows if padded else inner_windows, tracklets_of(source, lake)
@@ -107,7 +106,7 @@ def _photo(
 ) -> "Sequence[PersonMotion]":
     from body.model import BodyModel
     from cli.predict_photo import people_of_photo, read_photo
-    from hmmr_model.export.photo import write_photo_strip
+    from hmmr_model.export.pictures import write_photo_strip
 
     if not (model.config.model.hallucinate and model.config.model.deltas):
         typer.echo(f"note: a {model.config.preset} model has no hallucinator: no past and future", err=True)

@@ -18,9 +18,8 @@ from harvest.phi.joined import harvested_parts
 from harvest.run import harvest
 from harvest.sources.expand import expand
 from harvest.video.decode import Video
-from hmmr_model.lake_tracks import rate_fits
-from hmmr_model.predict import Predictor, Windows, predict_lake
-from hmmr_model.prediction import Prediction
+from hmmr_model.predict import Prediction, Predictor, Windows, predict_lake
+from hmmr_model.tracks import rate_fits
 from storage.lake import Lake
 from storage.snapshot import select
 

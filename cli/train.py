@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from hmmr_model.configs import TrainConfig
-    from hmmr_model.fit import Progress
+    from hmmr_model.train import Progress
 
 app = typer.Typer(add_completion=False, help="Train HMMR on a lake and labelled data.")
 
@@ -108,9 +108,9 @@ def _progress(config: "TrainConfig", board: Path | None) -> "Progress":
 def _guarded(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What can be wrong with files and data, as one line and exit code 1; Ctrl-C as a promise."""
     from hmmr_model.checkpoint import BadCheckpointError
-    from hmmr_model.fit import TrainingDivergedError
-    from hmmr_model.lake_tracks import NoTrainingDataError
     from hmmr_model.prior import NoPriorPosesError
+    from hmmr_model.tracks import NoTrainingDataError
+    from hmmr_model.train import TrainingDivergedError
     from storage.errors import LakeError
 
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hmmr_model.configs import TrainConfig
-from hmmr_model.tensorboard import open_board
+from hmmr_model.train import open_board
 
 
 class TrainingProgress:

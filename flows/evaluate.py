@@ -43,8 +43,7 @@ from flows.prepare import body_file
 from flows.provenance import code_commit
 from flows.study.worst import shown_tracks
 from hmmr_model.checkpoint import Checkpoint, load_checkpoint
-from hmmr_model.predict import Predictor, predict_lake
-from hmmr_model.prediction import Prediction
+from hmmr_model.predict import Prediction, Predictor, predict_lake
 from hmmr_model.refine import refine_lake
 from storage.atomic import file_sha256, write_atomically
 from storage.lake import Lake

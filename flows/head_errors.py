@@ -16,9 +16,7 @@ from evaluation.protocols.joints import scored_names
 from evaluation.protocols.registry import OPEN_V1
 from hmmr_model.checkpoint import load_checkpoint
 from hmmr_model.objective import NOW
-from hmmr_model.predict import Predictor, Windows, joined
-from hmmr_model.prediction import Pose, Prediction
-from hmmr_model.windows import ending_windows, starting_windows
+from hmmr_model.predict import Pose, Prediction, Predictor, Windows, ending_windows, joined, starting_windows
 from storage.lake import Lake
 from storage.tables import Labels3D, read_labels3d, read_phi
 

@@ -10,11 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from flows.provenance import code_commit
-from hmmr_model.config_json import to_json
-from hmmr_model.configs import TrainConfig
-from hmmr_model.fit import Progress
-from hmmr_model.presets import PRESETS
-from hmmr_model.train import train
+from hmmr_model.configs import PRESETS, TrainConfig, to_json
+from hmmr_model.train import Progress, train
 from storage.lake import Lake
 from storage.runs import run_row
 from storage.snapshot import Snapshot, freeze, load, nested

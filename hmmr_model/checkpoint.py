@@ -12,8 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hmmr_model.config_json import BadConfigError, from_json, to_json
-from hmmr_model.configs import TrainConfig
+from hmmr_model.configs import BadConfigError, TrainConfig, from_json, to_json
 from hmmr_model.network import HMMR
 from storage.atomic import write_atomically
 

@@ -1,10 +1,19 @@
-"""Everything that a training run can be told, as frozen dataclasses. The presets that ran are in presets.py.
+"""All settings of a training run as frozen dataclasses, the presets that ran, and both as JSON.
 
-Defaults are the `open` preset's where the paper and the small machine differ; presets.py says which numbers are whose.
+Defaults are the `open` preset's where it and the paper differ. Checkpoints and rows of `runs` hold a configuration as
+JSON; reading it back checks every name and type.
 """
 
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, TypeVar
+
+from storage.config_identity import absent_values, identity
+from storage.json_text import BadJsonError, number, read_json
 
 PoseForm = Literal["rot6d", "axis_angle"]
 
@@ -111,7 +120,7 @@ class DataConfig:
     flip: float = 0.5
     box_scale: float = 0.15
     box_shift: float = 0.1
-    """Mirroring, and jitter of the crop as log-scale and shift in crop units: only where φ can follow (augment.py)."""
+    """Mirroring, and jitter of the crop as log-scale and shift in crop units: where φ can follow (data.augment)."""
     joint_dropout: float = 0.05
     """Share of input joints hidden where φ is the keypoints themselves."""
 
@@ -132,7 +141,7 @@ class TrainConfig:
     """Steps between states that a killed run can go on from."""
     log_every: int = 50
     prior_poses: str | None = None
-    """Files of real poses for the prior (prior_poses.py); None takes the labelled windows' own."""
+    """Files of real poses for the prior (prior.py); None takes the labelled windows' own."""
     warm_start: str | None = None
     """A checkpoint whose regressor and mean parameters to start from, as HMMR starts from HMR's."""
     body: str | None = None
@@ -143,3 +152,121 @@ class TrainConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     data: DataConfig = field(default_factory=DataConfig)
+
+
+def paper() -> TrainConfig:
+    """The released code's numbers (docs/paper.md 1.3 to 2.1); wants a φ of 2,048 numbers and a GPU."""
+    model = ModelConfig(
+        width=2048, projection=False, blocks=3, groups=32, regressor_width=1024, dropout=0.5, input_dropout=0.0,
+        frame_dropout=0.0, standardise=False, pose_form="axis_angle",
+    )  # fmt: skip
+    loss = LossConfig(
+        joints_3d=60.0,
+        betas=60.0,
+        adversarial=1.0,
+        beta_prior=1.0,
+        auxiliary_every=1,
+        prior_every=1,
+        prior_hidden=1024,
+        pseudo_start=0.0,
+        pseudo_full=0.0,
+    )
+    optimiser = OptimiserConfig(
+        learning_rate=1e-5, discriminator_rate=1e-4, weight_decay=0.0, warmup=0, schedule="constant", clip=0.0,
+        discriminator_betas=(0.9, 0.999), ema=0.0,
+    )  # fmt: skip
+    data = DataConfig(phi_name="resnet50_v2", batch=8, target_margin=0, flip=0.0, box_scale=0.0, box_shift=0.0)
+    return TrainConfig(
+        preset="paper", steps=560_000, save_every=2000, model=model, loss=loss, optimiser=optimiser, data=data
+    )
+
+
+def open_preset() -> TrainConfig:
+    """All heads, as wide as trains in eight minutes on one thread (docs/scaling_pilot.md 5, docs/results/model.md)."""
+    return TrainConfig(
+        preset="open",
+        steps=2500,
+        model=ModelConfig(frame_dropout=0.05),
+        loss=LossConfig(acceleration=40.0, auxiliary=0.5, auxiliary_every=2),
+    )
+
+
+def tiny() -> TrainConfig:
+    """The quickstart's: the current head alone, tens of seconds on one thread."""
+    return TrainConfig(
+        preset="tiny",
+        steps=600,
+        save_every=200,
+        model=ModelConfig(deltas=(), hallucinate=False),
+        data=DataConfig(target_margin=0),
+    )
+
+
+PRESETS: dict[str, Callable[[], TrainConfig]] = {"paper": paper, "open": open_preset, "tiny": tiny}
+T = TypeVar("T")
+LATER = {
+    "config.data.target_margin": 0,
+    "config.loss.pseudo_start": 0.0,
+    "config.loss.pseudo_full": 0.0,
+    "config.loss.acceleration": 0.0,
+}
+"""Settings that came after the first checkpoints were written, and what those did. They are part of every run id;
+settings that came after them are declared with `added_field`."""
+
+
+class BadConfigError(ValueError):
+    """A configuration that is not ours; the message names the field."""
+
+
+def to_json(config: TrainConfig) -> str:
+    """The configuration as text, for checkpoints, `runs` rows and run ids; equal configurations give equal text.
+
+    A later field that holds its recorded value is left out (storage/config_identity.py), so that ids stay."""
+    return json.dumps(identity(config), sort_keys=True)
+
+
+def from_json(text: str) -> TrainConfig:
+    """The configuration that `to_json` wrote. Raises BadConfigError on unknown, missing or mistyped fields."""
+    try:
+        value = read_json(text)
+    except BadJsonError as error:
+        raise BadConfigError(f"configuration is not JSON: {error}") from error
+    return _build(TrainConfig, value, "config")
+
+
+def _build(kind: type[T], value: Any, where: str) -> T:
+    if not isinstance(value, dict):
+        raise BadConfigError(f"{where} is {type(value).__name__}, not an object")
+    hints = typing.get_type_hints(kind)
+    early = {name: LATER[f"{where}.{name}"] for name in hints if f"{where}.{name}" in LATER}
+    value = early | {name: absent for name, absent in absent_values(kind).items() if name not in value} | value
+    if set(value) != set(hints):
+        strange = ", ".join(sorted(set(value) ^ set(hints)))
+        raise BadConfigError(f"{where}: fields differ from this version's: {strange}")
+    return kind(**{name: _read(hint, value[name], f"{where}.{name}") for name, hint in hints.items()})
+
+
+def _read(hint: Any, value: Any, where: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if dataclasses.is_dataclass(hint):
+        return _build(typing.cast(type[Any], hint), value, where)
+    if origin is tuple and isinstance(value, list):
+        kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
+        if len(kinds) == len(value):
+            return tuple(_read(kind, item, where) for kind, item in zip(kinds, value, strict=True))
+    if origin is typing.Literal and value in arguments:
+        return value
+    if origin is types.UnionType and (value is None or isinstance(value, str)):
+        return value
+    if hint is float:
+        return _float(value, where)
+    if isinstance(hint, type) and type(value) is hint:
+        return value
+    raise BadConfigError(f"{where}: {value!r} is not {hint}")
+
+
+def _float(value: Any, where: str) -> float:
+    try:
+        return number(value)
+    except BadJsonError as error:
+        raise BadConfigError(f"{where}: {error}") from error

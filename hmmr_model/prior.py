@@ -1,10 +1,7 @@
-"""The factorised pose prior: a critic a joint and one for the whole pose (docs/paper.md 2.1).
+"""The factorised pose prior: one critic a joint and one for the whole pose (docs/paper.md 2.1), and its real poses.
 
-N poses of 23 body joints (the root is the camera's business), as rotation matrices.
-
-Real poses for the pose prior, from files that a user has: ours, or AMASS / CMU as AMASS writes them.
-
-N poses; rotations (N, 24, 3, 3) in an SMPL-format body's joints.
+N poses of 24 rotations (N, 24, 3, 3) in an SMPL-format body's joints. The critics see the 23 body joints, never the
+root. Real poses come from files that a user has: ours, or AMASS / CMU as AMASS writes them.
 """
 
 from pathlib import Path

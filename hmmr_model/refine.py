@@ -18,10 +18,9 @@ from torch import Tensor
 from body.cameras import weak_perspective
 from body.keypoints import KeypointModel
 from body.rotations import matrix_to_rot6d, rot6d_to_matrix
-from hmmr_model.lake_tracks import in_crop
-from hmmr_model.losses import second_difference
-from hmmr_model.objective import optimal_camera
-from hmmr_model.prediction import Pose, Prediction
+from hmmr_model.objective import optimal_camera, second_difference
+from hmmr_model.predict import Pose, Prediction
+from hmmr_model.tracks import in_crop
 from storage.lake import Lake
 from storage.tables import TrackletArrays, iter_tracklets
 

@@ -1,12 +1,30 @@
-"""What training and prediction know of one tracklet, as arrays in crop coordinates. No lake here.
+"""What training and prediction know of one tracklet, in crop coordinates, and how it is read from a lake.
 
-T frames, D numbers of φ, J 25 keypoints, K betas. Crop coordinates [-1, 1] (x right, y down), metres, camera axes.
+T frames, D numbers of φ, J 25 keypoints, K 10 betas. Crop coordinates [-1, 1] (x right, y down), metres, camera axes
+(x right, y down, z forward). A lake's labels come in px of the source frame and metres of the camera frame.
 """
 
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
 from numpy.typing import NDArray
+
+from body.cameras import to_crop
+from hmmr_model.configs import DataConfig
+from storage.errors import NoWindows
+from storage.lake import LakeReader
+from storage.snapshot import Snapshot
+from storage.tables import Labels3D, TrackletArrays, iter_tracklets, read_labels3d, read_phi
+from storage.windows import WindowStore
 
 Floats = NDArray[np.float32]
 
@@ -37,3 +55,136 @@ class Track:
 
     def __len__(self) -> int:
         return len(self.phi_TD)
+
+
+class NoTrainingDataError(ValueError):
+    """A lake has nothing that a run of this configuration could use; the message says what was looked for."""
+
+
+def read_tracks(
+    lake: LakeReader, config: DataConfig, ids: Sequence[str] | None, body: str | None, held_out: Collection[str] = ()
+) -> list[Track]:
+    """Tracks in the order of their ids, those of `ids` or all, with φ `config.phi_name` and a fit frame rate.
+
+    With `body`, only tracklets with 3D labels, and with them; without, labels are not read, so that a pseudo-labelled
+    track cannot bring any. Tracklets labelled as one of the splits `held_out` are left out either way.
+    """
+    known = read_labels3d(lake, ids)
+    features = read_phi(lake, config.phi_name, ids)
+    tracks = []
+    for tracklet in iter_tracklets(lake, ids):
+        tid = tracklet.tracklet_id
+        labels = known.get(tid)
+        unlabelled = body is not None and (labels is None or not labels.valid.any())
+        kept_back = labels is not None and labels.split in held_out
+        if tid not in features or unlabelled or kept_back or not _fits(tracklet, config):
+            continue
+        converted = _labels(labels, tracklet, body) if labels and body else None
+        tracks.append(Track(tid, features[tid], in_crop(tracklet.keypoints, tracklet.boxes), converted))
+    return tracks
+
+
+_MINE = f".windows-{socket.gethostname()}-"
+"""A folder's name goes on with the process that makes it."""
+
+
+def store_tracks(
+    lake: LakeReader,
+    config: DataConfig,
+    ids: Sequence[str],
+    held_out: Collection[str] = (),
+    scratch: Path | None = None,
+) -> WindowStore | None:
+    """As `read_tracks` without labels, but the frames lie on the disk: memory does not grow with hours. None if no
+    tracklet is fit.
+
+    The files are made below `scratch` (None: where the system keeps such) and are gone from there before this returns;
+    what they hold lives as long as the store. They take 2.6 KB a frame with 1,152 numbers of φ.
+    """
+    fit = _fit_ids(lake, config, ids, held_out)
+    if not len(fit):
+        return None
+    if scratch is not None:
+        scratch.mkdir(parents=True, exist_ok=True)
+        _sweep(scratch)
+    with tempfile.TemporaryDirectory(prefix=f"{_MINE}{os.getpid()}-", dir=scratch) as folder:
+        try:
+            return WindowStore.build(lake, fit, config.phi_name, Path(folder))
+        except NoWindows:
+            return None
+
+
+def _sweep(scratch: Path) -> None:
+    """Take away what killed processes of this machine left: erase, which looks below the lake, would not find it."""
+    for folder in scratch.glob(f"{_MINE}*"):
+        pid = folder.name.removeprefix(_MINE).split("-")[0]
+        if pid.isdecimal() and not _alive(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _fit_ids(lake: LakeReader, config: DataConfig, ids: Sequence[str], held_out: Collection[str]) -> Snapshot:
+    among = pc.field("tracklet_id").isin(pa.array(ids, pa.string()))
+    columns = ["tracklet_id", "source_id", "seconds", "n_frames", "fps_num", "fps_den"]
+    rows = lake.read("tracklets", columns, among)
+    back = lake.read("labels3d", ["tracklet_id", "split"], among)
+    back = back.filter(pc.is_in(back["split"], pa.array(held_out, pa.string())))
+    fps_N = rows["fps_num"].to_numpy() / rows["fps_den"].to_numpy()
+    fit_N = np.asarray([rate_fits(fps, config) for fps in fps_N], bool)
+    fit_N &= rows["n_frames"].to_numpy() >= config.window
+    fit_N &= ~pc.is_in(rows["tracklet_id"], back["tracklet_id"].combine_chunks()).to_numpy()
+    rows = rows.filter(pa.array(fit_N))
+    return Snapshot.of_columns(rows["tracklet_id"], rows["source_id"], rows["seconds"].to_numpy())
+
+
+def rate_fits(fps: float, config: DataConfig) -> bool:
+    """Whether a frame rate lies in the range that training takes, with half a frame for rates such as 30.02."""
+    return config.min_fps - 0.5 <= fps <= config.max_fps + 0.5
+
+
+def _fits(tracklet: TrackletArrays, config: DataConfig) -> bool:
+    return rate_fits(tracklet.fps, config) and len(tracklet.pts) >= config.window
+
+
+def in_crop(keypoints_TJ3: Floats, boxes_T4: Floats) -> Floats:
+    """Pixels to crop coordinates; what is not finite counts as unseen."""
+    xy = to_crop(torch.from_numpy(keypoints_TJ3[..., :2].copy()), torch.from_numpy(boxes_T4.copy())).numpy()
+    finite = np.isfinite(xy).all(axis=-1, keepdims=True)
+    joined = np.concatenate([np.where(finite, xy, 0), np.where(finite, keypoints_TJ3[..., 2:], 0)], axis=-1)
+    return joined.astype(np.float32)
+
+
+def _labels(labels: Labels3D, tracklet: TrackletArrays, body: str) -> TrackLabels:
+    valid_T = labels.valid.astype(np.float32)
+    same_body_T = valid_T if labels.body == body else np.zeros_like(valid_T)
+    frames = len(valid_T)
+    joints, joints_weight = _known(labels.keypoints_3d, valid_T[:, None])
+    keypoints = in_crop(labels.keypoints_2d, tracklet.boxes)
+    keypoints[..., 2] *= valid_T[:, None]
+    rest = np.tile(np.eye(3, dtype=np.float32), (frames, 24, 1, 1))
+    rotations = rest if labels.rotations is None else labels.rotations
+    betas = np.zeros(10, np.float32) if labels.betas is None else labels.betas
+    return TrackLabels(
+        keypoints_TJ3=keypoints,
+        joints_TJ3=joints,
+        joints_weight_TJ=joints_weight,
+        rotations_TJ33=np.nan_to_num(rotations),
+        rotations_weight_T=same_body_T * (labels.rotations is not None),
+        betas_TK=np.tile(betas, (frames, 1)),
+        betas_weight_T=same_body_T * (labels.betas is not None),
+    )
+
+
+def _known(values: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Values with zeros for NaN, and weight 0 there."""
+    finite = np.asarray(np.isfinite(values).all(axis=-1))
+    return np.where(finite[..., None], values, 0).astype(np.float32), (weight * finite).astype(np.float32)

@@ -26,10 +26,8 @@ from evaluation.score import aggregate, score_sequences
 from flows.head_errors import head_errors
 from flows.study.begin import train_config
 from hmmr_model.checkpoint import load_checkpoint
-from hmmr_model.configs import TrainConfig
-from hmmr_model.predict import Predictor, predict_lake
-from hmmr_model.prediction import Prediction
-from hmmr_model.presets import open_preset
+from hmmr_model.configs import TrainConfig, open_preset
+from hmmr_model.predict import Prediction, Predictor, predict_lake
 from hmmr_model.refine import refine_lake
 from hmmr_model.train import train
 from storage.atomic import write_json_atomically

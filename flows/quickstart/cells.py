@@ -6,8 +6,7 @@ from pathlib import Path
 from flows.films import STUDY, QuickstartConfig
 from flows.study.cells import Cell, HeldOut, StudyContext
 from flows.study.parallel import best_on_dev, dev_error, run_cells
-from hmmr_model.configs import TrainConfig
-from hmmr_model.presets import tiny
+from hmmr_model.configs import TrainConfig, tiny
 from storage.lake import Lake
 from storage.snapshot import freeze
 

@@ -8,7 +8,7 @@ from flows.films import STUDY, QuickstartConfig, harvest_by_url, harvest_with_tr
 from flows.quickstart.cells import ground_of, train_and_score
 from flows.quickstart.report import make_page
 from flows.study.baselines import score_baselines
-from hmmr_model.presets import tiny
+from hmmr_model.configs import tiny
 
 films_task = task(name="make-films")(make_all_films)
 harvest_task = task(name="harvest-by-url")(harvest_by_url)

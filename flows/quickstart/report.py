@@ -25,8 +25,8 @@ from flows.provenance import package_versions
 from flows.quickstart.cells import best_checkpoint
 from flows.study.cells import StudyContext
 from harvest.video.decode import DecodeConfig, Frame, Video
+from hmmr_model.export.pictures import png_bytes, told_three_times
 from hmmr_model.predict import predict_lake
-from hmmr_model.strip import png_bytes, told_three_times
 from storage.atomic import write_json_atomically
 from storage.lake import Lake
 from storage.ledger.ledger import Ledger

@@ -17,8 +17,7 @@ from flows.provenance import code_commit
 from flows.study.cells import Cell, HeldOut, StudyContext
 from flows.study.labels import frozen_film
 from flows.study.places import Places, check_truth, perfect_pool
-from hmmr_model.configs import TrainConfig
-from hmmr_model.presets import PRESETS
+from hmmr_model.configs import PRESETS, TrainConfig
 from storage.atomic import write_json_atomically
 from storage.json_text import read_object
 from storage.lake import Lake

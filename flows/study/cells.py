@@ -23,8 +23,7 @@ from evaluation.score import Scored, score_rows, score_sequences
 from flows.provenance import code_commit
 from flows.study.changed_labels import reprojected, with_noise, with_true_2d
 from flows.study.labels import of_version
-from hmmr_model.config_json import to_json
-from hmmr_model.configs import TrainConfig
+from hmmr_model.configs import TrainConfig, to_json
 from hmmr_model.predict import predict_lake
 from hmmr_model.train import train
 from storage.lake import Lake, LakeReader

@@ -10,8 +10,7 @@ from evaluation.score import sequence_name
 from evaluation.study.worst import Worst, keep_worst, worst_sequences
 from flows.provenance import code_commit
 from flows.study.cells import Cell, HeldOut, StudyContext
-from hmmr_model.predict import predict_lake
-from hmmr_model.prediction import Prediction
+from hmmr_model.predict import Prediction, predict_lake
 from storage.lake import Lake
 from storage.tables import Labels3D, iter_tracklets, read_labels3d
 

@@ -1,20 +1,24 @@
-"""A predicted person put in front of the camera: everything that is written to files about one tracklet.
+"""Predicted people put in front of the camera: everything that is written to files about one tracklet.
 
 Camera frame: x right, y down, z forward, metres. T frames, 24 joints, 25 keypoints.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
 from body.cameras import assumed_focal, from_crop, weak_perspective, weak_to_translation
 from body.model import BodyModel
 from body.rotations import matrix_to_axis_angle
-from hmmr_model.prediction import Floats, Pose, Prediction
-from storage.tables import TrackletArrays
+from hmmr_model.predict import Floats, Pose, Prediction
+from storage.lake import Lake
+from storage.tables import TrackletArrays, iter_tracklets
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,26 @@ class PersonMotion:
     def seconds(self) -> NDArray[np.float64]:
         """(T) since the first frame, by the stream's own clock."""
         return np.asarray((self.pts - self.pts[0]) * float(self.geometry.time_base), np.float64)
+
+
+_ORDER = ("source_id", "shot_index", "person_index")
+_COLUMNS = (*_ORDER, "tracklet_id", "width", "height", "time_base_num", "time_base_den")
+
+
+def people_of_lake(predictions: Mapping[str, Prediction], lake: Lake, body: BodyModel) -> list[PersonMotion]:
+    """Every predicted tracklet, placed; in the order of shots, and of people within a shot."""
+    wanted = pc.field("tracklet_id").isin(pa.array(list(predictions), pa.string()))
+    table = lake.read("tracklets", _COLUMNS, wanted).sort_by([(name, "ascending") for name in _ORDER])
+    tracklets = {tracklet.tracklet_id: tracklet for tracklet in iter_tracklets(lake, list(predictions))}
+    return [
+        person_motion(
+            predictions[row["tracklet_id"]],
+            tracklets[row["tracklet_id"]],
+            PictureGeometry(row["width"], row["height"], Fraction(row["time_base_num"], row["time_base_den"])),
+            body,
+        )
+        for row in table.to_pylist()
+    ]
 
 
 def person_motion(

@@ -17,8 +17,8 @@ from body.model import BodyModel
 from body.open24 import OPEN24_FILE
 from harvest.registry import make_phis
 from hmmr_model.checkpoint import Checkpoint, save_checkpoint
+from hmmr_model.configs import PRESETS
 from hmmr_model.network import HMMR
-from hmmr_model.presets import PRESETS
 
 Float = NDArray[np.float64]
 Draw = Callable[[Float], NDArray[np.uint8]]

@@ -14,8 +14,7 @@ from harvest.sources.expand import expand
 from hmmr_model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from hmmr_model.configs import DataConfig, ModelConfig, TrainConfig
 from hmmr_model.network import HMMR
-from hmmr_model.predict import Predictor
-from hmmr_model.windows import inner_windows
+from hmmr_model.predict import Predictor, inner_windows
 from storage.example_rows import feature_row, source_name, tracklet_row
 from storage.lake import Lake
 from storage.tables import rows_to_table

@@ -10,8 +10,7 @@ from flows.head_errors import head_errors
 from hmmr_model.checkpoint import Checkpoint, save_checkpoint
 from hmmr_model.configs import DataConfig, ModelConfig, TrainConfig
 from hmmr_model.network import HMMR
-from hmmr_model.predict import predict_lake
-from hmmr_model.windows import Window, ending_windows
+from hmmr_model.predict import Window, ending_windows, predict_lake
 from storage.example_rows import feature_row, source_name, tracklet_row
 from storage.lake import Lake
 from storage.tables import read_labels3d, rows_to_table

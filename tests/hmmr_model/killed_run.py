@@ -9,8 +9,8 @@ import torch
 from body.keypoints import KeypointModel
 from hmmr_model.configs import DataConfig, LossConfig, ModelConfig, TrainConfig
 from hmmr_model.data import TrainingSet
-from hmmr_model.fit import fit
 from hmmr_model.tracks import Track, TrackLabels
+from hmmr_model.train import fit
 
 FRAMES = 40
 

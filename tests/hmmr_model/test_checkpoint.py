@@ -16,8 +16,7 @@ from hmmr_model.checkpoint import (
     save_checkpoint,
     write_torch,
 )
-from hmmr_model.config_json import to_json
-from hmmr_model.configs import TrainConfig
+from hmmr_model.configs import TrainConfig, to_json
 from hmmr_model.network import HMMR
 
 

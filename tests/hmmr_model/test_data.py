@@ -5,9 +5,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
+from body.keypoints import KeypointModel
 from hmmr_model.configs import DataConfig
-from hmmr_model.data import TrainingSet, _squared_distance, _sum
+from hmmr_model.data import (
+    Batch,
+    Draws,
+    Loader,
+    TrainingSet,
+    _squared_distance,
+    _sum,
+    augment,
+    hide_joints,
+    mirror,
+    move_crop,
+)
 from hmmr_model.tracks import Track, TrackLabels
 
 CONFIG = DataConfig(batch=6, target_margin=0)
@@ -123,3 +137,128 @@ def test_the_hash_is_of_whole_arrays_however_they_are_read(make_tracks: MakeTrac
         for name in TrackLabels.__dataclass_fields__:
             told.update(np.concatenate([getattr(each, name) for each in labels]).tobytes())
     assert TrainingSet(tracks, [], CONFIG, 0).digest() == told.hexdigest()
+
+
+LENGTHS = st.lists(st.integers(20, 200), min_size=1, max_size=12)
+
+
+@given(LENGTHS, st.integers(0, 5), st.integers(0, 300))
+def test_a_draw_is_a_function_of_seed_and_position(lengths: list[int], seed: int, position: int) -> None:
+    walked = Draws(lengths, 20, seed, 1)
+    for before in range(position):
+        walked.pick(range(before, before + 1))
+    jumped = Draws(lengths, 20, seed, 1)
+    for a, b in zip(
+        walked.pick(range(position, position + 9)), jumped.pick(range(position, position + 9)), strict=True
+    ):
+        assert np.array_equal(a, b)
+
+
+@given(LENGTHS, st.integers(0, 5))
+def test_every_track_comes_once_an_epoch_with_a_window_inside_it(lengths: list[int], seed: int) -> None:
+    tracks, firsts = Draws(lengths, 20, seed, 1).pick(range(3 * len(lengths)))
+    for epoch in tracks.reshape(3, -1):
+        assert sorted(epoch) == list(range(len(lengths)))
+    assert (firsts >= 0).all()
+    assert (firsts + 20 <= np.array(lengths)[tracks]).all()
+
+
+def test_first_and_last_window_of_a_track_are_both_drawn() -> None:
+    _, firsts = Draws([22], 20, 0, 1).pick(range(60))
+    assert set(firsts) == {0, 1, 2}
+
+
+def test_seeds_and_salts_draw_differently() -> None:
+    orders = [tuple(Draws([40] * 30, 20, seed, salt).pick(range(30))[0]) for seed, salt in [(0, 1), (0, 2), (1, 1)]]
+    assert len(set(orders)) == 3
+
+
+def test_a_track_shorter_than_a_window_is_an_error() -> None:
+    with pytest.raises(ValueError, match="20 frames"):
+        Draws([19], 20, 0, 1)
+
+
+def _data(make_tracks: Callable[..., list[Track]]) -> TrainingSet:
+    return TrainingSet(make_tracks([30] * 3), [], DataConfig(batch=4), 0)
+
+
+def test_gives_the_batch_of_each_step_in_order(make_tracks: Callable[..., list[Track]]) -> None:
+    data = _data(make_tracks)
+    for (step, batch), expected in zip(Loader(data, range(3, 12), 0, 1), range(3, 12), strict=True):
+        assert step == expected
+        assert torch.equal(batch.phi_BTD, data.batch(expected).phi_BTD)
+
+
+def test_leaving_early_stops_the_thread(make_tracks: Callable[..., list[Track]]) -> None:
+    import threading
+
+    before = threading.active_count()
+    for step, _ in Loader(_data(make_tracks), range(1000), 0, 1):
+        if step == 2:
+            break
+    assert threading.active_count() == before
+
+
+def test_an_error_in_the_thread_comes_out_in_the_loop(make_tracks: Callable[..., list[Track]]) -> None:
+    data = _data(make_tracks)
+    data.pseudo.offsets = data.pseudo.offsets + 10**9
+    with pytest.raises(IndexError):
+        list(Loader(data, range(3), 0, 1))
+
+
+ALL = torch.ones(4, dtype=torch.bool)
+CONFIG_AUGMENT = DataConfig(batch=4, target_margin=0)
+
+
+def _keypoint_batch(make_tracks: Callable[..., list[Track]]) -> Batch:
+    """A batch whose φ is the keypoints themselves."""
+    tracks = [replace(t, phi_TD=t.keypoints_TJ3.reshape(len(t), 75).astype(np.float16)) for t in make_tracks([30] * 3)]
+    return TrainingSet(tracks, [], CONFIG_AUGMENT, 0).batch(0)
+
+
+def test_a_feature_of_an_image_cannot_follow_so_nothing_moves(make_tracks: Callable[..., list[Track]]) -> None:
+    batch = TrainingSet(make_tracks([30] * 3), [], CONFIG_AUGMENT, 0).batch(0)
+    assert augment(batch, CONFIG_AUGMENT, np.random.default_rng(0)) is batch
+
+
+def test_keypoint_features_move_with_their_labels(make_tracks: Callable[..., list[Track]]) -> None:
+    config = replace(CONFIG_AUGMENT, phi_name="keypoints", joint_dropout=0.0)
+    batch = augment(_keypoint_batch(make_tracks), config, np.random.default_rng(0))
+    phi = batch.phi_BTD.reshape(4, 20, 25, 3)
+    np.testing.assert_allclose(phi[..., :2], batch.keypoints_BUJ3[..., :2], atol=2e-3)
+    assert not torch.equal(batch.keypoints_BUJ3, _keypoint_batch(make_tracks).keypoints_BUJ3)
+
+
+def test_mirrored_pose_is_the_pose_of_the_mirrored_body(
+    make_tracks: Callable[..., list[Track]], keypoint_model: KeypointModel
+) -> None:
+    """The body is symmetric: posing with mirrored rotations must give the mirrored points, whatever the formulas."""
+    batch = mirror(_keypoint_batch(make_tracks), ALL)
+    points, joints = keypoint_model(batch.rotations_LUJ33.flatten(0, 1), batch.betas_LUK.flatten(0, 1))
+    posed = (points - joints[:, :1]).reshape(batch.joints_LUJ3.shape)
+    difference = (posed - posed[..., 2:4, :].mean(-2, keepdim=True)) - (
+        batch.joints_LUJ3 - batch.joints_LUJ3[..., 2:4, :].mean(-2, keepdim=True)
+    )
+    assert difference.abs().max() < 2e-3
+
+
+def test_mirroring_twice_changes_nothing(make_tracks: Callable[..., list[Track]]) -> None:
+    batch = _keypoint_batch(make_tracks)
+    twice = mirror(mirror(batch, ALL), ALL)
+    for name in ("phi_BTD", "keypoints_BUJ3", "joints_LUJ3", "rotations_LUJ33", "joints_weight_LUJ"):
+        assert torch.equal(getattr(twice, name), getattr(batch, name))
+
+
+def test_mirroring_swaps_sides_in_flagged_windows_only(make_tracks: Callable[..., list[Track]]) -> None:
+    batch = _keypoint_batch(make_tracks)
+    mirrored = mirror(batch, torch.tensor([True, False, False, True]))
+    assert torch.equal(mirrored.keypoints_BUJ3[0, :, 6, 0], -batch.keypoints_BUJ3[0, :, 11, 0])  # wrists
+    assert torch.equal(mirrored.keypoints_BUJ3[1], batch.keypoints_BUJ3[1])
+
+
+def test_moving_the_crop_leaves_unseen_inputs_at_zero(make_tracks: Callable[..., list[Track]]) -> None:
+    batch = _keypoint_batch(make_tracks)
+    hidden = hide_joints(batch, torch.ones(4, 20, 25, dtype=torch.bool))
+    moved = move_crop(hidden, torch.full((4,), 1.1), torch.full((4, 2), 0.1))
+    assert not moved.phi_BTD.any()
+    np.testing.assert_allclose(moved.keypoints_BUJ3[..., :2], batch.keypoints_BUJ3[..., :2] * 1.1 + 0.1, atol=1e-6)

@@ -1,11 +1,29 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
+from torch import nn
 
-from hmmr_model.configs import ModelConfig
-from hmmr_model.network import HMMR, Head
-from hmmr_model.presets import paper
+from body.rotations import matrix_to_axis_angle
+from hmmr_model.configs import ModelConfig, PoseForm, paper
+from hmmr_model.network import (
+    HMMR,
+    MIN_STD,
+    NORM_EPS,
+    Hallucinator,
+    Head,
+    IterativeRegressor,
+    Standardise,
+    TemporalBlock,
+    TemporalEncoder,
+    mean_pose,
+    near_zero,
+    pose_numbers,
+    pose_to_matrices,
+    xavier,
+)
 
 CONFIG = ModelConfig(width=32, groups=4, regressor_width=32, dropout=0.0, input_dropout=0.0, frame_dropout=0.0)
 NAMES = {"now", "past5", "future5", "hallucinated_now", "hallucinated_past5", "hallucinated_future5"}
@@ -102,3 +120,147 @@ def test_frames_are_blanked_in_training_and_for_the_encoder_alone() -> None:
 def test_a_single_frame_model_blanks_nothing() -> None:
     network, phi = _network(frame_dropout=0.9, blocks=0), torch.randn(2, 20, 48)
     assert torch.equal(network.strips(phi).seen_BTC, network.stem(network.input(phi)))
+
+
+def _encoder() -> TemporalEncoder:
+    torch.manual_seed(0)
+    return TemporalEncoder(width=64, groups=4, blocks=3)
+
+
+def test_starts_as_the_identity() -> None:
+    x = torch.randn(2, 20, 64)
+    assert (_encoder()(x) - x).square().mean().sqrt() < 0.1  # Xavier would give about 1
+
+
+def test_without_blocks_is_the_single_frame_model() -> None:
+    x = torch.randn(2, 20, 64)
+    assert torch.equal(TemporalEncoder(64, 4, 0)(x), x)
+
+
+def test_is_pre_activation_with_nothing_after_the_sum() -> None:
+    block = TemporalBlock(64, 4)
+    torch.nn.init.zeros_(block.conv2.weight)
+    x = -torch.rand(2, 64, 20) - 1.0
+    assert torch.equal(block(x), x)  # a final ReLU or norm would change all-negative input
+
+
+def test_group_statistics_span_the_whole_window() -> None:
+    """So a frame outside the 13 of the receptive field still matters, and window length is part of the network."""
+    encoder = _encoder()
+    for block in encoder.blocks:
+        torch.nn.init.normal_(block.conv2.weight, std=0.05)
+    x = torch.randn(1, 20, 64)
+    moved = x.clone()
+    moved[:, 19] += 3.0
+    assert (encoder(moved) - encoder(x))[:, 0].abs().max() > 1e-4
+    assert (encoder(x)[:, :10] - encoder(x[:, :10])).abs().max() > 1e-4
+
+
+def test_norm_is_tensorflows() -> None:
+    norm = TemporalEncoder(2048, 32, 1).blocks[0].norm1
+    assert (norm.num_groups, norm.num_channels, norm.eps, norm.affine) == (32, 2048, NORM_EPS, True)
+    assert NORM_EPS == 1e-6
+
+
+def test_starts_as_the_feature_and_sees_one_frame_at_a_time() -> None:
+    torch.manual_seed(0)
+    hallucinator = Hallucinator(32)
+    x = torch.randn(2, 5, 32)
+    assert (hallucinator(x) - x).abs().max() < 0.2
+    changed = x.clone()
+    changed[:, 1:] += 1.0
+    assert torch.equal(hallucinator(changed)[:, 0], hallucinator(x)[:, 0])
+
+
+def test_has_three_layers_as_the_code_and_not_two_as_the_text() -> None:
+    def linear(hallucinator: Hallucinator) -> int:
+        return sum(isinstance(layer, torch.nn.Linear) for layer in hallucinator.layers)
+
+    assert linear(Hallucinator(8)) == 3
+    assert linear(Hallucinator(8, layers=2)) == 2
+
+
+def test_repeats_one_set_of_weights_and_returns_the_last_state() -> None:
+    torch.manual_seed(0)
+    regressor = IterativeRegressor(channels=6, state=4, hidden=8, iterations=3, dropout=0.5).eval()
+    feature, state = torch.randn(5, 6), torch.randn(5, 4)
+    expected = state
+    for _ in range(3):
+        expected = expected + regressor.layers(torch.cat([feature, expected], dim=-1))
+    assert torch.allclose(regressor(feature, state), expected)
+
+
+def test_first_guess_stays_near_the_start() -> None:
+    torch.manual_seed(0)
+    regressor = IterativeRegressor(64, 85, 64, 3, 0.0)
+    start = torch.zeros(10, 85)
+    assert (regressor(torch.randn(10, 64), start) - start).abs().max() < 1.0
+
+
+def test_gradient_reaches_the_start() -> None:
+    start = torch.zeros(2, 3, requires_grad=True)
+    IterativeRegressor(4, 3, 8, 2, 0.0)(torch.randn(2, 4), start).sum().backward()
+    assert start.grad is not None
+    assert start.grad.abs().min() > 0
+
+
+def test_near_zero_has_the_released_codes_bounds() -> None:
+    torch.manual_seed(0)
+    conv = near_zero(nn.Conv1d(2048, 64, 3), 0.001)
+    # sqrt(3 * 0.001 / mean(3 * 2048, 3 * 64)), weights uniform up to it
+    assert conv.weight.abs().max().item() == pytest.approx((0.003 / ((6144 + 192) / 2)) ** 0.5, rel=1e-3)
+    assert conv.bias is not None
+    assert not conv.bias.any()
+
+
+def test_the_papers_second_convolution_starts_within_seven_ten_thousandths() -> None:
+    layer = near_zero(nn.Linear(6144, 6144, bias=False), 0.001)
+    assert layer.weight.abs().max().item() == pytest.approx(7.0e-4, rel=0.01)  # docs/paper.md 1.3
+
+
+def test_xavier_has_zero_bias() -> None:
+    layer = xavier(nn.Linear(30, 30))
+    assert not layer.bias.any()
+    assert layer.weight.abs().max().item() <= (6 / 60) ** 0.5
+
+
+def test_takes_statistics_and_clamps() -> None:
+    layer = Standardise(3, clamp=5.0, dropout=0.0, enabled=True)
+    layer.fit(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([2.0, 1.0, 0.0]))
+    out = layer(torch.tensor([[[3.0, 2.0, 3.0 + MIN_STD], [1000.0, -1000.0, 3.0]]]))
+    assert torch.allclose(out, torch.tensor([[[1.0, 0.0, 1.0], [5.0, -5.0, 0.0]]]), atol=1e-3)
+
+
+def test_without_it_features_pass_as_they_are() -> None:
+    phi = torch.randn(1, 4, 3).half() * 100
+    assert torch.equal(Standardise(3, 5.0, 0.0, enabled=False)(phi), phi.float())
+
+
+def test_dropout_is_drawn_anew_for_every_frame_and_only_in_training() -> None:
+    layer = Standardise(400, 5.0, dropout=0.5, enabled=True)
+    x = torch.ones(2, 6, 400)
+    dropped = layer(x) == 0
+    assert not torch.equal(dropped[:, 0], dropped[:, 1])
+    assert 0.4 < dropped.float().mean() < 0.6
+    assert torch.equal(layer.eval()(x), x)
+
+
+@pytest.mark.parametrize("form", ["rot6d", "axis_angle"])
+def test_start_is_the_rest_pose_turned_to_an_image_whose_y_points_down(form: PoseForm) -> None:
+    matrices = pose_to_matrices(mean_pose(form), form)
+    np.testing.assert_allclose(matrices[0], np.diag([1.0, -1.0, -1.0]), atol=1e-6)
+    np.testing.assert_allclose(matrices[1:], np.tile(np.eye(3), (23, 1, 1)), atol=1e-6)
+
+
+def test_axis_angle_agrees_with_scipy() -> None:
+    pose = torch.randn(5, 72, generator=torch.Generator().manual_seed(1))
+    expected = Rotation.from_rotvec(pose.reshape(-1, 3).numpy()).as_matrix().reshape(5, 24, 3, 3)
+    np.testing.assert_allclose(pose_to_matrices(pose, "axis_angle"), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("form", ["rot6d", "axis_angle"])
+def test_any_numbers_are_rotations(form: PoseForm) -> None:
+    R = pose_to_matrices(torch.randn(7, pose_numbers(form)), form)
+    np.testing.assert_allclose(R @ R.mT, np.tile(np.eye(3), (7, 24, 1, 1)), atol=1e-5)
+    np.testing.assert_allclose(torch.linalg.det(R), np.ones((7, 24)), atol=1e-5)
+    assert matrix_to_axis_angle(R).isfinite().all()

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from harvest.config import LabelConfig
-from hmmr_model.config_json import from_json, to_json
-from hmmr_model.configs import DataConfig, LossConfig, ModelConfig, OptimiserConfig, TrainConfig
+from hmmr_model.configs import DataConfig, LossConfig, ModelConfig, OptimiserConfig, TrainConfig, from_json, to_json
 from storage.config_identity import absent_values, added_field, identity
 
 

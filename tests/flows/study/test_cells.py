@@ -11,8 +11,7 @@ from flows.quickstart.report import points, summary, write_report
 from flows.study.baselines import score_baselines
 from flows.study.cells import Cell, HeldOut, StudyContext, missing_splits, run_cell
 from flows.study.parallel import best_on_dev, dev_error
-from hmmr_model.configs import TrainConfig
-from hmmr_model.presets import tiny
+from hmmr_model.configs import TrainConfig, tiny
 from storage.lake import Lake
 from storage.snapshot import freeze
 

@@ -15,7 +15,7 @@ from body.model import BodyModel
 from body.motion import resample
 from body.motion.deepmimic import read_deepmimic
 from hmmr_model.export.person_motion import PersonMotion, PictureGeometry, person_motion
-from hmmr_model.prediction import Pose, Prediction
+from hmmr_model.predict import Pose, Prediction
 from storage.tables import TrackletArrays
 
 GEOMETRY = PictureGeometry(320, 240, Fraction(1, 12800))

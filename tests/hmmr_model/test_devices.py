@@ -13,10 +13,9 @@ import torch
 from body.keypoints import KeypointModel
 from hmmr_model.configs import TrainConfig
 from hmmr_model.data import TrainingSet
-from hmmr_model.distributed import any_process, average_gradients, join_group, own_device
+from hmmr_model.devices import any_process, average_gradients, join_group, own_device
 from hmmr_model.prior import labelled_poses
-from hmmr_model.state import TrainingState
-from hmmr_model.step import Stepper
+from hmmr_model.step import Stepper, TrainingState
 from hmmr_model.tracks import Track
 
 WORKER = """
@@ -24,9 +23,9 @@ import pickle, sys, torch
 sys.path.insert(0, sys.argv[1])
 from body.keypoints import KeypointModel
 from hmmr_model.data import TrainingSet
-from hmmr_model.distributed import any_process, join_group
+from hmmr_model.devices import any_process, join_group
 from hmmr_model.prior import labelled_poses
-from hmmr_model.state import TrainingState
+from hmmr_model.step import TrainingState
 from hmmr_model.step import Stepper
 config, labelled, pseudo = pickle.load(open(sys.argv[2], "rb"))
 torch.set_num_threads(1)

@@ -1,4 +1,7 @@
-"""Several processes under torchrun: the same gradient as one process with all their windows."""
+"""Where training computes: the device, and the processes that torchrun starts.
+
+Several processes give the same gradient as one process with all their windows.
+"""
 
 import os
 from collections.abc import Iterable
@@ -6,6 +9,21 @@ from collections.abc import Iterable
 import torch
 import torch.distributed as dist
 from torch import nn
+
+
+class NoSuchDeviceError(ValueError):
+    """This torch cannot compute there; the message names the device and the way out."""
+
+
+def check_device(device: str) -> None:
+    """Nothing if a number goes to `device` (cpu, cuda, cuda:1, mps) and comes back, else NoSuchDeviceError."""
+    try:
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise NoSuchDeviceError(
+            f"device {device}: {why}. Use --device cpu, or a torch that is built for it on a machine that has it"
+        ) from error
 
 
 def join_group(device: str) -> tuple[int, int]:

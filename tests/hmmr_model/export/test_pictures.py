@@ -1,5 +1,3 @@
-"""The overlay video and the photograph's strip, read back by decord and OpenCV."""
-
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +7,7 @@ import numpy as np
 import pytest
 
 from body.model import BodyModel
-from hmmr_model.export.photo import photo_strip, write_photo_strip
-from hmmr_model.export.video import render_motion
+from hmmr_model.export.pictures import photo_strip, render_motion, write_photo_strip
 
 GREY = np.full((240, 320, 3), 90, np.uint8)
 

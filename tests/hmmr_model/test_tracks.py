@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hmmr_model.configs import DataConfig
-from hmmr_model.lake_tracks import read_tracks
+from hmmr_model.tracks import read_tracks
 from storage.example_rows import feature_row, source_name, tracklet_row
 from storage.lake import Lake
 from storage.tables import rows_to_table
