@@ -1,4 +1,4 @@
-"""Errors of past and future at the window's ends, where the encoder cannot see the frame that it is asked for.
+"""Errors of past and future at the window's ends, where the encoder cannot see the predicted frame.
 
 Beside them what needs no Δ head: the present pose held ("nothing moves"), and the present pose moved on as it moved
 over the last frames ("constant velocity"), both from the same model and window. T frames, 25 keypoints, metres.
@@ -16,7 +16,7 @@ from evaluation.protocols.joints import scored_names
 from evaluation.protocols.registry import OPEN_V1
 from hmmr_model.checkpoint import load_checkpoint
 from hmmr_model.objective import NOW
-from hmmr_model.predict import Pose, Prediction, Predictor, Windows, ending_windows, joined, starting_windows
+from hmmr_model.predict import Pose, Prediction, Predictor, Windows, ending_windows, join_windows, starting_windows
 from storage.lake import Lake
 from storage.tables import Labels3D, read_labels3d, read_phi
 
@@ -35,23 +35,23 @@ def head_errors(checkpoint: Path, lake: Lake, split: str) -> dict[str, float]:
     loaded = load_checkpoint(checkpoint)
     predictor, window = Predictor(loaded), loaded.config.data.window
     features = read_phi(lake, loaded.config.data.phi_name, list(labels))
-    said: dict[str, dict[str, Points]] = {}
+    predicted: dict[str, dict[str, Points]] = {}
     for name, phi_TD in features.items():
         if len(phi_TD) >= window:
             for what, points in _answers(predictor, name, phi_TD, window).items():
-                said.setdefault(what, {})[name] = points
-    return _means(said, labels)
+                predicted.setdefault(what, {})[name] = points
+    return _means(predicted, labels)
 
 
 def _answers(predictor: Predictor, name: str, phi_TD: NDArray[np.float16], window: int) -> dict[str, Points]:
-    """What is said at each frame about STEP frames on, by who says it; NaN where no whole window ends or begins."""
+    """Keypoints predicted at each frame for STEP frames away, by method; NaN where no whole window ends or begins."""
 
     def ask(windows: Windows, by: int) -> tuple[Prediction, Points]:
-        """What the windows say at the frames that they are about, and the present pose `by` frames from there."""
+        """The prediction at each window's own frame, and the present pose `by` frames from there."""
         plan = windows(frames, window)
-        heads = predictor.heads(np.stack([phi_TD[each.frames_W] for each in plan]))
-        aside = [replace(each, kept=slice(each.kept.start + by, each.kept.stop + by)) for each in plan]
-        return joined(name, heads, plan), joined(name, {NOW: heads[NOW]}, aside).keypoints_3d
+        heads = predictor.heads(np.stack([phi_TD[part.frames_W] for part in plan]))
+        aside = [replace(part, kept=slice(part.kept.start + by, part.kept.stop + by)) for part in plan]
+        return join_windows(name, heads, plan), join_windows(name, {NOW: heads[NOW]}, aside).keypoints_3d
 
     frames = len(phi_TD)
     ending, earlier = ask(ending_windows, -STEP)
@@ -84,16 +84,16 @@ def _only(points: Points, where: NDArray[np.bool_]) -> Points:
     return np.where(where[:, None, None], points, np.float32(np.nan))
 
 
-def _means(said: Mapping[str, Mapping[str, Points]], labels: Mapping[str, Labels3D]) -> dict[str, float]:
+def _means(predicted: Mapping[str, Mapping[str, Points]], labels: Mapping[str, Labels3D]) -> dict[str, float]:
     names: Sequence[str] = scored_names(OPEN_V1)
-    found = {}
-    for what, motions in said.items():
+    means = {}
+    for what, motions in predicted.items():
         delta = -STEP if "past" in what else STEP
         scores = delta_scores({delta: motions}, labels, OPEN_V1, names)
         for metric in ("mpjpe_mm", "pa_mpjpe_mm"):
-            values = [np.nanmean(each) for each in _finite(scores, f"{metric}_at{delta:+d}")]
-            found[f"{what}/{metric}"] = float(np.mean(values)) if values else float("nan")
-    return found
+            values = [np.nanmean(errors) for errors in _finite(scores, f"{metric}_at{delta:+d}")]
+            means[f"{what}/{metric}"] = float(np.mean(values)) if values else float("nan")
+    return means
 
 
 def _finite(scores: Mapping[str, Mapping[str, NDArray[np.float64]]], metric: str) -> list[NDArray[np.float64]]:

@@ -89,8 +89,8 @@ def read_torch(path: Path, format_id: str) -> dict[str, Any]:
     except Exception as error:  # torch raises a dozen kinds here, and each means the same to the caller
         raise BadCheckpointError(path, _why(path, error)) from error
     if not isinstance(raw, dict) or raw.get("format") != format_id:
-        found = raw.get("format", "no format id") if isinstance(raw, dict) else type(raw).__name__
-        raise BadCheckpointError(path, f"is not a {format_id} file of this program (found: {found})")
+        format_found = raw.get("format", "no format id") if isinstance(raw, dict) else type(raw).__name__
+        raise BadCheckpointError(path, f"is not a {format_id} file of this program (found: {format_found})")
     return raw
 
 

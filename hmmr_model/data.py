@@ -33,7 +33,7 @@ from storage.windows import WindowStore
 
 @dataclass(frozen=True)
 class Batch:
-    """Labelled windows come first, so that 3D terms are slices and no mask of absent labels is carried about."""
+    """Labelled windows come first, so 3D terms are slices and need no mask of absent labels."""
 
     phi_BTD: Tensor
     keypoints_BUJ3: Tensor
@@ -168,7 +168,7 @@ class Pool:
         self.draws = Draws(self.lengths.tolist(), config.window, seed, salt)
 
     def draw(self, positions: range) -> Drawn:
-        """These draws of the endless sequence."""
+        """The windows at these positions of the endless sequence."""
         tracks, firsts = self.draws.pick(positions)
         return Drawn(self.offsets[tracks], firsts, self.lengths[tracks], [self.ids[t] for t in tracks])
 
@@ -192,7 +192,7 @@ class Drawn:
     ids: list[str]
 
     def frames(self, window: int, margin: int = 0) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Frame numbers (B, U) and whether they lie in the track; those that do not are its nearest."""
+        """Frame numbers (B, U), clamped to the track, and whether each lay in the track before."""
         at_BU = self.firsts_B[:, None] + np.arange(-margin, window + margin)
         last_B1 = self.lengths_B[:, None] - 1
         return self.offsets_B[:, None] + np.clip(at_BU, 0, last_B1), (at_BU >= 0) & (at_BU <= last_B1)
@@ -233,11 +233,11 @@ class Draws:
 
 
 PIECE = 4096
-"""Frames of φ that are looked at together when all are passed over."""
+"""Frames of φ that one pass over all of them reads at once."""
 
 
 class Frames(Protocol):
-    """What is known of each frame, by its number."""
+    """φ and detected keypoints of each frame, by its number."""
 
     def phi(self, frames: NDArray[np.int64]) -> NDArray[np.float16]:
         """(..., D) of frame numbers of any shape."""
@@ -345,7 +345,7 @@ AHEAD = 4
 
 
 class Loader:
-    """Iterates (step, batch) over a range of steps; `waited_s` is how long the caller stood still for data."""
+    """Iterates (step, batch) over a range of steps; `waited_s` is how long the caller waited for data."""
 
     def __init__(self, data: TrainingSet, steps: range, rank: int, world: int) -> None:
         self._data, self._steps, self._rank, self._world = data, steps, rank, world

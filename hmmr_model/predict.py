@@ -43,7 +43,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class Prediction:
-    """All heads for one tracklet. `past` and `future` are said at frame t about t - 5 and t + 5."""
+    """All heads for one tracklet. `past` and `future` are predicted at frame t for t - 5 and t + 5."""
 
     tracklet_id: str
     rotations: Floats
@@ -57,7 +57,7 @@ class Prediction:
     past: Pose | None = None
     future: Pose | None = None
     hallucinated: Pose | None = None
-    """The same from each frame alone, by the hallucinator."""
+    """The present body from each frame alone, by the hallucinator."""
     hallucinated_past: Pose | None = None
     hallucinated_future: Pose | None = None
 
@@ -90,13 +90,13 @@ def inner_windows(frames: int, window: int, margin: int = MARGIN) -> list[Window
         frames_W = np.minimum(np.arange(window), frames - 1)
         return [Window(frames_W, slice(0, frames), 0)]
     margin = min(margin, (window - 1) // 2)
-    found, done = [], 0
+    plan, done = [], 0
     while done < frames:
         start = min(max(done - margin, 0), frames - window)
         end = frames if start + window >= frames else start + window - margin
-        found.append(Window(np.arange(start, start + window), slice(done - start, end - start), done))
+        plan.append(Window(np.arange(start, start + window), slice(done - start, end - start), done))
         done = end
-    return found
+    return plan
 
 
 def sliding_windows(frames: int, window: int, margin: int = MARGIN) -> list[Window]:
@@ -107,16 +107,16 @@ def sliding_windows(frames: int, window: int, margin: int = MARGIN) -> list[Wind
     """
     margin = min(margin, (window - 1) // 2)
     hop = window - 2 * margin
-    found = []
+    plan = []
     for first in range(0, frames, hop):
         frames_W = np.clip(np.arange(first - margin, first - margin + window), 0, frames - 1)
-        found.append(Window(frames_W, slice(margin, margin + min(hop, frames - first)), first))
-    return found
+        plan.append(Window(frames_W, slice(margin, margin + min(hop, frames - first)), first))
+    return plan
 
 
 def ending_windows(frames: int, window: int) -> list[Window]:
-    """One window a frame that ends there: what a future head says where the encoder cannot see the frame it is asked
-    for. Before the tracklet's start the first frame repeats."""
+    """One window a frame that ends there: the future head then predicts a frame that the encoder cannot
+    see. Before the tracklet's start the first frame repeats."""
     return [
         Window(np.clip(np.arange(t - window + 1, t + 1), 0, None), slice(window - 1, window), t) for t in range(frames)
     ]
@@ -144,14 +144,14 @@ def predict_lake(
     predictor = model if isinstance(model, Predictor) else Predictor(_loaded(model), device)
     loaded, data = predictor.checkpoint, predictor.checkpoint.config.data
     among = None if ids is None else pa.array(list(ids), pa.string())
-    found = {}
+    predictions = {}
     for tracklet, phi_TD in scan(lake, data.phi_name, among):
         if phi_TD.shape[1] != loaded.phi_dim:
             raise ValueError(f"{tracklet.tracklet_id}: phi has {phi_TD.shape[1]} numbers, not {loaded.phi_dim}")
         if len(phi_TD) > 1 and not rate_fits(tracklet.fps, data):
             warnings.warn(f"{tracklet.tracklet_id}: {tracklet.fps:.3g} fps, trained on 20 to 30", stacklevel=2)
-        found[tracklet.tracklet_id] = predictor.tracklet(tracklet.tracklet_id, phi_TD, windows)
-    return dict(sorted(found.items()))
+        predictions[tracklet.tracklet_id] = predictor.tracklet(tracklet.tracklet_id, phi_TD, windows)
+    return dict(sorted(predictions.items()))
 
 
 def _loaded(checkpoint: Checkpoint | str | Path) -> Checkpoint:
@@ -159,7 +159,7 @@ def _loaded(checkpoint: Checkpoint | str | Path) -> Checkpoint:
 
 
 class Predictor:
-    """A network ready to be asked about tracklets. `body` is the SMPL-format file; None is the one trained with."""
+    """A loaded network that predicts tracklets. `body` is the SMPL-format file; None is the one trained with."""
 
     def __init__(self, checkpoint: Checkpoint, device: str = "cpu", body: str | None = None) -> None:
         self.checkpoint, self.device = checkpoint, device
@@ -184,20 +184,20 @@ class Predictor:
         if not len(phi_TD):
             raise ValueError(f"{tracklet_id}: has no frame")
         plan = windows(len(phi_TD), self.checkpoint.config.data.window)
-        return joined(tracklet_id, self.heads(np.stack([phi_TD[window.frames_W] for window in plan])), plan)
+        return join_windows(tracklet_id, self.heads(np.stack([phi_TD[window.frames_W] for window in plan])), plan)
 
 
-def joined(tracklet_id: str, heads: Mapping[Head, Mapping[str, Floats]], plan: Sequence[Window]) -> Prediction:
-    """What `Predictor.heads` said of the plan's windows, put together from the frames that each window keeps."""
-    tiled = {head: {name: _tile(values, plan) for name, values in said.items()} for head, said in heads.items()}
+def join_windows(tracklet_id: str, heads: Mapping[Head, Mapping[str, Floats]], plan: Sequence[Window]) -> Prediction:
+    """One prediction from the answers of `Predictor.heads` for the plan: of each window the frames it keeps."""
+    tiled = {head: {name: _tile(values, plan) for name, values in arrays.items()} for head, arrays in heads.items()}
     return _prediction(tracklet_id, tiled)
 
 
 def _arrays(guess: BodyGuess, points: torch.Tensor) -> dict[str, Floats]:
-    said = {"rotations": guess.rotations_BTJ33, "betas": guess.betas_BTK, "keypoints_3d": points}
+    arrays = {"rotations": guess.rotations_BTJ33, "betas": guess.betas_BTK, "keypoints_3d": points}
     if guess.camera_BT3 is not None:
-        said["camera"] = guess.camera_BT3
-    return {name: value.float().cpu().numpy() for name, value in said.items()}
+        arrays["camera"] = guess.camera_BT3
+    return {name: value.float().cpu().numpy() for name, value in arrays.items()}
 
 
 def _tile(values: Floats, plan: Sequence[Window]) -> Floats:
@@ -206,14 +206,14 @@ def _tile(values: Floats, plan: Sequence[Window]) -> Floats:
 
 def _prediction(tracklet_id: str, heads: dict[Head, dict[str, Floats]]) -> Prediction:
     now = heads[NOW]
-    poses = {head: Pose(said["rotations"], said["keypoints_3d"]) for head, said in heads.items()}
+    poses = {head: Pose(arrays["rotations"], arrays["keypoints_3d"]) for head, arrays in heads.items()}
 
     def pose(hallucinated: bool, sign: int) -> Pose | None:
         return next((p for head, p in poses.items() if head.hallucinated == hallucinated and _sign(head) == sign), None)
 
     return Prediction(
-        tracklet_id, now["rotations"], now["betas"], now["camera"], now["keypoints_3d"],
-        past=pose(False, -1), future=pose(False, 1), hallucinated=pose(True, 0),
+        tracklet_id=tracklet_id, rotations=now["rotations"], betas=now["betas"], camera=now["camera"],
+        keypoints_3d=now["keypoints_3d"], past=pose(False, -1), future=pose(False, 1), hallucinated=pose(True, 0),
         hallucinated_past=pose(True, -1), hallucinated_future=pose(True, 1),
     )  # fmt: skip
 

@@ -44,12 +44,12 @@ class PosePrior(nn.Module):
 
 
 def generator_loss(scores: Tensor) -> Tensor:
-    """What the body network pays: LSGAN, summed over the 24 scores before the mean over poses."""
+    """The body network's loss: LSGAN, summed over the 24 scores before the mean over poses."""
     return (scores - 1.0).square().sum(dim=1).mean()
 
 
 def discriminator_loss(fake: Tensor, real: Tensor) -> Tensor:
-    """What the prior pays: made-up poses to 0, equally many real ones to 1."""
+    """The prior's loss: fake poses to 0, equally many real ones to 1."""
     return fake.square().sum(dim=1).mean() + (real - 1.0).square().sum(dim=1).mean()
 
 
@@ -69,10 +69,10 @@ def read_prior_poses(path: str | Path) -> Tensor:
     """
     path = Path(path)
     files = sorted(path.rglob("*.npz")) if path.is_dir() else [path]
-    found = [poses for file in files if (poses := _read_file(file)) is not None]
-    if not found:
+    pose_sets = [poses for file in files if (poses := _read_file(file)) is not None]
+    if not pose_sets:
         raise NoPriorPosesError(f"{path}: no .npz with `rotations` (N, 24, 3, 3) or `poses` (N, 72 or more)")
-    joined = torch.cat(found)
+    joined = torch.cat(pose_sets)
     return joined[:: -(-len(joined) // MAX_POSES)].contiguous()
 
 

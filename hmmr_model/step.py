@@ -61,7 +61,7 @@ class Stepper:
         return StepResult({name: value.detach() for name, value in terms.items()}, False)
 
     def body_gradients(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
-        """Fill the body network's gradients, averaged over processes; weighted terms and the poses it made up."""
+        """Fill the body network's gradients, averaged over processes; weighted terms and predicted poses."""
         config = self.config.loss
         kind = self.config.device.split(":")[0]
         with torch.autocast(kind, torch.bfloat16, enabled=self.config.precision == "bf16"):
@@ -70,7 +70,7 @@ class Stepper:
         terms = supervised_terms(config, strips, guesses, batch, self.keypoints)
         fake = fake_poses(guesses, config.prior_every)
         if config.adversarial:
-            self.state.prior.requires_grad_(False)  # its gradients are of no use here and cost as much as the rest
+            self.state.prior.requires_grad_(False)  # its gradients are not used here and cost as much as the rest
             terms["adversarial"] = config.adversarial * generator_loss(self.state.prior(fake))
             self.state.prior.requires_grad_(True)
         self.state.body_optimiser.zero_grad()
@@ -86,7 +86,7 @@ class Stepper:
         state.update_average(average_decay(state.step, optimiser))
 
     def _train_prior(self, fake: Tensor) -> Tensor:
-        """Made-up poses against equally many real ones."""
+        """One update of the prior: fake poses against equally many real ones."""
         real = self.real[torch.randint(len(self.real), (len(fake),), device=self.real.device)]
         loss = discriminator_loss(self.state.prior(fake), self.state.prior(real))
         self.state.prior_optimiser.zero_grad()
@@ -138,7 +138,7 @@ class TrainingState:
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave."""
+        """Restore what `state_dict` returned."""
         self.network.load_state_dict(state["network"])
         self.prior.load_state_dict(state["prior"])
         self.body_optimiser.load_state_dict(state["body_optimiser"])

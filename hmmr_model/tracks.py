@@ -84,8 +84,8 @@ def read_tracks(
     return tracks
 
 
-_MINE = f".windows-{socket.gethostname()}-"
-"""A folder's name goes on with the process that makes it."""
+_SCRATCH_PREFIX = f".windows-{socket.gethostname()}-"
+"""The number of the process that makes the folder follows."""
 
 
 def store_tracks(
@@ -107,7 +107,7 @@ def store_tracks(
     if scratch is not None:
         scratch.mkdir(parents=True, exist_ok=True)
         _sweep(scratch)
-    with tempfile.TemporaryDirectory(prefix=f"{_MINE}{os.getpid()}-", dir=scratch) as folder:
+    with tempfile.TemporaryDirectory(prefix=f"{_SCRATCH_PREFIX}{os.getpid()}-", dir=scratch) as folder:
         try:
             return WindowStore.build(lake, fit, config.phi_name, Path(folder))
         except NoWindows:
@@ -115,9 +115,9 @@ def store_tracks(
 
 
 def _sweep(scratch: Path) -> None:
-    """Take away what killed processes of this machine left: erase, which looks below the lake, would not find it."""
-    for folder in scratch.glob(f"{_MINE}*"):
-        pid = folder.name.removeprefix(_MINE).split("-")[0]
+    """Delete what killed processes of this machine left: erase looks below the lake and would not find it."""
+    for folder in scratch.glob(f"{_SCRATCH_PREFIX}*"):
+        pid = folder.name.removeprefix(_SCRATCH_PREFIX).split("-")[0]
         if pid.isdecimal() and not _alive(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -73,7 +73,7 @@ def train(
 
     `tracklet_ids` None or empty means no added video: the second half of each batch is then the labelled lakes' own
     detected 2D. 3D comes only from `labelled`, and where `labelled_ids` is given only from those tracklets. A run in
-    OUT that was cut off is gone on with. `prior_poses` (N, 24, 3, 3) stands over `config.prior_poses`. `snapshot` is
+    OUT that was cut off is resumed. `prior_poses` (N, 24, 3, 3) replaces `config.prior_poses`. `snapshot` is
     written into the checkpoint.
     Raises NoTrainingDataError, TrainingDivergedError, BadCheckpointError.
     """
@@ -90,7 +90,7 @@ def training_set(
     labelled_ids: Sequence[str] | None = None, *, scratch: Path | None = None,
 ) -> TrainingSet:  # fmt: skip
     """What `train` draws from; NoTrainingDataError names the lake that has nothing fit. Labelled tracks lie in memory,
-    pseudo-labelled ones in files below `scratch` that have no name any more."""
+    pseudo-labelled ones in unlinked files below `scratch`."""
     held_out = config.data.held_out
     with_3d: list[Track] = []
     for lake in labelled:
@@ -131,7 +131,7 @@ def fit(
     config: TrainConfig, data: TrainingSet, keypoints: Keypoints, real_poses: Tensor, out: Path, *,
     snapshot: str | None = None, resume: bool = True, progress: Progress | None = None,
 ) -> TrainResult:  # fmt: skip
-    """Train to `config.steps` and write OUT/model.pt. Goes on from OUT/state.pt if that is of the same run.
+    """Train to `config.steps` and write OUT/model.pt. Resumes from OUT/state.pt if that is of the same run.
 
     Raises TrainingDivergedError, and BadCheckpointError if OUT holds another run's state.
     """
@@ -165,14 +165,14 @@ def fit(
 
 
 def run_key(config: TrainConfig, data: TrainingSet, snapshot: str | None, world: int) -> str:
-    """What must be equal for a state to be gone on from: configuration, data, and number of processes."""
-    told = [
+    """A saved state is resumed only if this is equal: a hash of configuration, data and number of processes."""
+    parts = [
         to_json(replace(config, save_every=0, log_every=0, device="", threads=0)),
         snapshot or "",
         str(world),
         data.digest(),
     ]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def to_device(batch: Batch, device: str) -> Batch:

@@ -25,7 +25,7 @@ from flows.provenance import package_versions
 from flows.quickstart.cells import best_checkpoint
 from flows.study.cells import StudyContext
 from harvest.video.decode import DecodeConfig, Frame, Video
-from hmmr_model.export.pictures import png_bytes, told_three_times
+from hmmr_model.export.pictures import png_bytes, three_panels
 from hmmr_model.predict import predict_lake
 from storage.atomic import write_json_atomically
 from storage.lake import Lake
@@ -117,7 +117,7 @@ def film_pictures(checkpoint: Path, held_out: Lake, films: Path) -> list[Picture
         at = [len(tracklet.pts) * (2 * i + 1) // (2 * FRAMES) for i in range(FRAMES)]
         pixels = _frames(films / f"{film}.mp4", {int(tracklet.frame_index[i]) for i in at})
         rows = [
-            told_three_times(pixels[int(tracklet.frame_index[i])].pixels_HW3, tracklet, prediction, i, body) for i in at
+            three_panels(pixels[int(tracklet.frame_index[i])].pixels_HW3, tracklet, prediction, i, body) for i in at
         ]
         made.append(Picture(png_bytes(rows), f"synthetic test film {film}: frame, 2D tracklet, predicted body"))
     return made

@@ -1,1 +1,1 @@
-"""What a prediction is taken away as: arrays, BVH, glTF, a video and a photograph's strip."""
+"""Export of predictions: arrays, BVH, glTF, a video, and a photograph's strip."""

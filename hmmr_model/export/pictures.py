@@ -43,8 +43,8 @@ class Drawn:
 @torch.no_grad()
 def drawn_body(pose: PlacedPose, frame: int, person: int, body: BodyModel) -> Drawn:
     """The mesh of one frame of a pose."""
-    one = slice(frame, frame + 1)
-    vertices, joints = body(*(torch.from_numpy(x[one]) for x in (pose.rotations, pose.betas, pose.translation)))
+    only = slice(frame, frame + 1)
+    vertices, joints = body(*(torch.from_numpy(x[only]) for x in (pose.rotations, pose.betas, pose.translation)))
     return Drawn(vertices[0].numpy(), joints[0, 0].numpy(), person)
 
 
@@ -99,7 +99,7 @@ def render_motion(
     """Write an MP4 of the given frames of one video, each with everybody predicted in it.
 
     frames: (index in decode order, RGB picture of the size that the tracklets' pixels are in), in order. A frame
-    without people is shown as it is. `progress` is told the number of frames done. Raises VideoWriteError.
+    without people is shown as it is. `progress` is called with the number of frames done. Raises VideoWriteError.
     """
     if not people:
         raise ValueError("nobody was predicted: there is nothing to draw")
@@ -146,13 +146,13 @@ def photo_strip(picture: Picture, people: Sequence[PersonMotion], body: BodyMode
 
 def write_photo_strip(picture: Picture, people: Sequence[PersonMotion], body: BodyModel, path: Path) -> Path:
     """Write the strip as PNG, whole or not at all."""
-    done, encoded = cv2.imencode(".png", cv2.cvtColor(photo_strip(picture, people, body), cv2.COLOR_RGB2BGR))
-    if not done:
+    ok, encoded = cv2.imencode(".png", cv2.cvtColor(photo_strip(picture, people, body), cv2.COLOR_RGB2BGR))
+    if not ok:
         raise ValueError(f"{path}: the strip could not be written as PNG")
     return write_atomically(path, encoded.tobytes())
 
 
-def told_three_times(
+def three_panels(
     picture: Picture, tracklet: TrackletArrays, prediction: Prediction, frame: int, body: BodyModel
 ) -> Picture:
     """RGB (H, 3 W, 3): the frame, the tracklet's keypoints on it, and the mesh of `prediction` at index `frame`.
@@ -173,7 +173,7 @@ def told_three_times(
 def png_bytes(rows: Sequence[Picture]) -> bytes:
     """The pictures, one below the other and of equal width, as one PNG."""
     stacked = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
-    done, encoded = cv2.imencode(".png", stacked)
-    if not done:
+    ok, encoded = cv2.imencode(".png", stacked)
+    if not ok:
         raise ValueError("the picture could not be written as PNG")
     return encoded.tobytes()
