@@ -1,10 +1,10 @@
-"""From a raw score to a chance: how likely a joint with this score lies within 0.1 of the person's diagonal.
+"""Calibration of scores: maps a raw score to the probability that the joint lies within 0.1 of the person's diagonal.
 
-A monotone map by isotonic regression (Zadrozny and Elkan 2002) over scores in equally full bins, one for all joints:
-maps for groups of joints fitted on 30 films did no better on the other 30 (docs/LOG.md, 22 November 2026). A map
-belongs to a backend and its weights; `scripts/fit_calibration.py` fits one on films, whose truth is known.
+A map is monotone, by isotonic regression (Zadrozny and Elkan 2002) over scores in bins that hold equally many joints.
+One map serves all joints: maps for groups of joints, fitted on 30 films, did no better on the other 30 (docs/LOG.md, 22
+November 2026). It belongs to a backend with its weights; `scripts/fit_calibration.py` fits one on films with truth.
 
-Only stored scores are mapped, after everything that asks whether a joint is visible: thresholds mean raw scores.
+Only the stored scores are mapped, at the end, since all thresholds refer to raw scores.
 Letters: N joints seen, K knots of a map.
 """
 
@@ -24,10 +24,10 @@ from storage.json_text import MISFIT, read_object
 from storage.labels.key import digest
 
 RIGHT_WITHIN = 0.1
-"""Of the true person's diagonal: as far as PCKh-like measures call a joint found."""
+"""In parts of the true person's diagonal: a joint within this distance counts as right, as PCK does."""
 BINS = 50
 RELIABILITY_BINS = 15
-"""As Guo et al. 2017 count them."""
+"""Bins of the expected calibration error, as in Guo et al. 2017."""
 SHIPPED = Path(__file__).parent / "data"
 COMMAND = "scripts/fit_calibration.py FILMS --backend NAME"
 
@@ -35,18 +35,18 @@ Float = NDArray[np.float64]
 
 
 class NoCalibrationError(ValueError):
-    """Calibrated scores are wanted of a backend that has no map, or none for these weights."""
+    """Calibrated scores were asked for, and the backend has no calibration for its weights."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The map of one backend: straight lines between (score, chance) knots, flat outside them."""
+    """The calibration of one backend: linear between (score, probability) knots, constant outside them."""
 
     backend: str
     scores: tuple[float, ...]
     """(K) rising."""
     chances: tuple[float, ...]
-    """(K) never falling, 0 to 1."""
+    """(K) probabilities, monotone, 0 to 1."""
     weights: dict[str, str] = field(default_factory=dict)
     """File name to sha256, as the backend had them."""
     fitted: dict[str, Any] = field(default_factory=dict)
@@ -100,13 +100,13 @@ class Calibration:
 
 
 def calibration_of(backend: PoseBackend) -> Calibration:
-    """The map for this backend with its weights; NoCalibrationError if there is none."""
+    """The calibration of this backend with its weights. NoCalibrationError if there is none."""
     return Calibration.load(backend.name, dict(backend.weights))
 
 
 def fit(scores_N: NDArray[np.floating], right_N: NDArray[np.bool_], bins: int = BINS) -> tuple[Float, Float]:
-    """(K) scores and (K) chances: the never falling map nearest to what was right, by bins that hold equally many.
-    ValueError if all scores are one."""
+    """(K) scores and (K) probabilities of the monotone map with the least squared error, from bins that hold equally
+    many joints. ValueError if all scores are equal."""
     order = np.argsort(scores_N, kind="stable")
     score_N, good_N = scores_N[order].astype(np.float64), right_N[order].astype(np.float64)
     edges = np.unique(np.searchsorted(score_N, np.quantile(score_N, np.linspace(0, 1, bins + 1)[1:-1]), side="left"))
@@ -118,8 +118,8 @@ def fit(scores_N: NDArray[np.floating], right_N: NDArray[np.bool_], bins: int = 
 
 
 def calibration_error(chances_N: NDArray[np.floating], right_N: NDArray[np.bool_]) -> float:
-    """Expected calibration error (Guo et al. 2017): over 15 equal bands of chances, the mean distance between the
-    chance that is said and the share that is right, weighted by how many say so."""
+    """Expected calibration error (Guo et al. 2017): over 15 equal bins of probability, the mean difference between the
+    predicted probability and the share of right joints, weighted by the joints in the bin."""
     band_N = np.minimum((chances_N * RELIABILITY_BINS).astype(int), RELIABILITY_BINS - 1)
     gaps = np.bincount(band_N, chances_N.astype(np.float64) - right_N, minlength=RELIABILITY_BINS)
     return float(np.abs(gaps).sum() / len(chances_N))

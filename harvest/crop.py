@@ -1,4 +1,4 @@
-"""Square crops of frames, and the way back from crop to frame.
+"""Cuts square crops from frames and maps points back from crop to frame.
 
 Coordinates are of pixel corners: the first pixel covers [0, 1), its centre is at 0.5 (storage/schema.py).
 """
@@ -26,7 +26,7 @@ def cut(frame_HW3: np.ndarray, square_4: np.ndarray, size: int, angle: float = 0
 
 
 def to_frame(points_K2: np.ndarray, square_4: np.ndarray, size: int, angle: float = 0.0) -> np.ndarray:
-    """Points in px of a crop of `size` -> px of the frame that `cut` took it from."""
+    """Maps points in px of a crop of `size` to px of the frame that `cut` took it from."""
     into_22, centre_2 = _turn(square_4, size, angle)
     return np.asarray((points_K2 - size / 2) @ np.linalg.inv(into_22).T + centre_2)
 

@@ -1,7 +1,7 @@
-"""The same video twice: re-uploads are kept once, and none of what another lake holds (its test films, say) comes in.
+"""Finds copies of known videos: a re-upload is kept once, and a lake can stay apart from others (test films, say).
 
-Equal bytes are always the same. Otherwise two videos are the same if most of the sampled pictures of the shorter one
-are found in the other. V known videos, S samples of a video, M samples of all known videos.
+Two videos are copies if their bytes are equal, or if the other one has most of the sampled pictures of the shorter one.
+Letters: S sampled pictures of a video.
 """
 
 from collections.abc import Sequence
@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from storage.lake import Lake
 
 SAME_BITS = 6
-"""Pictures whose 64-bit fingerprints differ in no more bits are one picture, re-encoded."""
+"""Pictures whose 64-bit fingerprints differ in no more bits count as equal."""
 MIN_SAMPLES = 4
-"""Shorter videos are judged by their bytes alone: few pictures, perhaps of one background, say too little."""
+"""A video with fewer sampled pictures is compared by its bytes alone: a few pictures of one background prove little."""
 SHARE = 0.5
-"""So much of the shorter video must be found in the longer; as in evaluation/contamination.py. Of 12 films of 2.6 s all
-were found again after CRF 35, a smaller size at another rate, a logo or another brightness, most after a crop of 5 % or
-0.4 s cut off; 630 pairs of different films shared nothing (docs/results/harvest.md)."""
+"""The longer video must have this share of the shorter one's pictures, as in evaluation/contamination.py. All of 12
+films of 2.6 s were found after CRF 35, a smaller size at another rate, a logo or another brightness, most after a crop
+of 5 % or 0.4 s cut off; 630 pairs of different films shared nothing (docs/results/harvest.md)."""
 
 
 class KnownVideos:
-    """What there is, by content and by sight."""
+    """The known videos, by content and by fingerprints."""
 
     def __init__(self) -> None:
         self._by_content: dict[str, str] = {}
@@ -30,7 +30,7 @@ class KnownVideos:
 
     @classmethod
     def of(cls, lake: Lake, apart_from: Sequence[Lake] = ()) -> "KnownVideos":
-        """All videos of a lake that gave tracklets, and all of the lakes that it must stay apart from."""
+        """The videos with tracklets of a lake, and of the lakes from which it must hold no copy."""
         known = cls()
         for other in apart_from:
             known._read(other, f"{other.root}:")
@@ -38,19 +38,19 @@ class KnownVideos:
         return known
 
     def _read(self, lake: Lake, prefix: str) -> None:
-        """`prefix` tells another lake's videos from ours: there even the very same source is a copy."""
+        """`prefix` marks videos of another lake: there even the same source is a copy."""
         used = set(lake.read("tracklets", ["source_id"]).column(0).unique().to_pylist())
         for row in lake.read("videos", ["source_id", "content_sha256", "fingerprints"]).to_pylist():
             if row["source_id"] in used and row["content_sha256"]:
                 self.add(prefix + row["source_id"], row["content_sha256"], row["fingerprints"])
 
     def add(self, source_id: str, content_sha256: str, fingerprints: list[int]) -> None:
-        """One more video, once it is kept."""
+        """Add a video that is kept."""
         self._by_content.setdefault(content_sha256, source_id)
         self._prints[source_id] = _distinct(fingerprints)
 
     def original_of(self, source_id: str, content_sha256: str, fingerprints: list[int]) -> str | None:
-        """The other source that this video is a copy of, or None."""
+        """The source of which this video is a copy, or None."""
         same = self._by_content.get(content_sha256)
         if same not in (None, source_id):
             return same
@@ -66,7 +66,7 @@ def _distinct(fingerprints: list[int]) -> NDArray[np.uint64]:
 
 
 def _shared(a_S: NDArray[np.uint64], b_S: NDArray[np.uint64]) -> float:
-    """Share of the smaller set's pictures that the other has; 0 if there are too few to tell."""
+    """Share of the smaller set's pictures that the other has; 0 if it has fewer than MIN_SAMPLES."""
     few, many = sorted((a_S, b_S), key=len)
     if len(few) < MIN_SAMPLES:
         return 0.0

@@ -1,4 +1,4 @@
-"""One name for one video: canonical URLs, and ids that are hashes of them or of a file's content."""
+"""The identity of a video: canonical URLs, and ids that are hashes of a URL or of a file's content."""
 
 import hashlib
 import re
@@ -16,7 +16,7 @@ _SAFE_PATH = "/:@!$&'()*+,;=-._~%"
 
 
 def canonical_url(url: str) -> str:
-    """The form under which a URL is known to the ledger: two spellings of one address give one string.
+    """The canonical form of a URL, by which the ledger knows it: two spellings of an address give the same string.
 
     Lower-case scheme and host, no default port, no fragment, no user name, no tracking parameters, one
     percent-encoding. Raises ValueError for what is not an http(s) address.

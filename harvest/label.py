@@ -1,4 +1,7 @@
-"""A video file becomes rows for the lake: one pass, bounded memory, a pure function of the file and the settings."""
+"""Labels one video file: decodes it once, in bounded memory, and returns rows for the lake.
+
+The rows are a pure function of the file and the settings.
+"""
 
 import json
 import tempfile
@@ -12,7 +15,7 @@ from harvest.backends.protocol import PoseBackend, ReadsFile
 from harvest.config import LabelConfig
 from harvest.errors import HarvestError, NoPerson, NothingUsable, Unreadable
 from harvest.fetch.policy import Policy, Verdict, seconds_limit
-from harvest.network_cache import StageFiles, VideoMemory
+from harvest.network_cache import CachedNetworks, StageFiles
 from harvest.phi.protocol import Phi
 from harvest.recipe import recipe
 from harvest.rows import (
@@ -28,9 +31,9 @@ from harvest.rows import (
 )
 from harvest.shot_labels import ShotLabeller
 from harvest.sources.expand import Source
-from harvest.stopwatch import Stopwatch, TimedBackend, TimedPhi
+from harvest.stopwatch import Stopwatch
 from harvest.stored import Finishing
-from harvest.video.decode import Frame, Video
+from harvest.video.decode import Video
 from harvest.video.fingerprint import MAX_SAMPLES, SAMPLE_SECONDS, fingerprint
 from harvest.video.overlap import Overlap
 from harvest.video.shots import split_shots
@@ -38,23 +41,25 @@ from storage.atomic import file_sha256
 from storage.layout import STAGES
 
 OnFrame = Callable[[int, int], None]
-"""Told (working frames done, in all)."""
+"""Called after each frame with (working frames done, working frames in all)."""
 
 LONGEST_STEP_S = Fraction(1, 2)
+"""A longer time from one frame to the next ends a shot, since it hides motion (a held picture, a section left out).
+Video of less than 8 frames/s may step by up to 4 frames."""
 TABLES_OF_A_VIDEO = ("tracklets", "features", "rejects", "shots", "videos")
 
 
 @dataclass
 class LabelledVideo:
-    """All rows of one video, by table; without committed_at, which the commit knows."""
+    """All rows of one video, by table. They lack committed_at, which the commit sets."""
 
     label_key: str
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {name: [] for name in TABLES_OF_A_VIDEO})
     rejection: HarvestError | None = None
-    """Why there is no tracklet, if there is none."""
+    """Why the video has no tracklet; None if it has one."""
 
     def reject_all(self, why: HarvestError) -> None:
-        """Keep what is known of the video, and none of its labels."""
+        """Drop the labels and keep the row of `videos`; one reject row gives the reason."""
         (video,) = self.rows["videos"]
         tracklets, self.rows["tracklets"], self.rows["features"] = self.rows["tracklets"], [], []
         preset = tracklets[0]["preset"] if tracklets else ""
@@ -63,12 +68,12 @@ class LabelledVideo:
 
     @property
     def n_tracklets(self) -> int:
-        """How many were kept."""
+        """Kept tracklets."""
         return len(self.rows["tracklets"])
 
 
 class Labeller:
-    """A backend and its φ, loaded once, for many videos."""
+    """A backend and its φs, loaded once, for many videos."""
 
     def __init__(
         self,
@@ -80,13 +85,11 @@ class Labeller:
         cache: Path | None = None,
         threads: int = 1,
     ) -> None:
-        """`cache` is a folder with a folder a source, where the networks' answers stay for the next labelling. With it,
-        features come as references to files there (rows.py's `read_features`), so that memory stays flat. With more
-        than one of `threads` pictures are read ahead and φ is computed behind; the labels are the same."""
-        self._watch = Stopwatch()
-        self._backend = TimedBackend(backend, self._watch)
-        self._file_reader = backend
-        self._phis = [TimedPhi(phi, self._watch) for phi in phis]
+        """`cache` is a folder with one folder a source. The networks' answers stay there for the next labelling; then
+        features are returned as references to these files (rows.py `read_features`), so that memory stays flat. With
+        `threads` above 1, frames are decoded ahead and φ is computed on another thread; the labels are the same.
+        NoCalibrationError if the config asks for calibrated scores and the backend has no calibration."""
+        self._backend, self._phis, self._watch = backend, phis, Stopwatch()
         self._config, self._policy, self._cache, self._threads = config, policy, cache, threads
         self.recipe = recipe(config, backend, phis)
         self._finishing = Finishing.of(config, backend)
@@ -100,8 +103,8 @@ class Labeller:
         origin: Mapping[str, Any] | None = None,
         progress: OnFrame | None = None,
     ) -> LabelledVideo:
-        """Labels of one file. Raises HarvestError for a file that cannot be labelled; a file in which nobody can be
-        used has a `rejection` and its rows. `progress` gets (working frames done, in all)."""
+        """Labels of one file. `origin` holds what the site said: uploader, title, provenance. A file without a usable
+        person still gives rows, and a `rejection`. HarvestError for a file that cannot be labelled."""
         self._watch.seconds.clear()
         content = file_sha256(path)
         labelled = LabelledVideo(self.recipe.label_key(content))
@@ -112,10 +115,11 @@ class Labeller:
             )  # fmt: skip
             self._open_backend(path, source)
         facts = VideoFacts(
-            source, video.width, video.height, video.working_rate, video.timing.time_base, verdict.licence,
-            labelled.label_key, self._backend.name, self._backend.joints, self._config.preset,
+            source=source, width=video.width, height=video.height, rate=video.working_rate,
+            time_base=video.timing.time_base, licence=verdict.licence, label_key=labelled.label_key,
+            backend=self._backend.name, joints=self._backend.joints, preset=self._config.preset,
         )  # fmt: skip
-        prints = self._remembering(video, facts, content, labelled, progress)
+        prints = self._label_with_cache(video, facts, content, labelled, progress)
         labelled.rejection = _rejection(source, labelled)
         row = _video_row(path, content, video, facts, verdict, prints, origin or {})
         row["recipe"] = self.recipe.to_json()
@@ -123,70 +127,73 @@ class Labeller:
         labelled.rows["videos"].append(row)
         return labelled
 
-    def _remembering(
+    def _open_backend(self, path: Path, source: Source) -> None:
+        """Give the file to a backend that reads it (`truth`)."""
+        if isinstance(self._backend, ReadsFile):
+            try:
+                self._backend.open_video(path)
+            except ValueError as error:
+                raise Unreadable(source.name, str(error)) from error
+
+    def _label_with_cache(
         self, video: Video, facts: VideoFacts, content: str, labelled: LabelledVideo, progress: OnFrame | None
     ) -> list[int]:
-        """`_shots`, with the networks' answers kept in the cache, or in a folder that is gone afterwards."""
+        """`_label_shots`, with the networks' answers in the cache, or in a temporary folder."""
         with tempfile.TemporaryDirectory(prefix="hmmr-label-") as scratch:
             folder = self._cache / facts.source.item_id / STAGES if self._cache else Path(scratch)
             files = StageFiles(folder, content, self.recipe)
             with (
-                VideoMemory(files, self._backend, self._phis, original=self._file_reader) as memory,
+                CachedNetworks(files, self._backend, self._phis, self._watch) as networks,
                 Overlap(self._threads) as overlap,
             ):
-                prints = self._shots(video, facts, memory, overlap, labelled, progress)
+                prints = self._label_shots(video, facts, networks, overlap, labelled, progress)
             if self._cache is None:
                 labelled.rows["features"] = [read_features(row) for row in labelled.rows["features"]]
         return prints
 
-    def _open_backend(self, path: Path, source: Source) -> None:
-        """A backend that reads the file itself (truth) is told which one comes."""
-        if isinstance(self._file_reader, ReadsFile):
-            try:
-                self._file_reader.open_video(path)
-            except ValueError as error:
-                raise Unreadable(source.name, str(error)) from error
-
-    def _shots(
+    def _label_shots(
         self,
         video: Video,
         facts: VideoFacts,
-        memory: VideoMemory,
+        networks: CachedNetworks,
         overlap: Overlap,
         labelled: LabelledVideo,
         progress: OnFrame | None,
     ) -> list[int]:
-        """Fill the rows shot by shot; returns the fingerprints of sampled frames."""
+        """Fill the rows shot by shot. Returns the fingerprints of sampled frames."""
         prints: list[int] = []
         total = int(video.keep_F.sum())
         shot: ShotLabeller | None = None
         shot_index, last_pts = -1, 0
-        frames = overlap.ahead(split_shots(self._decoded(video), self._config.shots))
-        for count, each in enumerate(frames):
-            memory.numbers.note(each.frame.pixels_HW3, each.frame.index)
-            jumped = (each.frame.pts - last_pts) * video.timing.time_base > _longest_step(video)
-            last_pts = each.frame.pts
-            if shot is not None and (each.starts or jumped):
-                self._close(shot, shot_index, facts, memory, labelled)
+        decoded = self._watch.iterate("decode", video.frames(), children=True)
+        for count, shot_frame in enumerate(overlap.ahead(split_shots(decoded, self._config.shots))):
+            frame = shot_frame.frame
+            jumped = (frame.pts - last_pts) * video.timing.time_base > _longest_step(video)
+            last_pts = frame.pts
+            if shot is not None and (shot_frame.starts or jumped):
+                self._close(shot, shot_index, facts, networks, labelled)
                 shot = None
             if shot is None:
-                shot = ShotLabeller(memory.backend, memory.phis, self._config, float(video.working_rate), overlap)
+                shot = ShotLabeller(networks, self._config, float(video.working_rate), overlap)
                 shot_index += 1
-            shot.push(each.frame, each.change)
+            shot.push(frame, shot_frame.change)
             if count % max(1, round(SAMPLE_SECONDS * video.working_rate)) == 0 and len(prints) < MAX_SAMPLES:
-                prints.append(fingerprint(each.frame.pixels_HW3))
+                prints.append(fingerprint(frame.pixels_HW3))
             if progress:
                 progress(count + 1, total)
         if shot is not None:
-            self._close(shot, shot_index, facts, memory, labelled)
+            self._close(shot, shot_index, facts, networks, labelled)
         return prints
 
-    def _decoded(self, video: Video) -> "_TimedFrames":
-        return _TimedFrames(video.frames(), self._watch)
-
     def _close(
-        self, shot: ShotLabeller, shot_index: int, video: VideoFacts, memory: VideoMemory, labelled: LabelledVideo
+        self,
+        shot: ShotLabeller,
+        shot_index: int,
+        video: VideoFacts,
+        networks: CachedNetworks,
+        labelled: LabelledVideo,
     ) -> None:
+        """Finish a shot and append its rows."""
         people = shot.finish(self._finishing)
         facts = ShotFacts(shot_index, shot.frame_index, shot.pts)
         rows = labelled.rows
@@ -196,28 +203,12 @@ class Labeller:
         for i, person in enumerate(people):
             for run in person.runs:
                 rows["tracklets"].append(tracklet_row(video, facts, i, person, run))
-                rows["features"] += feature_rows(video, facts, i, person, run, memory.phis)
+                rows["features"] += feature_rows(video, facts, i, person, run, networks.phis)
             rows["rejects"] += [reject_row(video, facts, i, person, why) for why in person.rejected]
 
 
 def _longest_step(video: Video) -> Fraction:
-    """A longer time from one frame to the next, s, ends a shot: a held picture or a left-out stretch hides motion."""
     return max(LONGEST_STEP_S, 4 / video.working_rate)
-
-
-class _TimedFrames:
-    """Frames of a decoder, with the time that each took."""
-
-    def __init__(self, frames: Any, watch: Stopwatch) -> None:
-        self._frames, self._watch = frames, watch
-
-    def __iter__(self) -> "_TimedFrames":
-        return self
-
-    def __next__(self) -> Frame:
-        with self._watch.stage("decode", children=True):
-            frame: Frame = next(self._frames)
-        return frame
 
 
 def _rejection(source: Source, labelled: LabelledVideo) -> HarvestError | None:

@@ -1,4 +1,7 @@
-"""What decides a label, as a storage Recipe: bump a stage's version when its code gives other labels."""
+"""The recipe of a label: everything that decides it, stage by stage. The label key is its hash.
+
+Bump a stage's version when its code gives other labels under the same settings.
+"""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -15,7 +18,8 @@ CODE = "hmmr-harvest 0.1"
 
 
 def recipe(config: LabelConfig, backend: PoseBackend, phis: Sequence[Phi]) -> Recipe:
-    """The stages of labelling in order. NoCalibrationError if calibrated scores are wanted and cannot be had."""
+    """The stages of labelling in order. NoCalibrationError if the config asks for calibrated scores and the backend has
+    no calibration."""
     stages = [
         Stage("decode", "1", _plain({"max_fps": config.decode.max_fps, "max_side": config.decode.max_side})),
         Stage("shots", "3", _plain(identity(config.shots))),
@@ -30,7 +34,7 @@ def recipe(config: LabelConfig, backend: PoseBackend, phis: Sequence[Phi]) -> Re
 
 
 def _finishing(config: LabelConfig, backend: PoseBackend) -> list[Stage]:
-    """Only what is switched on, so that labels without it keep the key that they always had."""
+    """Stages of the options that are on. An option that is off adds nothing, so older labels keep their key."""
     finishing = Finishing.of(config, backend)
     stages = [Stage("smooth", "1", identity(finishing.smoothing))] if finishing.smoothing else []
     if finishing.calibration:

@@ -1,6 +1,6 @@
-"""Backends and φ by the names that the command line takes. Each is imported only when it is asked for.
+"""Registry of 2D backends and image features φ, by the names of the command line. Each is imported when it is made.
 
-A name may carry what the user brings, after a colon: `mmlab:mm.yaml`, `rtm:balanced`, `resnet50_v1:spin.pt`.
+After a colon a name may carry the user's own file or set: `mmlab:mm.yaml`, `rtm:balanced`, `resnet50_v1:spin.pt`.
 """
 
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ PHIS = (
 
 
 def make_backend(config: HarvestConfig) -> PoseBackend:
-    """The 2D backend of a harvest, one thread. WeightsError names a missing weights file; ValueError a wrong name;
-    ImportError says how to get a library that the backend needs."""
+    """The 2D backend of a harvest; its networks use one thread. WeightsError names a missing weights file, ValueError
+    an unknown backend, ImportError the missing library and how to install it."""
     name, _, given = config.backend.partition(":")
     if name == "embedded":
         from harvest.backends.embedded import EmbeddedBackend, EmbeddedConfig
 
-        # the detector hands over weak boxes too: they confirm people who are already followed
+        # weak detections do not start a track, but they confirm people who are already followed
         weak = config.label.people.keep_score
         return EmbeddedBackend(EmbeddedConfig(detector_threshold=weak, device=config.device))
     if name == "truth":
@@ -53,7 +53,8 @@ def _make_rtm(given: str, device: str) -> PoseBackend:
 
 
 def make_phis(names: Sequence[str], device: str = "cpu") -> list[Phi]:
-    """The image features of a harvest, in order. CheckpointError names a checkpoint that does not fit."""
+    """The φs with these names, in order. ValueError for an unknown name, CheckpointError for a checkpoint that does not
+    fit."""
     return [_make_phi(name, device) for name in names]
 
 

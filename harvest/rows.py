@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from body.boxes import diagonals, keypoint_boxes
+from body.boxes import person_size
 from body.joints import KEYPOINTS_25
 from harvest.filters.presets import Preset
 from harvest.filters.tracks import Rejection, Run
@@ -19,12 +19,12 @@ from harvest.sources.expand import Source
 from storage.stage_cache import Kept
 
 EXAMPLE_FRAMES = 3
-"""So many frames of a rejected stretch are kept, for drawing."""
+"""Frames of a rejected stretch whose keypoints are kept in its row, for drawing."""
 
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What all rows of one video share."""
+    """What all rows of one video share. Sizes in px, `rate` in frames/s, `time_base` in seconds per PTS tick."""
 
     source: Source
     width: int
@@ -40,7 +40,7 @@ class VideoFacts:
 
 @dataclass(frozen=True)
 class ShotFacts:
-    """Where a shot lies in its video; entry n of the sequences is frame n of the shot."""
+    """Where a shot lies in its video. Entry n of the sequences belongs to frame n of the shot."""
 
     shot_index: int
     frame_index: Sequence[int]
@@ -48,7 +48,7 @@ class ShotFacts:
 
 
 def tracklet_id(video: VideoFacts, shot: ShotFacts, person_index: int, first_frame: int) -> str:
-    """Stable: the same labels of the same video give the same id."""
+    """32 hex digits: the same labels of the same video give the same id."""
     text = f"{video.source.item_id}/{shot.shot_index}/{person_index}/{first_frame}/{video.label_key}"
     return sha256(text.encode()).hexdigest()[:32]
 
@@ -91,19 +91,18 @@ def _joints_of(video: VideoFacts) -> list[int]:
 
 
 def _quality(video: VideoFacts, keypoints_TJ3: NDArray[np.float32]) -> dict[str, float]:
-    """By raw scores, which the preset's threshold means."""
+    """Columns of quality, from the raw scores that the preset's threshold refers to."""
     scores = keypoints_TJ3[:, _joints_of(video), 2]
-    boxes, there = keypoint_boxes(keypoints_TJ3, video.preset.visible_score)
     return {
         "visible_joints": float((scores >= video.preset.visible_score).sum(axis=1).mean()),
-        "median_diagonal_px": float(np.median(diagonals(boxes[there]))) if there.any() else 0.0,
+        "median_diagonal_px": person_size(keypoints_TJ3, video.preset.visible_score, default=0.0),
     }
 
 
 def feature_rows(
     video: VideoFacts, shot: ShotFacts, person_index: int, person: Person, run: Run, phis: Sequence[CachedPhi]
 ) -> list[dict[str, Any]]:
-    """One row of `features` for each φ of one run; the features themselves are still on the disk (`read_features`)."""
+    """One row of `features` for each φ of one run. The features themselves stay on the disk (`read_features`)."""
     first, stop = person.track.start + run.start, person.track.start + run.stop
     rows = []
     for p, phi in enumerate(phis):
@@ -111,8 +110,8 @@ def feature_rows(
         rows.append({
             "tracklet_id": tracklet_id(video, shot, person_index, shot.frame_index[first]),
             "source_id": video.source.item_id,
-            "phi_name": phi.inner.name,
-            "phi_dim": phi.inner.dim,
+            "phi_name": phi.name,
+            "phi_dim": phi.dim,
             "phi": features,
             "zero_shot_3d": zero_shot,
             "label_key": video.label_key,
@@ -121,16 +120,16 @@ def feature_rows(
 
 
 def read_features(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of `features` with what it still had on the disk. OSError or ValueError if the file is gone."""
+    """A row of `features` with the features read from the disk. OSError or ValueError if the file is gone."""
     kept = {name: value.read() for name, value in row.items() if isinstance(value, Kept)}
     return {**row, **kept, **({"phi": kept["phi"].tobytes()} if "phi" in kept else {})}
 
 
 def reject_row(video: VideoFacts, shot: ShotFacts, person_index: int, person: Person, why: Rejection) -> dict[str, Any]:
-    """A stretch of a track that was not kept."""
+    """A rejected stretch of a track as a row of `rejects`."""
     first, last = person.track.start + why.start, person.track.start + why.stop - 1
     seen = why.start + np.flatnonzero(person.track.observed[why.start : why.stop])
-    picked = seen[np.linspace(0, len(seen) - 1, min(EXAMPLE_FRAMES, len(seen))).astype(int)] if len(seen) else seen
+    examples = seen[np.linspace(0, len(seen) - 1, min(EXAMPLE_FRAMES, len(seen))).astype(int)] if len(seen) else seen
     return {
         "source_id": video.source.item_id,
         "shot_index": shot.shot_index,
@@ -144,12 +143,12 @@ def reject_row(video: VideoFacts, shot: ShotFacts, person_index: int, person: Pe
         "threshold": float(why.threshold),
         "preset": video.preset.name,
         "label_key": video.label_key,
-        "keypoints": person.track.keypoints[picked].reshape(-1, 75) if len(picked) else None,
+        "keypoints": person.track.keypoints[examples].reshape(-1, 75) if len(examples) else None,
     }
 
 
 def shot_row(video: VideoFacts, shot: ShotFacts, n_tracks: int) -> dict[str, Any]:
-    """A row of `shots`."""
+    """A shot as a row of `shots`. `n_tracks`: people in it, before any filter."""
     return {
         "source_id": video.source.item_id,
         "shot_index": shot.shot_index,

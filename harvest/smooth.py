@@ -1,13 +1,13 @@
-"""Smooth keypoints over time: around each frame a parabola through the joint's places, trusting each by its score.
+"""Smooths keypoints over time: fits a parabola to a joint's places around each frame, weighted by their scores.
 
 A weighted local quadratic (Savitzky-Golay with a Gaussian window and uneven weights; "normalised convolution of second
-order", Knutsson and Westin 1993). Chosen over a plain Gaussian mean, which at the same steadiness cuts the tops off
-swings, and over the one-euro filter, which lags since it must not look ahead: labels may. On 60 dev films, sides
-repaired, mean error in diagonals / error of acceleration: raw 0.0259 / 0.0187; Gaussian of 1 frame 0.0257 / 0.0065;
-this one 0.0253 / 0.0065 (docs/LOG.md).
+order", Knutsson and Westin 1993). A Gaussian mean that is as smooth cuts the tops off swings; the one-euro
+filter lags, since it does not look ahead, which labels may. On 60 dev films, sides repaired, mean error in diagonals /
+error of acceleration: raw 0.0259 / 0.0187; Gaussian of 1 frame 0.0257 / 0.0065; this filter 0.0253 / 0.0065
+(docs/LOG.md).
 
-Only what is stored is smoothed. Filters judge and boxes and φ are cut by what the network said: a smoothed jump would
-pass for a motion, and with the same runs, boxes and φ two labellings differ in their 2D targets alone.
+Only stored keypoints are smoothed. Filters, boxes and φ use the raw ones: a smoothed jump would pass for a motion, and
+so two labellings that differ in smoothing differ in their 2D targets alone.
 Letters: T frames of a run, J 25 joints. Keypoints (T, 25, 3): x, y px, score.
 """
 
@@ -19,19 +19,19 @@ from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
 WINDOW_SIGMAS = 4.0
-"""The window ends here, at 3 in 10,000 of its middle."""
+"""Half the window's length in sigmas; there the weight is 3 in 10,000 of the middle's."""
 _RIDGE = 1e-3
-"""Against slopes from nothing: a joint seen once stays where it is."""
+"""Ridge on slope and curvature, so that a joint that is seen once stays where it is."""
 
 Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class SmoothingConfig:
-    """How far a frame's neighbours count."""
+    """The width of the window."""
 
     sigma_s: float = 0.06
-    """Of the window, in seconds, so that it means the same motion at every rate; 1.5 frames at 25 a second."""
+    """Standard deviation of the window, in seconds, which fits every frame rate: 1.5 frames at 25 frames/s."""
 
     def __post_init__(self) -> None:
         if not 0 < self.sigma_s <= 1:
@@ -41,10 +41,10 @@ class SmoothingConfig:
 def smooth_keypoints(
     keypoints_TJ3: NDArray[np.float32], observed_T: NDArray[np.bool_], rate: float, config: SmoothingConfig
 ) -> NDArray[np.float32]:
-    """The same keypoints with other places, scores as they were. `rate`: frames a second.
+    """(T, 25, 3) with smoothed places and the same scores. `rate`: frames/s.
 
-    Frames that were not observed stay as they are and end a stretch: nothing is smeared over a gap. A joint with
-    score 0 has no place: it stays, and no other frame hears of it.
+    Unobserved frames stay as they are, and no window reaches across them. A joint with score 0 has no place: it stays
+    as it is and does not enter other frames.
     """
     smooth = keypoints_TJ3.copy()
     for start, stop in _stretches(observed_T):
@@ -64,8 +64,8 @@ def _stretches(observed_T: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
 
 
 def _local_quadratic(places_T2: Float, weight_T: Float, sigma: float) -> Float:
-    """(T, 2) the value at 0 of the weighted parabola around each frame, time in units of sigma."""
-    sigma = max(sigma, 1e-3)  # holds the frame alone; of less, the powers below overflow
+    """(T, 2) the value of the weighted parabola at each frame; time is in units of sigma."""
+    sigma = max(sigma, 1e-3)  # at this value the window holds one frame; below it the powers overflow
     radius = max(1, int(np.ceil(WINDOW_SIGMAS * sigma)))
     time = np.arange(-radius, radius + 1) / sigma
     window = np.exp(-(time**2) / 2)
@@ -74,7 +74,7 @@ def _local_quadratic(places_T2: Float, weight_T: Float, sigma: float) -> Float:
     scale_T = np.maximum(moments[0], 1e-12)
     left = np.stack([np.stack([moments[i + j] / scale_T for j in range(3)], axis=-1) for i in range(3)], axis=-2)
     right = np.stack(values, axis=-2) / scale_T[:, None, None]
-    left[:, 0, 0] = np.maximum(left[:, 0, 0], _RIDGE)  # nobody there: whatever comes out is not used
+    left[:, 0, 0] = np.maximum(left[:, 0, 0], _RIDGE)  # a frame without weight: its result is not used
     solved = np.linalg.solve(left + np.diag([0.0, _RIDGE, _RIDGE]), right)
     return np.asarray(solved[:, 0], dtype=np.float64)
 

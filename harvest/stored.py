@@ -1,7 +1,7 @@
-"""What the lake keeps of a run's joints: as they were judged, or smoothed, or with calibrated scores.
+"""The last step of labelling: smooths and calibrates the joints that are stored, if the config asks for it.
 
-The last step of labelling. Filters, boxes and φ have had their say on what the network said; so with these options on
-or off a video gives the same runs, boxes and φ, and asks the networks nothing again.
+Filters, boxes and φ use the network's own joints. So these options change neither runs nor boxes nor φ, and no network
+runs again for them.
 """
 
 from collections.abc import Sequence
@@ -20,19 +20,19 @@ from harvest.tracking.track import Track
 
 @dataclass(frozen=True)
 class Finishing:
-    """Both options as they are for one backend."""
+    """The smoothing and the calibration for one backend; None for an option that is off."""
 
     smoothing: SmoothingConfig | None = None
     calibration: Calibration | None = None
 
     @classmethod
     def of(cls, config: LabelConfig, backend: PoseBackend) -> "Finishing":
-        """NoCalibrationError if calibrated scores are wanted and the backend has no map."""
+        """As the config says. NoCalibrationError if it wants calibrated scores and the backend has no calibration."""
         return cls(config.smoothing, calibration_of(backend) if config.scores == "calibrated" else None)
 
     def keypoints(self, track: Track, runs: Sequence[Run], rate: float) -> NDArray[np.float32]:
-        """(T, 25, 3) of the whole track as it is stored. Each run is smoothed alone: what was rejected beside it is
-        not to be trusted. The track's own array if there is nothing to do."""
+        """(T, 25, 3) keypoints of the whole track as they are stored. Each run is smoothed alone, since the rejected
+        frames beside it are not trusted. The track's own array if both options are off. `rate`: frames/s."""
         if self.smoothing is None and self.calibration is None:
             return track.keypoints
         stored = track.keypoints.copy()

@@ -1,4 +1,4 @@
-"""A backend that takes left for right now and then: how much of that does the repair of sides undo?"""
+"""A backend that exchanges left and right now and then, to measure how much of that the repair of sides undoes."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -7,25 +7,22 @@ from pathlib import Path
 import numpy as np
 
 from body.joints import KEYPOINTS_25, mirror_permutation
-from harvest.backends.protocol import AroundBackend, PoseBackend, ReadsFile
+from harvest.backends.protocol import PoseBackend, ReadsFile
 
 BURST_FRAMES = 3
 _MIRROR = mirror_permutation(KEYPOINTS_25)
 
 
-class MirroringBackend(AroundBackend):
-    """`PoseBackend` and `ReadsFile`: another one's poses, all joints of a frame exchanged in bursts, each burst with
-    probability `share`. The same file gives the same bursts."""
+class MirroringBackend:
+    """`PoseBackend` and `ReadsFile`: another backend's poses with left and right exchanged in bursts of frames, each
+    burst with probability `share`. The same file gives the same bursts."""
 
     def __init__(self, inner: PoseBackend, share: float) -> None:
-        super().__init__(inner)
+        self._inner = inner
+        self.name, self.joints = inner.name, inner.joints
+        self.weights: Mapping[str, str] = {**inner.weights, "mirrored": f"{share} of {BURST_FRAMES} frames"}
         self._share, self._now, self._frames = share, False, 0
         self._rng = np.random.default_rng(0)
-
-    @property
-    def weights(self) -> Mapping[str, str]:
-        """Of the backend inside, and how much is mirrored: other labels, another key."""
-        return {**self._inner.weights, "mirrored": f"{self._share} of {BURST_FRAMES} frames"}
 
     def open_video(self, path: Path) -> None:
         """The next frames are of this file."""

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from evaluation.label_quality.people import Labelled, Track
 from harvest.filters.one_person import frozen_frames
 from harvest.filters.presets import Preset
-from harvest.filters.tracks import Run, clean
-from harvest.filters.two_people import bystanders, candidates_of, in_the_way
+from harvest.filters.tracks import Run
+from harvest.filters.two_people import filter_shot
 from harvest.tracking.track import Observation
 from harvest.tracking.track import Track as LinkedTrack
 from harvest.video.decode import DecodeConfig, Video
@@ -52,21 +52,10 @@ def refiltered(
 def _runs(
     mine: list[Track], first: int, preset: Preset, picture: tuple[int, int], frozen_N: NDArray[np.bool_]
 ) -> list[tuple[int, Run]]:
-    """As harvest/shot_labels.py decides: each track by itself, then beside the others of its shot."""
+    """(track, run) of the runs that the preset keeps in one shot."""
     tracks = [_linked(track, first) for track in mine]
-    cleaned = [
-        clean(
-            track.keypoints, track.observed, preset, RATE, picture=picture, frozen_T=frozen_N[track.start : track.end]
-        )
-        for track in tracks
-    ]
-    found = [
-        each
-        for i, track in enumerate(tracks)
-        for each in candidates_of(i, track.start, track.keypoints, cleaned[i][0], preset)
-    ]
-    refused = in_the_way(found, tracks, preset) | bystanders(found, preset)
-    return [(i, run) for i, (runs, _) in enumerate(cleaned) for run in runs if (i, run.start) not in refused]
+    decided = filter_shot(tracks, preset, RATE, picture=picture, frozen_N=frozen_N)
+    return [(i, run) for i, (runs, _) in enumerate(decided) for run in runs]
 
 
 def _linked(track: Track, first: int) -> LinkedTrack:

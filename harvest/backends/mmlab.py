@@ -1,7 +1,7 @@
-"""mmdet finds the people, mmpose their joints: any top-down pair of OpenMMLab, by config and checkpoint.
+"""A backend of OpenMMLab models: any detector of mmdet and any top-down estimator of mmpose, by config and checkpoint.
 
-Runs in the environment that scripts/install_mmlab makes. Results are those of mmdet's and mmpose's own inference
-functions on the same weights, in batches across frames and people. P people.
+It runs in the environment that scripts/install_mmlab makes. Its results equal those of mmdet's and mmpose's own
+inference functions with the same weights; it runs batches across frames and people. Letters: P people.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from storage.atomic import file_sha256
 class MmlabConfig:
     """Configs are paths, or the names of files that mmdet and mmpose ship (`rtmdet_m_640-8xb32_coco-person.py`).
 
-    A checkpoint of None leaves random weights, which only tests want. `person_class` is its number in the detector.
+    Without a checkpoint the weights are random, for tests. `person_class` is the number of the class in the detector.
     """
 
     detector_config: str
@@ -36,7 +36,7 @@ class MmlabConfig:
 
 
 class MmlabBackend:
-    """`PoseBackend` over a detector of mmdet and a top-down estimator of mmpose."""
+    """`PoseBackend` from a detector of mmdet and a top-down estimator of mmpose."""
 
     name = "mmlab"
 
@@ -62,7 +62,7 @@ class MmlabBackend:
     def pose(
         self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray], expected: Sequence[np.ndarray] | None = None
     ) -> list[np.ndarray]:
-        """Per frame (P, 25, 3): x, y px, score. The boxes say it all: `expected` is not asked."""
+        """Per frame (P, 25, 3): x, y px, score. `expected` is ignored."""
         items = []
         for frame, boxes_P4 in zip(frames, boxes, strict=True):
             picture = _bgr(frame)
@@ -72,9 +72,9 @@ class MmlabBackend:
         samples = _in_batches(self._pose, items, self.config.people_batch)
         return [self._people([next(samples) for _ in boxes_P4]) for boxes_P4 in boxes]
 
-    def _boxes(self, found: Any) -> np.ndarray:
-        keep = (found.labels == self.config.person_class) & (found.scores > self.config.threshold)
-        boxes_P5 = np.concatenate([found.bboxes[keep], found.scores[keep, None]], -1).astype(np.float32)
+    def _boxes(self, instances: Any) -> np.ndarray:
+        keep = (instances.labels == self.config.person_class) & (instances.scores > self.config.threshold)
+        boxes_P5 = np.concatenate([instances.bboxes[keep], instances.scores[keep, None]], -1).astype(np.float32)
         return np.asarray(boxes_P5[np.argsort(-boxes_P5[:, 4], kind="stable")])
 
     def _people(self, samples: Sequence[Any]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Builds OpenMMLab's models from their configs, with checkpoints that cannot run code."""
+"""Builds OpenMMLab models from their configs, and loads checkpoints without running code from them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _WAY_OUT = (
 
 @dataclass(frozen=True)
 class NdPipeline:
-    """A model with its own test pipeline for pictures that are in memory. `text` is the whole config."""
+    """A model with its test pipeline for images in memory. `text` is its whole config."""
 
     model: Any
     prepare: Callable[[dict[str, Any]], Any]
@@ -65,7 +65,7 @@ def build_pose_estimator(config: str, checkpoint: Path | None, device: str) -> N
 
 
 def find_config(config: str) -> Path:
-    """A config by path, or by the name of a file that mmpose or mmdet ships; ValueError if there is none."""
+    """The config at this path, or the file of that name that mmpose or mmdet ships. ValueError if there is none."""
     if Path(config).is_file():
         return Path(config)
     import mmdet
@@ -82,7 +82,7 @@ def _load(model: Any, checkpoint: Path | None) -> None:
     if checkpoint is None:
         return
     tensors = load_state_dict(checkpoint)
-    # an averaged copy of the weights, or the preprocessing's constants, may lie beside them
+    # the checkpoint may also hold averaged weights (ema_) or the constants of the preprocessing
     own = model.state_dict().keys()
     beside = ("ema_", "data_preprocessor.")
     kept = {name: tensor for name, tensor in tensors.items() if name in own or not name.startswith(beside)}

@@ -1,4 +1,4 @@
-"""A YAML file that names the models of a backend, for models that the user brings.
+"""Reads a YAML file that names the user's own models for a backend.
 
 # mm.yaml, for --backend mmlab:mm.yaml; paths are relative to this file
 detector_config: rtmdet_m_640-8xb32_coco-person.py
@@ -25,10 +25,8 @@ S = TypeVar("S", bound=_Settings)
 
 
 def read_model_file(kind: type[S], file: Path, **more: Any) -> S:
-    """The settings dataclass `kind` from a YAML mapping; ValueError names the file and the key that is wrong.
-
-    `more` are settings that do not come from the file, e.g. the device.
-    """
+    """The settings dataclass `kind` from a YAML mapping. `more` are settings that the file need not have, e.g. the
+    device. ValueError names the file and the key that is wrong."""
     try:
         content = yaml.safe_load(file.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -1,9 +1,9 @@
 """People detector of the embedded backend: NanoDet-g (github.com/RangiLyu/nanodet, Apache-2.0) in ONNX Runtime.
 
-P people. Pre- and post-processing follow the original: BGR with its mean and deviation, a box side is the mean of
-a distribution over 0..10 cells. Size and threshold were chosen on 31 people of vtest.avi and on one close-up: at
-320 px it finds 28 with no false box and the close-up in every frame; at its native 416 px a person who fills the
-frame outgrows the ten cells and is lost in a quarter of the frames (docs/LOG.md).
+Pre- and post-processing follow the original: BGR with its mean and deviation, a box side is the mean of a distribution
+over 0..10 cells. Size and threshold were chosen on 31 people of vtest.avi and on one close-up: at 320 px it finds 28
+with no false box and the close-up in every frame; at its native 416 px a person who fills the frame outgrows the ten
+cells and is lost in a quarter of the frames (docs/LOG.md). Letters: P people, N cells.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,8 @@ _PERSON = 0
 
 @dataclass(frozen=True)
 class NanoDetConfig:
-    """`size` is the longer side in px that the network sees; cost grows with its square."""
+    """`size`: longer side, px, of the network's input; the cost grows with its square. `overlap`: IoU above which
+    non-maximum suppression drops a box."""
 
     size: int = 320
     threshold: float = 0.4
@@ -34,7 +35,7 @@ class NanoDetConfig:
 
 
 class NanoDet:
-    """Boxes of people, frame by frame: on a CPU a batch is no faster than its frames (docs/LOG.md)."""
+    """The detector. It runs frame by frame, since on a CPU a batch is no faster (docs/LOG.md)."""
 
     def __init__(self, config: NanoDetConfig = NanoDetConfig()) -> None:
         self.config = config
@@ -47,11 +48,11 @@ class NanoDet:
     def _one(self, frame_HW3: np.ndarray) -> np.ndarray:
         image, ratio = _letterbox(frame_HW3, self.config.size)
         outputs = self._network(images=image)
-        found = [
+        boxes_of_strides = [
             _decode(outputs[f"scores_{stride}"][0], outputs[f"distances_{stride}"][0], stride, image.shape[3])
             for stride in _STRIDES
         ]
-        boxes_P5 = np.concatenate(found)
+        boxes_P5 = np.concatenate(boxes_of_strides)
         boxes_P5 = boxes_P5[boxes_P5[:, 4] > self.config.threshold]
         boxes_P5 = boxes_P5[suppress(boxes_P5[:, :4], boxes_P5[:, 4], self.config.overlap)]
         boxes_P5[:, :4] = np.clip(boxes_P5[:, :4] / ratio, 0, np.tile(frame_HW3.shape[1::-1], 2))
@@ -59,7 +60,8 @@ class NanoDet:
 
 
 def _letterbox(frame_HW3: np.ndarray, size: int) -> tuple[np.ndarray, float]:
-    """The frame at the top left of the smallest black canvas of multiples of 32 px; (1, 3, H, W) and the ratio."""
+    """(1, 3, H, W) input: the scaled frame at the top left of the smallest black canvas whose sides are multiples of
+    32 px; and the scale."""
     height, width = frame_HW3.shape[:2]
     ratio = size / max(height, width)
     inner = (max(round(width * ratio), 1), max(round(height * ratio), 1))
@@ -71,7 +73,7 @@ def _letterbox(frame_HW3: np.ndarray, size: int) -> tuple[np.ndarray, float]:
 
 
 def _decode(scores_NC: np.ndarray, distances_NK: np.ndarray, stride: int, width: int) -> np.ndarray:
-    """Boxes (N, 5) in network pixels of all cells whose likeliest class is a person, from one stride's outputs."""
+    """(P, 5) boxes in px of the input and scores, from the cells of one stride whose best class is a person."""
     cells = np.flatnonzero(scores_NC.argmax(-1) == _PERSON)
     rows, columns = np.divmod(cells, width // stride)
     bins_N4K = np.exp(distances_NK[cells].reshape(len(cells), 4, distances_NK.shape[1] // 4))

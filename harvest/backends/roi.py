@@ -1,7 +1,7 @@
-"""Where BlazePose itself would have cut the crop: its two auxiliary landmarks span a circle around the whole person.
+"""BlazePose's own crops: its two auxiliary landmarks span a circle around the whole person.
 
 MediaPipe's rule (pose_landmarks_to_roi.pbtxt): centre = landmark 33, the mid-hip; radius to landmark 34; the square
-is 1.25 times the circle, turned so that landmark 34 is straight above 33. N crops.
+is 1.25 times the circle, turned so that landmark 34 is straight above 33. Letters: N crops, J joints.
 """
 
 from dataclasses import dataclass
@@ -9,10 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 ROI_SCALE = 1.25
+"""Side of the square over the diameter of the circle."""
 REACH_OF_JOINTS = 1.02
+"""Radius of the circle over the distance from the mid-hip to the farthest joint: the median of 316 people of films and
+real clips (0.92 to 1.17 in nine of ten)."""
 TURN = 0.7
-"""How far a followed person's crop is turned upright. Turned fully, frame after frame, BlazePose takes a leaning
-athlete's left for right in 26 of 100 frames, which it does not in crops that are turned less (docs/LOG.md)."""
+"""A followed person's crop is turned by this share of the trunk's angle. Turned fully, frame after frame, BlazePose
+exchanges left and right of a leaning athlete in 26 of 100 frames; turned less, it does not (docs/LOG.md)."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,11 @@ class Crops:
 
 @dataclass(frozen=True)
 class RefineLimits:
-    """How far a crop may be from BlazePose's own before it is worth a second look.
+    """How far a crop may be from BlazePose's own. Beyond that the person is read again.
 
-    On pose_squats.mp4 (a person who bends far over) one look misses the golden landmarks by 11.9 px in the mean,
-    two looks at every frame by 9.6, and these limits keep that while upright people need one look only.
+    On pose_squats.mp4 (a person who bends far over) one pass has a mean error of 11.9 px against the published
+    landmarks, two passes in every frame 9.6; with these limits it stays 9.6 and upright people need one pass only.
+    `shift` is in parts of the own crop's side.
     """
 
     turn_degrees: float = 7.0
@@ -53,12 +57,8 @@ def own_crops(hips_N2: np.ndarray, above_N2: np.ndarray) -> Crops:
 
 
 def crops_around(joints_NJ2: np.ndarray, hips_N2: np.ndarray, shoulders_N2: np.ndarray) -> Crops:
-    """About the crops of `own_crops` from a person's joints, mid-hip and mid-shoulder: what landmark 34 was made of;
-    but turned by TURN of the way only.
-
-    Of 316 people of films and real clips the radius is 1.02 times the way to the farthest joint in the median
-    (0.92 to 1.17 in nine of ten) and the trunk's turn within 1 degree.
-    """
+    """Crops like those of `own_crops`, estimated from a person's joints, mid-hip and mid-shoulder, and turned by TURN
+    of the trunk's angle, which agrees with BlazePose's own within 1 degree."""
     far_N = np.linalg.norm(joints_NJ2 - hips_N2[:, None], axis=-1).max(-1, initial=0)
     trunk_N2 = shoulders_N2 - hips_N2
     trunk_N2 = trunk_N2 / np.maximum(np.linalg.norm(trunk_N2, axis=-1, keepdims=True), 1e-6)
@@ -67,7 +67,7 @@ def crops_around(joints_NJ2: np.ndarray, hips_N2: np.ndarray, shoulders_N2: np.n
 
 
 def is_off(used: Crops, own: Crops, limits: RefineLimits) -> np.ndarray:
-    """(N,) True where the crop that was used is beyond the limits from BlazePose's own."""
+    """(N) whether each crop that was used is beyond the limits from BlazePose's own."""
     side_N, own_side_N = (c.squares_N4[:, 2] - c.squares_N4[:, 0] for c in (used, own))
     ratio_N = np.maximum(side_N / own_side_N, own_side_N / side_N)
     shift_N = np.abs(used.squares_N4 - own.squares_N4).reshape(-1, 2, 2).mean(1).max(-1) / own_side_N

@@ -1,6 +1,6 @@
-"""rtmlib's ONNX models (YOLOX or RTMDet, then RTMPose or ViTPose), by path or by rtmlib's own name for a set.
+"""A backend of rtmlib's ONNX models (YOLOX or RTMDet, then RTMPose or ViTPose), by path or by rtmlib's name of a set.
 
-`pip install 'hmmr-harvest[rtm]'`; a name makes rtmlib download. P people.
+It needs `pip install 'hmmr-harvest[rtm]'`. rtmlib downloads a named set. Letters: P people.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ _WAY_OUT = "the backend `rtm` needs rtmlib: pip install 'hmmr-harvest[rtm]', or 
 
 @dataclass(frozen=True)
 class RtmConfig:
-    """Models are paths or URLs of ONNX files. Sizes as rtmlib takes them: detector (H, W), pose (W, H)."""
+    """`detector` and `pose` are paths or URLs of ONNX files. Sizes in rtmlib's order: detector (H, W), pose (W, H)."""
 
     detector: str
     pose: str
@@ -44,7 +44,7 @@ class RtmConfig:
 
 
 class RtmBackend:
-    """`PoseBackend` over two of rtmlib's tools."""
+    """`PoseBackend` from rtmlib's detectors and pose models."""
 
     name = "rtm"
 
@@ -69,16 +69,16 @@ class RtmBackend:
     def pose(
         self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray], expected: Sequence[np.ndarray] | None = None
     ) -> list[np.ndarray]:
-        """Per frame (P, 25, 3): x, y px, score. The boxes say it all: `expected` is not asked."""
+        """Per frame (P, 25, 3): x, y px, score. `expected` is ignored."""
         return [self._one(frame, boxes_P4) for frame, boxes_P4 in zip(frames, boxes, strict=True)]
 
     def _detect(self, bgr_HW3: np.ndarray) -> np.ndarray:
         image, ratio = self._detector.preprocess(bgr_HW3)
         raw = self._detector.inference(image)[0]
-        if raw.shape[-1] == 5:  # exported with its own suppression: boxes and scores as they are
+        if raw.shape[-1] == 5:  # the model does its own non-maximum suppression
             boxes_P5 = np.concatenate([raw[0, :, :4] / ratio, raw[0, :, 4:]], -1)
             boxes_P5 = boxes_P5[boxes_P5[:, 4] > self.config.threshold]
-        else:  # rtmlib suppresses, and keeps the scores to itself: all that is left is above the threshold
+        else:  # rtmlib's suppression returns no scores; all boxes are above the threshold
             corners = np.asarray(self._detector.postprocess(raw, ratio)).reshape(-1, 4)
             boxes_P5 = np.concatenate([corners, np.ones((len(corners), 1))], -1)
         return np.asarray(boxes_P5[np.argsort(-boxes_P5[:, 4], kind="stable")], np.float32)
@@ -107,5 +107,5 @@ def _rtmlib() -> Any:
 
 
 def _digest(tool: str) -> str:
-    """Of the file; a URL's file name holds its own digest, so the URL's stands for it."""
+    """sha256 of the file, or of the URL: rtmlib's file names hold a digest of their content."""
     return file_sha256(Path(tool)) if Path(tool).is_file() else hashlib.sha256(tool.encode()).hexdigest()

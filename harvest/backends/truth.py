@@ -1,7 +1,7 @@
-"""The backend that knows: true keypoints of a synthetic film, made as wrong as a real detector's.
+"""A backend that returns the true keypoints of a synthetic film, with a real detector's errors added.
 
-For tests and for studies of label noise. It sees no pixels; they only say which frame it is. The noise of a film's
-person is a pure function of film, person and seed, whatever is asked in which order. P people, F frames.
+For tests and for studies of label noise. It uses the pixels only to recognise the frame. The noise of a person is a
+pure function of film, person and seed, in whatever order frames are asked for. Letters: P people, F frames.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ _SAME_PERSON = 0.3
 
 @dataclass(frozen=True)
 class TruthConfig:
-    """`films` is the folder that holds the films' *.truth.parquet; the films themselves may come from anywhere."""
+    """`films` is the folder with the films' *.truth.parquet; the films themselves may lie elsewhere."""
 
     films: Path
     noise: NoiseModel = field(default_factory=NoiseModel)
@@ -33,7 +33,7 @@ class TruthConfig:
 
 @dataclass(frozen=True)
 class _Actor:
-    """One person: true box in each frame, whether a detector could see them, and the noisy labels."""
+    """One person: the true box in each frame, whether a detector could see the person there, and the noisy labels."""
 
     boxes_F4: np.ndarray
     visible_F: np.ndarray
@@ -41,7 +41,7 @@ class _Actor:
 
 
 class TruthBackend:
-    """`PoseBackend` and `ReadsFile` over the truth of films."""
+    """`PoseBackend` and `ReadsFile` from the truth of films."""
 
     name = "truth"
     joints = KEYPOINTS_25
@@ -55,23 +55,23 @@ class TruthBackend:
         self._frames: FrameFinder | None = None
 
     def open_video(self, path: Path) -> None:
-        """The next frames are of this film; ValueError if its truth is not on the shelf."""
+        """The next frames are of this film. ValueError if no truth of it is in the folder."""
         self._actors = [self._actor(person) for person in self._shelf.people(path)]
         self._frames = FrameFinder.of(path)
 
     def people(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Per frame (P, 5): a box around each person who is in the picture, missed now and then."""
+        """Per frame (P, 5): a box around each person in the picture, except where the noise misses one."""
         return [self._boxes(self._number(frame)) for frame in frames]
 
     def pose(
         self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray], expected: Sequence[np.ndarray] | None = None
     ) -> list[np.ndarray]:
-        """Per frame (P, 25, 3): the labels of whoever is in the box; all scores 0 where nobody is."""
+        """Per frame (P, 25, 3): the labels of the person in each box; all scores 0 if nobody is in it."""
         numbers = [self._number(frame) for frame in frames]
-        found = []
-        for f, boxes_P4 in zip(numbers, boxes, strict=True):
-            found.append(np.stack([self._pose(f, box) for box in boxes_P4]) if len(boxes_P4) else np.zeros((0, 25, 3)))
-        return found
+        return [
+            np.stack([self._pose(f, box) for box in boxes_P4]) if len(boxes_P4) else np.zeros((0, 25, 3))
+            for f, boxes_P4 in zip(numbers, boxes, strict=True)
+        ]
 
     def _number(self, frame_HW3: np.ndarray) -> int:
         if self._frames is None:
@@ -103,7 +103,7 @@ class TruthBackend:
 
 
 def _boxes_around(keypoints_F25x3: np.ndarray) -> np.ndarray:
-    """(F, 4) px around all joints, hidden ones too, with a margin for the flesh."""
+    """(F, 4) px around all joints, hidden ones too, with a margin for the body around them."""
     low, high = keypoints_F25x3[..., :2].min(1), keypoints_F25x3[..., :2].max(1)
     margin = _MARGIN * (high - low).max(-1, keepdims=True)
     return np.concatenate([low - margin, high + margin], -1).astype(np.float32)

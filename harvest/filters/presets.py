@@ -1,4 +1,4 @@
-"""Which parts of a track are kept: the numbers of each preset."""
+"""Named sets of thresholds that decide which parts of a track are kept."""
 
 from dataclasses import dataclass, replace
 
@@ -16,7 +16,9 @@ class Preset:
     median_frames: int
     """Visible joints are counted through a median filter of this length."""
     min_frames: int
+    """A shorter run is dropped as too short."""
     max_frames: int | None
+    """A run is cut to so many frames; None: never."""
     upper_only_share: float
     """A run is dropped if at least this share of its frames shows no joint below the shoulders."""
     min_motion: float
@@ -44,27 +46,31 @@ class Preset:
     (harvest/filters/two_people.py); 1: never."""
 
 
-HMMR_2019 = Preset("hmmr_2019", 0.1, 6, 4, 5, 40, 500, 0.4, 0.0, 0.0, 1.0, 1.0, every_run=False)
-"""The paper's released code to the letter (docs/paper.md 3.3), its quirks included."""
+HMMR_2019 = Preset(
+    name="hmmr_2019", visible_score=0.1, start_above=6, stop_at=4, median_frames=5, min_frames=40, max_frames=500,
+    upper_only_share=0.4, min_motion=0.0, bystander_motion=0.0, max_fast=1.0, max_long=1.0, every_run=False,
+)  # fmt: skip
+"""The filter of HMMR's released code to the letter (docs/paper.md 3.3), its quirks included."""
 
 DEFAULT = Preset(
-    "default", 0.3, 6, 4, 5, 20, None, 0.4, 0.008, 0.03, 1.0, 1.0, every_run=True, min_posture=0.008, cut_joints=3,
-    max_cut_off=0.25, frozen_s=0.5,
+    name="default", visible_score=0.3, start_above=6, stop_at=4, median_frames=5, min_frames=20, max_frames=None,
+    upper_only_share=0.4, min_motion=0.008, bystander_motion=0.03, max_fast=1.0, max_long=1.0, every_run=True,
+    min_posture=0.008, cut_joints=3, max_cut_off=0.25, frozen_s=0.5,
 )  # fmt: skip
-"""Every good run of at least one training window (T = 20, docs/paper.md 1.6), but for
+"""Every good run of at least one training window (20 frames, docs/paper.md 1.6), except
 - posters and statues (0.008: noise of a still picture is below 0.006, the quietest of 36 films is at 0.012);
 - bystanders (those of pose2sim's two clips have 0.006 and 0.026, its athlete 0.10);
 - photographs that the film pans over or zooms into (three such, followed well: 0.001 to 0.006; 831 tracklets of films
   and of pose2sim: 0.0097 and more);
-- pictures that stand still for as long as ends a shot where the file says so (label.py's LONGEST_STEP_S);
+- pictures that stand still for as long as the longest step inside a shot (label.py's LONGEST_STEP_S);
 - people of whom the border cuts off so much that three limb joints lie at it: on films cropped through hips, knees,
   ankles and sides those have an error of 0.09 of the diagonal, whole people 0.028, and none of 60 uncropped films is
   dropped (docs/LOG.md)."""
 
 STRICT = replace(DEFAULT, name="strict", max_fast=0.01, max_long=0.01, cut_joints=2, max_together=0.25)
-"""`default` without runs whose joints jump or whose bones stretch, of people whose feet are cut off, or beside whom
-somebody stands in the way. On 62 films it drops 1.8 % of the frames, with three times the mean error
-(docs/LOG.md); of real video it drops the athlete of pose2sim's first camera, so it is not the default: and
-a person without feet is a good example of the rest."""
+"""`default` without runs whose joints jump or whose bones stretch, of people whose feet are cut off, or who share their
+place with somebody else. On 62 films it drops 1.8 % of the frames, which have three times the mean error (docs/LOG.md).
+It is not the default, since it drops the athlete of pose2sim's first camera, and since a person without feet is a good
+example of the other joints."""
 
 PRESETS = {preset.name: preset for preset in (HMMR_2019, DEFAULT, STRICT)}

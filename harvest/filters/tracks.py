@@ -1,6 +1,7 @@
-"""Tracks become runs worth keeping; what is not kept is a rejection with its reason, value and threshold.
+"""Cuts a track into runs that are kept, and rejections with their reason, measured value and threshold.
 
-Letters: T frames of a track. Keypoints (T, 25, 3); frames count from the track's start; ranges are [start, stop).
+Letters: T frames of a track, J 25 joints. Keypoints are (T, 25, 3): x, y px, score. Frames count from the track's
+start; ranges are [start, stop).
 """
 
 import itertools
@@ -12,23 +13,21 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 from scipy.signal import medfilt
 
-from body.boxes import diagonals, keypoint_boxes
-from body.joints import KEYPOINTS_25, LIMBS_12, indices
-from harvest.filters.one_person import cut_off, posture_change, too_fast, too_long
+from body.joints import KEYPOINTS_25
+from harvest.filters.one_person import cut_off, motion, posture_change, too_fast, too_long
 from harvest.filters.presets import Preset
 
 HEAD_AND_SHOULDERS = frozenset(
     ["right_shoulder", "left_shoulder", "neck", "head_top", "nose", "left_eye", "right_eye", "left_ear", "right_ear"]
 )
-"""Joints that alone do not make a useful frame (docs/paper.md 3.3)."""
+"""A frame that shows only these does not help training (docs/paper.md 3.3)."""
 
-_LIMBS = indices(LIMBS_12, KEYPOINTS_25)
 _BELOW = np.array([name not in HEAD_AND_SHOULDERS for name in KEYPOINTS_25])
 
 
 @dataclass(frozen=True)
 class Run:
-    """Frames start .. stop - 1 of a track, kept."""
+    """Frames start .. stop - 1 of a track are kept."""
 
     start: int
     stop: int
@@ -36,7 +35,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Rejection:
-    """Frames start .. stop - 1 of a track, not kept, and why."""
+    """Frames start .. stop - 1 of a track are not kept, because `measured` is beyond `threshold`."""
 
     start: int
     stop: int
@@ -47,7 +46,7 @@ class Rejection:
 
 @dataclass(frozen=True)
 class _Part:
-    """What one run is judged by."""
+    """One run and what its filters need. `picture`: (width, height) px."""
 
     keypoints_TJ3: NDArray[np.float32]
     visible_TJ: NDArray[np.bool_]
@@ -64,8 +63,9 @@ def clean(
     picture: tuple[int, int] | None = None,
     frozen_T: NDArray[np.bool_] | None = None,
 ) -> tuple[list[Run], list[Rejection]]:
-    """Every frame of the track lands in exactly one run or one rejection. `rate`: frames a second. Without the
-    (width, height) of the picture in px nobody is cut off; without `frozen_T` (one_person.py) no picture stays."""
+    """The kept runs and the rejections of a track; every frame is in exactly one of them. `rate`: frames/s. `picture`:
+    (width, height) px, without which nobody counts as cut off. `frozen_T`: frames in which the picture stands still
+    (`frozen_frames`)."""
     visible_TJ = keypoints_TJ3[:, :, 2] >= preset.visible_score
     counts_T, spans = _spans(visible_TJ, observed_T, preset)
     runs: list[Run] = []
@@ -81,11 +81,11 @@ def clean(
         runs.append(Run(start, end))
         if end < stop:
             rejected.append(Rejection(end, stop, "beyond_max_frames", stop - start, preset.max_frames or 0))
-    return runs, sorted([*rejected, *frozen], key=lambda each: each.start)
+    return runs, sorted([*rejected, *frozen], key=lambda rejection: rejection.start)
 
 
 def candidates(keypoints_TJ3: NDArray[np.float32], observed_T: NDArray[np.bool_], preset: Preset) -> list[Run]:
-    """What `clean` may keep, judged from a track that still goes on: all its runs and perhaps more."""
+    """Runs of a track that still grows which `clean` may keep later: all those that it will keep, and perhaps more."""
     _, spans = _spans(keypoints_TJ3[:, :, 2] >= preset.visible_score, observed_T, preset)
     return [Run(start, stop) for start, stop in spans if stop - start >= preset.min_frames]
 
@@ -98,8 +98,8 @@ def _spans(
 
 
 def _smooth_counts(counts_T: NDArray[np.int64], observed_T: NDArray[np.bool_], preset: Preset) -> NDArray[np.int64]:
-    """Visible joints, median-filtered. The paper's filter pads with zeros; ours repeats the ends and takes a bridged
-    frame to show what the frame before it did, since the linker vouches for short gaps."""
+    """(T) visible joints, median-filtered. The filter of HMMR's code pads with zeros; ours repeats the ends, and counts
+    in a bridged frame the joints of the frame before it."""
     if not preset.every_run:
         long_enough = len(counts_T) >= preset.median_frames
         return np.asarray(medfilt(counts_T, preset.median_frames) if long_enough else counts_T, dtype=np.int64)
@@ -108,8 +108,8 @@ def _smooth_counts(counts_T: NDArray[np.int64], observed_T: NDArray[np.bool_], p
 
 
 def _first_run(counts_T: NDArray[np.int64], preset: Preset) -> Iterator[tuple[int, int]]:
-    """The released code's: from the first frame above the start threshold (the very first frame if there is none,
-    as argmax has it) to the first later one at or below the stop threshold. The rest of the track is dropped."""
+    """As in HMMR's released code: from the first frame above the start threshold (the track's first frame if there is
+    none) to the first later one at or below the stop threshold. The rest of the track is dropped."""
     start = int(np.argmax(counts_T > preset.start_above))
     low = np.flatnonzero(counts_T[start:] <= preset.stop_at)
     stop = start + int(low[0]) if len(low) else len(counts_T)
@@ -132,7 +132,7 @@ def _every_run(counts_T: NDArray[np.int64], preset: Preset) -> Iterator[tuple[in
 def _thawed(
     spans: list[tuple[int, int]], frozen_T: NDArray[np.bool_] | None, preset: Preset, rate: float
 ) -> tuple[list[tuple[int, int]], list[Rejection]]:
-    """The spans without the stretches in which the picture stands still, and those."""
+    """The spans without their frozen stretches, and the frozen stretches as rejections."""
     if frozen_T is None or preset.frozen_s <= 0:
         return spans, []
     parts, frozen = [], []
@@ -147,7 +147,7 @@ def _thawed(
 
 
 def _faults(part: _Part, preset: Preset) -> Iterator[tuple[str, float, float]]:
-    """(reason, measured, threshold) of what is wrong with a run, the cheapest first."""
+    """(reason, measured, threshold) of each filter that the run fails, the cheapest filter first."""
     keypoints_TJ3, visible_TJ = part.keypoints_TJ3, part.visible_TJ
     if len(keypoints_TJ3) < preset.min_frames:
         yield "too_short", len(keypoints_TJ3), preset.min_frames
@@ -166,20 +166,8 @@ def _faults(part: _Part, preset: Preset) -> Iterator[tuple[str, float, float]]:
         yield "stretched", long, preset.max_long
 
 
-def motion(keypoints_TJ3: NDArray[np.float32], visible_TJ: NDArray[np.bool_]) -> float:
-    """How much a person moves: the median over limb joints of the deviation of its place (both axes together), over
-    the median diagonal of the visible joints. inf if that cannot be said: no limb seen twice."""
-    xy = np.where(visible_TJ[:, _LIMBS, None], keypoints_TJ3[:, _LIMBS, :2], np.nan)
-    often = visible_TJ[:, _LIMBS].sum(axis=0) >= 2
-    boxes, there = keypoint_boxes(np.where(visible_TJ[:, :, None], keypoints_TJ3, 0), 0.0)
-    if not often.any() or not there.any():
-        return float("inf")
-    deviation_J = np.sqrt(np.nanvar(xy[:, often], axis=0, dtype=np.float64).sum(axis=1))
-    return float(np.median(deviation_J) / np.median(diagonals(boxes[there])))
-
-
 def _between(spans: list[tuple[int, int]], counts_T: NDArray[np.int64], preset: Preset) -> Iterator[Rejection]:
-    """The stretches outside every span, with the mean of visible joints there."""
+    """Rejections of the stretches outside all spans; `measured` is their mean number of visible joints."""
     edges = [0, *[edge for span in spans for edge in span], len(counts_T)]
     after_first = False
     for start, stop in zip(edges[::2], edges[1::2], strict=True):

@@ -1,1 +1,1 @@
-"""Image features phi(I): what the temporal model sees of a person in a frame. One protocol, one file each."""
+"""Image features φ(I), from which the temporal model predicts. One protocol, one file for each φ."""

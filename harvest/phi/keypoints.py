@@ -1,4 +1,4 @@
-"""phi without pixels: the detected 2D keypoints themselves, in crop coordinates. Holds no 3D knowledge at all."""
+"""φ without pixels: the detected 2D keypoints in crop coordinates. It holds no 3D knowledge. Letters: N crops."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,7 +17,7 @@ class KeypointsPhi:
     def features(
         self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """(N, 75) float32; no 3D. `frames` are not looked at."""
+        """(N, 75) float32, and no 3D. `frames` are ignored."""
         corner_N2, side_N1 = boxes_N4[:, :2], boxes_N4[:, 2:3] - boxes_N4[:, :1]
         place_NK2 = 2 * (keypoints_N25x3[..., :2] - corner_N2[:, None]) / side_N1[:, None] - 1
         seen_NK1 = keypoints_N25x3[..., 2:] > 0

@@ -1,7 +1,7 @@
-"""phi that has seen no 3D: the top of MoveNet Lightning's feature pyramid, 6 x 6 x 64 numbers of a 192 px crop.
+"""φ from a network that was trained on 2D only: the top of MoveNet Lightning's feature pyramid (6 x 6 x 64).
 
-MoveNet was trained on 2D keypoints only (COCO and Google's Active set), so what a model lifts from it to 3D it has
-learned from our labels. `hmmr weights fetch --all` brings the weights. N crops.
+MoveNet was trained on 2D keypoints (COCO and Google's Active set), so all 3D that a model predicts from this φ it has
+learned from our labels. `hmmr weights fetch --all` fetches the weights. Letters: N crops.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ CROP = 192
 
 
 class MoveNetPhi:
-    """`Phi` over MoveNet's encoder; WeightsError if its weights are not in the cache."""
+    """`Phi` from MoveNet's encoder. WeightsError if its weights are not in the cache."""
 
     name = "movenet_pyramid"
     dim = 6 * 6 * 64
@@ -29,7 +29,7 @@ class MoveNetPhi:
     def features(
         self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """(N, 2304) float32; no 3D."""
+        """(N, 2304) float32, and no 3D."""
         rows = [np.zeros((0, self.dim), np.float32)]
         for start in range(0, len(frames), self._batch):
             some = range(start, min(start + self._batch, len(frames)))

@@ -1,4 +1,4 @@
-"""What every image feature does for the harvest. N crops, D numbers each."""
+"""The protocol of an image feature φ. Letters: N crops, D feature dimension."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class Phi(Protocol):
-    """Turns one person in one frame into D numbers."""
+    """Maps crops of one person in one frame to feature vectors."""
 
     @property
     def name(self) -> str:
@@ -24,5 +24,6 @@ class Phi(Protocol):
     def features(
         self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """(N, D) float32 for boxes_N4[i] (a square, px) in the RGB uint8 frame frames[i]; and, where the network
-        itself says it, (N, 25, 3) zero-shot 3D in metres (hip-centred, camera axes, NaN for joints it lacks)."""
+        """(N, D) float32 features of the squares boxes_N4[i] (px) in the RGB uint8 frames frames[i]; and (N, 25, 3) the
+        network's own 3D in metres (hip-centred, camera axes, NaN for joints that it lacks), None if it has none.
+        `keypoints_N25x3`: the person's 2D joints in that frame, x, y px and score."""

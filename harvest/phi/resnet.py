@@ -1,12 +1,12 @@
-"""phi of the paper's family: 2,048 numbers of a ResNet-50 on a 224 px crop, from a checkpoint that the user has.
+"""φ of HMMR's family: the 2,048 pooled features of a ResNet-50 on a 224 px crop, from the user's checkpoint.
 
-v1: torchvision's ImageNet weights or SPIN's model_checkpoint.pt (.pt, .pth). v2: HMR's or HMMR's encoder, whose
-TensorFlow checkpoint is turned once into an .npz, where TensorFlow is:
+v1: torchvision's ImageNet weights or SPIN's model_checkpoint.pt (.pt, .pth). v2: HMR's or HMMR's encoder; its
+TensorFlow checkpoint is converted to .npz once, on a machine with TensorFlow:
 
     r = tf.train.load_checkpoint(PATH)
     np.savez("resnet_v2.npz", **{n: r.get_tensor(n) for n in r.get_variable_to_shape_map() if "resnet_v2_50" in n})
 
-N crops. Checkpoints of SPIN, HMR and HMMR were trained with 3D labels; ImageNet's were not.
+Letters: N crops. Checkpoints of SPIN, HMR and HMMR were trained with 3D labels; ImageNet's were not.
 """
 
 import zipfile
@@ -28,15 +28,15 @@ CROP = 224
 DIM = 2048
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
-"""ImageNet's, RGB in [0, 1]; SPIN uses them too."""
+"""Mean and standard deviation of ImageNet, RGB in [0, 1]; SPIN uses them too."""
 
 _HEADS = ("fc.", "fc1.", "fc2.", "decpose.", "decshape.", "deccam.", "init_pose", "init_shape", "init_cam")
-"""torchvision's classifier and SPIN's regressor, which sit in the same state dict."""
+"""Names in the state dict that belong to torchvision's classifier or SPIN's regressor, which are not loaded."""
 
 
 @dataclass(frozen=True)
 class ResNetConfig:
-    """Which network, and its weights."""
+    """The version of the network and its weights."""
 
     checkpoint: Path
     version: Literal["v1", "v2"] = "v1"
@@ -45,7 +45,7 @@ class ResNetConfig:
 
 
 class ResNetPhi:
-    """`Phi` over a ResNet-50. CheckpointError names a checkpoint that is not of this network."""
+    """`Phi` from a ResNet-50. CheckpointError names a checkpoint of another network."""
 
     dim = DIM
 
@@ -58,7 +58,7 @@ class ResNetPhi:
     def features(
         self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """(N, 2048) float32; no 3D."""
+        """(N, 2048) float32, and no 3D."""
         rows = [np.zeros((0, DIM), np.float32)]
         for start in range(0, len(frames), self.config.batch):
             some = range(start, min(start + self.config.batch, len(frames)))

@@ -1,6 +1,7 @@
-"""ResNet-50 as He et al. published it first, with the layer names of torchvision and SPIN: 2,048 numbers an image.
+"""ResNet-50 (He et al., CVPR 2016) with the layer names of torchvision and SPIN.
 
-Ours, because torchvision does not load beside the small CPU build of torch. N images, C channels, H height, W width.
+Written here because torchvision does not load beside the CPU build of torch. Letters: N images, C channels, H height, W
+width.
 """
 
 from collections import OrderedDict

@@ -1,6 +1,6 @@
-"""ResNet-50 with pre-activation as TF-slim has it (resnet_v2_50): HMR's and HMMR's own image encoder, 2,048 numbers.
+"""ResNet-50 with pre-activation as in TF-slim (resnet_v2_50): the image encoder of HMR and HMMR.
 
-Differs from other "v2" ResNets where TF-slim does: the last unit of a block has the stride, its shortcut is a
+TF-slim's differs from other "v2" ResNets: the last unit of a block has the stride, its shortcut is a
 subsampling, the first convolution has a bias and no norm, the pooling pads at the end only. N images.
 """
 

@@ -1,7 +1,7 @@
-"""phi of a Vision Transformer through timm, where timm imports (it needs a torchvision that loads beside torch).
+"""φ of a Vision Transformer through timm. timm needs a torchvision that loads beside torch.
 
-Not run on the machine that this was written on: there torch is the small CPU build, which no torchvision of the
-registries loads beside. N crops.
+Not tested with a real model: no torchvision of the registries loads beside the CPU build of torch that the project was
+developed with. Letters: N crops.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ class VitConfig:
 
 
 class VitPhi:
-    """`Phi` over timm's pooled features. ImportError says how to get timm."""
+    """`Phi` from timm's pooled features. ImportError says how to install timm."""
 
     def __init__(self, config: VitConfig) -> None:
         try:
@@ -52,7 +52,7 @@ class VitPhi:
     def features(
         self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """(N, D) float32; no 3D."""
+        """(N, D) float32, and no 3D."""
         rows = [np.zeros((0, self.dim), np.float32)]
         for start in range(0, len(frames), self.config.batch):
             some = range(start, min(start + self.config.batch, len(frames)))

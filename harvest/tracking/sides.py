@@ -1,8 +1,8 @@
-"""Finds frames of a track in which a detector took left for right, and names the joints anew.
+"""Finds frames of a track in which the pose network exchanged left and right, and exchanges them back.
 
-Limbs cannot change sides between two frames: of the ways to name the joints of all frames, the one is taken that
-moves them least (Viterbi over two states a frame), with a small price for every frame that is named otherwise than
-the detector did. Arms and legs are judged apart. Letters: T frames, J 25 joints, S 2 states: as is, exchanged.
+Limbs cannot change sides between two frames. So a Viterbi search over two states a frame (as detected, exchanged) takes
+the sequence in which the joints move least, with a small cost for each exchanged frame. Arms and legs are searched
+separately. Letters: T frames, J 25 joints, S 2 states.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from body.boxes import diagonals, keypoint_boxes
+from body.boxes import person_size
 from body.joints import KEYPOINTS_25, mirror_permutation
 from harvest.tracking.track import Track
 
@@ -23,30 +23,29 @@ _PARTS = {
 
 @dataclass(frozen=True)
 class SidesConfig:
-    """Prices in parts of the person's diagonal."""
+    """Costs are in parts of the person's diagonal."""
 
     visible_score: float = 0.3
     exchange: float = 0.02
-    """Of every change between named-as-is and exchanged: more than joints jitter by. On 60 dev films 0.02 and 0.01 left
-    1.9 % of the frames with sides exchanged, 0.05 and 0.02 left 2.3 %, of 3.7 % (docs/LOG.md)."""
+    """Cost of a change between the two states; above the joints' jitter. On 60 dev films 3.7 % of the frames have sides
+    exchanged; with `exchange` 0.02 and `doubt` 0.01 the repair leaves 1.9 %, with 0.05 and 0.02 2.3 % (docs/LOG.md)."""
     doubt: float = 0.01
-    """Of every exchanged frame: where both namings move alike, the detector is believed."""
+    """Cost of an exchanged frame. It decides for the network's answer where both states move alike."""
     stretch: int = 16
-    """Frames that are decided at a time while a film still runs, at fixed places of its shot."""
+    """Frames that are decided at a time while the video is still decoded; stretches begin at multiples of it."""
     before: int = 16
-    """Decided frames before a stretch that say which side is which in it."""
+    """The search starts so many frames before the stretch; their states are fixed already."""
     after: int = 30
-    """Frames after it that are looked at too, as many as are waited for anyhow at 25 a second."""
+    """The search ends so many frames after the stretch. At 25 frames/s φ waits for as many anyway."""
 
 
 def repair_sides(
     keypoints_TJ3: NDArray[np.float32], config: SidesConfig, *, settled: int = 0
 ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.bool_]]]:
-    """The track with sides put right, and for arms and legs (T) which frames were exchanged. The first `settled`
-    frames are right already."""
+    """(T, 25, 3) keypoints with repaired sides and, for "arms" and "legs", (T) which frames were exchanged. The first
+    `settled` frames are taken as correct."""
     repaired = keypoints_TJ3.copy()
-    boxes, there = keypoint_boxes(keypoints_TJ3, config.visible_score)
-    size = float(np.median(diagonals(boxes[there]))) if there.any() else 1.0
+    size = person_size(keypoints_TJ3, config.visible_score)
     exchanged = {}
     for part, words in _PARTS.items():
         joints = [j for j, name in enumerate(KEYPOINTS_25) if any(word in name for word in words)]
@@ -59,9 +58,9 @@ def repair_sides(
 
 
 def repair_stretch(track: Track, low: int, high: int, horizon: int, config: SidesConfig) -> None:
-    """Put left and right of frames low .. high - 1 of the shot right, in place; those before are right already. Frames
-    from `horizon` on are not looked at, nor those in which the person was not seen at the end: so what is decided does
-    not depend on how much more is known by now."""
+    """Repair frames low .. high - 1 of the shot in place; the frames before were repaired earlier. Frames from
+    `horizon` on and unobserved frames at the end are ignored, so that the result does not depend on how far the track
+    has grown."""
     first, last = max(low, track.start) - track.start, min(high, track.end) - track.start
     if first >= last or not (seen := np.flatnonzero(track.observed[first : horizon - track.start])).size:
         return
@@ -73,8 +72,8 @@ def repair_stretch(track: Track, low: int, high: int, horizon: int, config: Side
 def _steps(
     keypoints_TJ3: NDArray[np.float32], joints: list[int], size: float, config: SidesConfig
 ) -> NDArray[np.float64]:
-    """(T - 1, 2) how far the part's joints move to the next frame if both are named alike, and if not. A joint that
-    is not visible in both frames says nothing; if few are, both namings cost the same."""
+    """(T - 1, 2) mean distance that the part's joints move to the next frame, if both frames are in the same state and
+    if they are not. Only joints that are visible in both frames count; both costs are 0 if fewer than four are."""
     mirrored = [_MIRROR[j] for j in joints]
     steps = []
     for now in (joints, mirrored):
@@ -88,18 +87,18 @@ def _steps(
 
 
 def _cheapest(steps_T2: NDArray[np.float64], config: SidesConfig, settled: int) -> NDArray[np.bool_]:
-    """(T) the states of the cheapest path."""
+    """(T) whether each frame is exchanged on the cheapest path."""
     doubt, never = np.array([0.0, config.doubt]), np.array([0.0, np.inf])
-    price = never if settled else doubt
-    came = []
+    cost_S = never if settled else doubt
+    previous_states = []
     for t, (alike, unlike) in enumerate(steps_T2, start=1):
         moves_SS = np.array([[alike, unlike + config.exchange], [unlike + config.exchange, alike]])
-        total_SS = price[:, None] + moves_SS
-        came.append(total_SS.argmin(axis=0))
-        price = total_SS.min(axis=0) + (never if t < settled else doubt)
-    state = int(price.argmin())
+        total_SS = cost_S[:, None] + moves_SS
+        previous_states.append(total_SS.argmin(axis=0))
+        cost_S = total_SS.min(axis=0) + (never if t < settled else doubt)
+    state = int(cost_S.argmin())
     states = [state]
-    for before in reversed(came):
-        state = int(before[state])
+    for previous_S in reversed(previous_states):
+        state = int(previous_S[state])
         states.append(state)
     return np.array(states[::-1], dtype=bool)

@@ -1,8 +1,9 @@
-"""Links people from frame to frame: one assignment a frame by box overlap and keypoint distance, and one of those whom
-it leaves over by their last boxes.
+"""Links people from frame to frame into tracks (tracking by detection), for one shot.
 
-Fresh for each shot. A person who is not seen for a short while keeps their track; the frames between are marked
-as not observed and hold no joints. Letters: J joints, P people, K tracks.
+Each frame has two assignments (Hungarian algorithm). The first links tracks and people by box IoU and keypoint
+distance. The second links tracks that were lost in an earlier frame to the people who are left, by the last box. A
+track survives a short gap; its frames in the gap are marked as not observed and hold no joints.
+Letters: J joints, P people of a frame, K tracks, T frames of a track.
 """
 
 from collections.abc import Sequence
@@ -18,23 +19,23 @@ from body.boxes import iou_matrix
 T = TypeVar("T", bound=np.generic)
 
 JOINTS = 25
-_SURE = 0.3
-_FORBIDDEN = 1e6
+_VISIBLE_SCORE = 0.3
+_FORBIDDEN_COST = 1e6
 
 
 @dataclass(frozen=True)
 class TrackConfig:
-    """Costs are 0 (same place) to 1."""
+    """When a person and a track are linked. The cost of a link lies between 0 (same place) and 1."""
 
     max_gap_s: float = 0.4
-    """HMMR's demo bridges ten frames at 25 fps."""
+    """A track survives a gap of so many seconds. HMMR's demo bridges ten frames at 25 fps."""
     max_cost: float = 0.7
-    """Links above this are not made."""
+    """A link that costs more is not made."""
     keypoint_scale: float = 0.35
-    """A median joint distance of this part of the person's diagonal counts as fully elsewhere."""
+    """A median joint distance of this part of the person's diagonal has the cost 1."""
     again_iou: float = 0.3
-    """Somebody without a link whose box overlaps the last one of a track without a link by this goes on with it: before
-    people hide each other their joints are often wrong (recovery and threshold of OC-SORT, Cao et al., CVPR 2023)."""
+    """A person without a link continues a lost track if their box and its last box have at least this IoU: the joints
+    are often wrong shortly before a person is hidden (recovery and threshold of OC-SORT, Cao et al., CVPR 2023)."""
 
 
 @dataclass(frozen=True)
@@ -46,34 +47,37 @@ class Observation:
     keypoints: NDArray[np.float32]
     """(25, 3) x, y px, score."""
     score: float
+    """Mean score of the visible joints."""
     confirmed: bool
-    """A detector saw this person in this frame; False: only followed."""
+    """Whether the detector saw this person in this frame."""
     may_start: bool
-    """The detector is sure enough to begin a track with it."""
+    """Whether the detection's score is high enough to start a track."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """A followed person in a frame that nobody has looked at yet."""
+    """Where a followed person should be in the next frame."""
 
     unconfirmed: int
+    """Detections in a row that did not confirm this person."""
     box: NDArray[np.float32]
+    """(4) x0 y0 x1 y1, px."""
     keypoints: NDArray[np.float32]
-    """(25, 3)"""
+    """(25, 3) x, y px, score."""
 
 
 class Track:
-    """One person through a shot. Frame n of the shot is entry n - start. Arrays grow by half."""
+    """One person through a shot. Frame n of the shot is entry n - start of the arrays."""
 
     def __init__(self, start: int) -> None:
         self.start = start
         self.end = start
         """One past the last frame in which the person was observed."""
         self.unconfirmed = 0
-        """Detections in a row that did not see this person."""
+        """Detections in a row that did not confirm this person."""
         self._velocity = np.zeros(2, dtype=np.float32)
         self.box = np.zeros(4, dtype=np.float32)
-        """(4) of the last frame in which the person was observed."""
+        """(4) px, of the last frame in which the person was observed."""
         self._keypoints = np.zeros((16, JOINTS, 3), dtype=np.float32)
         self._observed = np.zeros(16, dtype=bool)
 
@@ -88,9 +92,9 @@ class Track:
         return self._observed[: self.end - self.start]
 
     def add(self, n: int, seen: Observation) -> None:
-        """The person is seen in frame n; frames since the last are bridged."""
+        """Append the person as observed in frame n. Frames since the last observation become bridged."""
         while n - self.start >= len(self._observed):
-            self._keypoints, self._observed = _grown(self._keypoints), _grown(self._observed)
+            self._keypoints, self._observed = _enlarged(self._keypoints), _enlarged(self._observed)
         if self.end > self.start:
             step = (_centre(seen.box) - _centre(self.box)) / np.float32(n - self.end + 1)
             self._velocity = ((self._velocity + step) / 2).astype(np.float32)
@@ -99,11 +103,11 @@ class Track:
         self.box, self.end = seen.box, n + 1
 
     def expected_box(self, n: int) -> NDArray[np.float32]:
-        """Where its box should be in frame n: the last one, moved on by its steady motion."""
+        """(4) the last box, moved on to frame n at constant velocity."""
         return np.asarray(self.box + np.tile(self._moved(n), 2), dtype=np.float32)
 
     def expected_keypoints(self, n: int) -> NDArray[np.float32]:
-        """Its last joints, moved on likewise."""
+        """(25, 3) the last keypoints, moved on to frame n at constant velocity."""
         last = self._keypoints[self.end - 1 - self.start]
         return np.asarray(last + np.append(self._moved(n), np.float32(0)), dtype=np.float32)
 
@@ -112,7 +116,7 @@ class Track:
 
 
 class Linker:
-    """Tracks of one shot. `step` once a frame, then `tracks`."""
+    """The tracks of one shot. Call `step` once a frame, then read `tracks`."""
 
     def __init__(self, config: TrackConfig, rate: float) -> None:
         self._config = config
@@ -121,16 +125,16 @@ class Linker:
         self._n = 0
 
     def alive(self) -> list[Track]:
-        """Tracks that may still go on."""
+        """Tracks whose gap so far is short enough to be bridged."""
         return [track for track in self.tracks if self._n - track.end <= self.max_gap]
 
     @property
     def someone_lost(self) -> bool:
-        """Somebody was seen a short while ago and not in the last frame."""
+        """Whether a track that may still go on was not observed in the last frame."""
         return any(track.end < self._n for track in self.alive())
 
     def expected(self) -> list[Expected]:
-        """Everybody who was seen in the last frame, in the next."""
+        """Where everybody who was observed in the last frame should be in the next."""
         return [
             Expected(track.unconfirmed, track.expected_box(self._n), track.expected_keypoints(self._n))
             for track in self.tracks
@@ -138,14 +142,14 @@ class Linker:
         ]
 
     def lost_boxes(self) -> list[NDArray[np.float32]]:
-        """Boxes in the next frame of those who were lost a short while ago."""
+        """Where the boxes of recently lost tracks should be in the next frame."""
         return [track.expected_box(self._n) for track in self.alive() if track.end < self._n]
 
     def step(self, people: Sequence[Observation], *, detected: bool) -> None:
-        """The people of the next frame; `detected` says whether a detector looked at it."""
+        """Link the people of the next frame. `detected`: whether the detector ran on that frame."""
         tracks = self.alive()
         links = self._match(tracks, people)
-        links += self._found_again(tracks, people, links)
+        links += self._match_lost(tracks, people, links)
         for i, j in links:
             tracks[i].unconfirmed = 0 if people[j].confirmed else tracks[i].unconfirmed + detected
             tracks[i].add(self._n, people[j])
@@ -160,39 +164,40 @@ class Linker:
         if not tracks or not people:
             return []
         cost_KP = self._cost(tracks, people)
-        rows, columns = linear_sum_assignment(np.where(cost_KP > self._config.max_cost, _FORBIDDEN, cost_KP))
+        rows, columns = linear_sum_assignment(np.where(cost_KP > self._config.max_cost, _FORBIDDEN_COST, cost_KP))
         pairs = zip(rows.tolist(), columns.tolist(), strict=True)
         return [(i, j) for i, j in pairs if cost_KP[i, j] <= self._config.max_cost]
 
-    def _found_again(
+    def _match_lost(
         self, tracks: Sequence[Track], people: Sequence[Observation], links: Sequence[tuple[int, int]]
     ) -> list[tuple[int, int]]:
-        """Links of who was lost in an earlier frame, by the last box alone. Who is missed in this frame only keeps
-        their track from whoever appears beside them."""
+        """Re-link tracks that were lost in an earlier frame, by their last box alone. A track that is missed for the
+        first time in this frame is left out, so that nobody who appears beside the person takes it over."""
         linked = {i for i, _ in links}
         left = [i for i, track in enumerate(tracks) if i not in linked and track.end < self._n]
         new = sorted(set(range(len(people))) - {j for _, j in links})
         if not left or not new:
             return []
         overlap = iou_matrix(np.stack([tracks[i].box for i in left]), np.stack([people[j].box for j in new]))
-        pairs = zip(*(each.tolist() for each in linear_sum_assignment(-overlap)), strict=True)
+        pairs = zip(*(indices.tolist() for indices in linear_sum_assignment(-overlap)), strict=True)
         return [(left[i], new[j]) for i, j in pairs if overlap[i, j] >= self._config.again_iou]
 
     def _cost(self, tracks: Sequence[Track], people: Sequence[Observation]) -> NDArray[np.float64]:
         expected = np.stack([track.expected_box(self._n) for track in tracks])
         overlap = iou_matrix(expected, np.stack([person.box for person in people]))
         joints = [track.expected_keypoints(self._n) for track in tracks]
-        apart = np.array([[_distance(there, person.keypoints) for person in people] for there in joints])
+        apart = np.array([[_distance(joints_J3, person.keypoints) for person in people] for joints_J3 in joints])
         return np.asarray(0.5 * (1 - overlap) + 0.5 * np.clip(apart / self._config.keypoint_scale, 0, 1))
 
 
 def keypoint_distance(a: Observation, b: Observation) -> float:
-    """Median distance of joints that both have, over the mean diagonal of the two people; 1 if they share too few."""
+    """Median distance of the joints that both people show, in parts of their mean diagonal; 1 if these are fewer than
+    three."""
     return _distance(a.keypoints, b.keypoints)
 
 
 def _distance(a_J3: NDArray[np.float32], b_J3: NDArray[np.float32]) -> float:
-    both = (a_J3[:, 2] >= _SURE) & (b_J3[:, 2] >= _SURE)
+    both = (a_J3[:, 2] >= _VISIBLE_SCORE) & (b_J3[:, 2] >= _VISIBLE_SCORE)
     if both.sum() < 3:
         return 1.0
     a, b = a_J3[both, :2], b_J3[both, :2]
@@ -200,7 +205,7 @@ def _distance(a_J3: NDArray[np.float32], b_J3: NDArray[np.float32]) -> float:
     return float(np.median(np.hypot(*(a - b).T)) / max(size, 1.0))
 
 
-def _grown(rows: NDArray[T]) -> NDArray[T]:
+def _enlarged(rows: NDArray[T]) -> NDArray[T]:
     wide = np.zeros((len(rows) * 3 // 2, *rows.shape[1:]), rows.dtype)
     wide[: len(rows)] = rows
     return wide

@@ -1,4 +1,4 @@
-"""How the bytes of each cached network are made of the files of its package: which part of which graph, and names.
+"""Builds the bytes of each cached network from the files of its package: which part of which graph, and the names.
 
 Makes a translated ONNX graph take images of any size, where the original was frozen at one.
 

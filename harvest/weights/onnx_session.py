@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 
 
 class OnnxNetwork:
-    """A network with named outputs. Made anew in each process: a session must not cross a fork."""
+    """A network with named outputs. Each process makes its own: a session must not cross a fork."""
 
     def __init__(self, path: Path, *, threads: int = 1, device: str = "cpu") -> None:
         options = onnxruntime.SessionOptions()
@@ -48,7 +48,7 @@ def _providers(device: str) -> list[str]:
 
 
 def fold_pads(model: bytes) -> bytes:
-    """The same network with every zero Pad of height and width gone that feeds convolutions without own padding."""
+    """The same network without zero Pads of height and width; the convolutions that they feed get the padding."""
     network = onnx.load_from_string(model)
     graph = network.graph
     constants = {tensor.name: tensor for tensor in graph.initializer}

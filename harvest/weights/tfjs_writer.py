@@ -1,4 +1,4 @@
-"""What the translator writes: ONNX nodes, and values that remember a transpose instead of writing it."""
+"""Writes ONNX nodes for the translator, and values whose transposes are kept as a layout instead of written."""
 
 from dataclasses import dataclass, field
 from typing import Any

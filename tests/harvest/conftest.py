@@ -26,12 +26,23 @@ from storage.schema import FILM_TRUTH
 
 
 @pytest.fixture(scope="session")
-def embedded_weights(absent: Callable[[str], None]) -> None:
-    """The weights of the embedded networks are in the cache; fetched if they are not."""
-    try:
-        weights.fetch()
-    except WeightsError as error:
-        absent(str(error))
+def fetched(absent: Callable[[str], None]) -> Callable[[weights.Weights], Path]:
+    """Path of one file of weights, fetched if it is not in the cache."""
+
+    def get(wanted: weights.Weights) -> Path:
+        try:
+            return weights.fetch([wanted])[0]
+        except WeightsError as error:
+            absent(str(error))
+            raise
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def embedded_weights(fetched: Callable[[weights.Weights], Path]) -> None:
+    for wanted in (weights.NANODET, weights.BLAZEPOSE):
+        fetched(wanted)
 
 
 @pytest.fixture

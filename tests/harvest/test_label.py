@@ -140,7 +140,7 @@ def test_memory_holds_a_window_of_frames_only(
 
     def push(self: shot_labels.ShotLabeller, frame: object, change: float) -> None:
         original(self, frame, change)  # type: ignore[arg-type]
-        most[0] = max(most[0], len(self._pixels))
+        most[0] = max(most[0], len(self._frames))
 
     monkeypatch.setattr(shot_labels.ShotLabeller, "push", push)
     _label(film([paint({0: (20 + n, 60 + 30 * np.sin(n / 5))}) for n in range(200)]), rectangles(), box_phi)

@@ -12,10 +12,12 @@ from harvest.config import LabelConfig
 from harvest.fetch.policy import Policy, Verdict
 from harvest.filters.presets import DEFAULT
 from harvest.label import LabelledVideo, Labeller
-from harvest.network_cache import StageFiles, VideoMemory
+from harvest.network_cache import CachedBackend, CachedNetworks, StageFiles
 from harvest.recipe import recipe
 from harvest.rows import read_features
 from harvest.sources.expand import expand
+from harvest.stopwatch import Stopwatch
+from harvest.video.decode import Frame
 from storage.layout import STAGES
 
 PLAIN = LabelConfig()
@@ -116,19 +118,53 @@ def test_a_pose_is_remembered_with_the_hint_that_it_was_asked_with(
     rectangles: type, box_phi: object, tmp_path: Path
 ) -> None:
     backend = Asked(rectangles(), box_phi)
-    frame, box = np.zeros((240, 320, 3), np.uint8), np.array([[10, 10, 50, 90]], np.float32)
+    frame, box = Frame(0, 0, np.zeros((240, 320, 3), np.uint8)), np.array([[10, 10, 50, 90]], np.float32)
     hints = [np.zeros((1, 25, 3), np.float32), np.ones((1, 25, 3), np.float32)]
     files = StageFiles(tmp_path, "content", recipe(PLAIN, backend, ()))
     for asked in (2, 2):
-        with VideoMemory(files, backend, (), original=backend) as memory:
-            memory.numbers.note(frame, 0)
+        with CachedNetworks(files, backend, (), Stopwatch()) as networks:
             for hint in hints:
-                memory.backend.pose([frame], [box], [hint])
+                networks.backend.pose([frame], [box], [hint])
         assert backend.counts["pose"] == asked
-    with VideoMemory(files, backend, (), original=backend) as memory:
-        memory.numbers.note(frame, 0)
-        memory.backend.pose([frame], [box])
+    with CachedNetworks(files, backend, (), Stopwatch()) as networks:
+        networks.backend.pose([frame], [box])
     assert backend.counts["pose"] == 2
+
+
+def test_a_frame_is_known_by_its_index_and_not_by_its_pixels_place_in_memory(
+    rectangles: type, box_phi: object, paint: Callable[..., np.ndarray], tmp_path: Path
+) -> None:
+    """The decoder may draw every frame into the same array."""
+
+    class Looking(rectangles):  # type: ignore[misc]
+        def people(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+            self._seen = None
+            return super().people(frames)  # type: ignore[no-any-return]
+
+    backend, pixels = Asked(Looking(), box_phi), np.zeros((240, 320, 3), np.uint8)
+    files = StageFiles(tmp_path, "content", recipe(PLAIN, backend, ()))
+    with CachedNetworks(files, backend, (), Stopwatch()) as networks:
+        lefts = []
+        for index in range(3):
+            pixels[:] = paint({0: (10 + 40 * index, 60)})
+            ((box,),) = networks.backend.people([Frame(index, index, pixels)])
+            lefts.append(int(box[0]))
+    assert lefts == [10, 50, 90]
+    with CachedNetworks(files, backend, (), Stopwatch()) as networks:
+        ((box,),) = networks.backend.people([Frame(1, 1, pixels)])
+    assert (int(box[0]), backend.counts["people"]) == (50, 3)
+
+
+def test_a_backend_that_reads_the_file_is_always_asked(rectangles: type, tmp_path: Path) -> None:
+    class Reading(rectangles):  # type: ignore[misc]
+        def open_video(self, path: Path) -> None:
+            """Nothing to read."""
+
+    backend = Reading()
+    cached = CachedBackend(backend, StageFiles(tmp_path, "content", recipe(PLAIN, backend, ())))
+    for _ in range(2):
+        cached.people([Frame(0, 0, np.zeros((240, 320, 3), np.uint8))])
+    assert (backend.detections, cached.stores) == (2, ())
 
 
 def test_damaged_cache_is_computed_again(

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
 from harvest.stopwatch import Stopwatch
 
@@ -49,3 +50,19 @@ def test_times_of_one_stage_add_up() -> None:
         with watch.stage("pose"):
             burn(0.02)
     assert 0.04 <= watch.seconds["pose"]["cpu"] < 0.06
+
+
+def test_an_iterator_is_timed_item_by_item() -> None:
+    watch = Stopwatch()
+
+    def slow() -> Iterator[int]:
+        for n in range(3):
+            burn(0.02)
+            yield n
+
+    items = []
+    for item in watch.iterate("make", slow()):
+        items.append(item)
+        burn(0.1)
+    assert items == [0, 1, 2]
+    assert 0.06 <= watch.seconds["make"]["cpu"] < 0.1

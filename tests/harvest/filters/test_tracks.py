@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from body.joints import KEYPOINTS_25
+from harvest.filters.one_person import motion
 from harvest.filters.presets import DEFAULT, HMMR_2019, STRICT, Preset
-from harvest.filters.tracks import HEAD_AND_SHOULDERS, candidates, clean, motion
+from harvest.filters.tracks import HEAD_AND_SHOULDERS, candidates, clean
 
 ANY_MOTION = replace(DEFAULT, min_motion=0.0)
 

@@ -5,15 +5,18 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from harvest.network_cache import CachedBackend
 from harvest.tracking.people import Observer, PeopleConfig
 from harvest.tracking.track import Track, TrackConfig
+from harvest.video.decode import Frame
 
 Paint = Callable[..., np.ndarray]
 
 
 def _observe(backend: object, frames: list[np.ndarray], detect_every: int = 4) -> Observer:
-    observer = Observer(backend, PeopleConfig(detect_every=detect_every), TrackConfig(), 25.0)  # type: ignore[arg-type]
-    observer.push(frames)
+    asked = CachedBackend(backend, None)  # type: ignore[arg-type]
+    observer = Observer(asked, PeopleConfig(detect_every=detect_every), TrackConfig(), 25.0)
+    observer.push([Frame(n, n, pixels) for n, pixels in enumerate(frames)])
     return observer
 
 

@@ -1,4 +1,4 @@
-"""A network whose padding was folded says the same to the bit."""
+"""Folding pads into convolutions changes no output by a bit."""
 
 from pathlib import Path
 
