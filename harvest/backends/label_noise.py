@@ -1,8 +1,8 @@
 """Noise for true keypoints, fitted to the errors of BlazePose on rendered films.
 
-Source: docs/scaling_pilot.md section 2. Measured over 12 joints: median error 2.1 % of the longer side of the person's box, mean 3.4 %, 95th percentile 10 %;
-correlation 0.7 from frame to frame; bursts of five frames in which a joint is far off, missing, or exchanged with the
-other side. Letters: F frames, 25 joints.
+Measured over 12 joints (docs/scaling_pilot.md, section 2): median error 2.1 % of the longer side of the person's box,
+mean 3.4 %, 95th percentile 10 %; correlation 0.7 from frame to frame; bursts of five frames in which a joint is far
+off, missing, or exchanged with the other side. Letters: F frames, 25 joints.
 """
 
 from collections.abc import Callable

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.label_tables import newest_parts
+from dashboard.panels.labels import newest_parts
 from dashboard.view import read_view
 from evaluation.label_quality.table import Table, from_rows
 from flows.label_quality.bench import MeasureConfig
