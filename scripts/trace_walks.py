@@ -242,7 +242,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
     """Tells nobody what it served."""
 
     def log_message(self, format: str, *args: Any) -> None:
-        pass
+        """Say nothing."""
 
 
 def our_files(root: Path) -> list[str]:
