@@ -1,23 +1,92 @@
-"""Numbers with their nouns, as people write them.
+"""What all commands share: the option --lake, how a user's error is told, words for a terminal, devices, Ctrl-C.
 
-What strangers wrote, for a terminal: hosts, licences and reasons of a lake may hold anything.
-
---device of the commands that run torch: one that is not there is an error in one line, before any work.
-
-Ctrl-C that ends at once, for commands whose work is safe to kill at any moment.
-
-Prefect's temporary server is in the same process group and dies of the same Ctrl-C; a flow that then tries to report
-its end waits minutes for it. Nothing is lost by leaving: every step writes whole files or transactions.
+Exit codes: 0 done; 1 the command ran and its answer is bad (an item failed, a file is damaged); 2 the user's error,
+told in one line that begins with `error:`; 130 stopped by Ctrl-C.
 """
 
 import json
 import os
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from storage.lake import Lake
+    from storage.ledger.ledger import Ledger
+
+USER_ERROR = 2
+"""Exit code of everything that the user can mend, the same as of a mistyped option."""
+
+_ROOMS = frozenset({"storage", "body", "harvest", "openworld", "hmmr_model", "evaluation", "dashboard", "flows", "cli"})
+
+LakeOption = Annotated[
+    str | None, typer.Option("--lake", help="Folder or s3:// URL of the lake; without it $HMMR_LAKE, else ./lake.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]
+
+
+class UserError(Exception):
+    """What the user can mend. The message names the thing and the way out."""
+
+
+def is_users(error: BaseException) -> bool:
+    """Whether an exception is the user's to mend: one of the rooms' own classes, or the operating system's answer.
+
+    The rooms raise classes of their own for bad input only; a bug shows as one of Python's, with its traceback.
+    """
+    own = (kind.__module__.partition(".")[0] for kind in type(error).__mro__)
+    return isinstance(error, OSError) or not _ROOMS.isdisjoint(own)
+
+
+def message_of(error: BaseException) -> str:
+    """The error in words; of the operating system's, the file (of a rename, the new name) and what is wrong."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        if isinstance(error, FileExistsError):
+            return f"{error.filename}: a file of that name is in the way"
+        return f"{error.filename2 or error.filename}: {error.strerror.lower()}"
+    return str(error) or type(error).__name__
+
+
+@contextmanager
+def as_user_error(*kinds: type[Exception]) -> Iterator[None]:
+    """Tell exceptions of these built-in kinds as the user's, around a call that raises them for bad input."""
+    try:
+        yield
+    except kinds as error:
+        if is_users(error):
+            raise
+        raise UserError(str(error)) from error
+
+
+@contextmanager
+def resumable(promise: str) -> Iterator[None]:
+    """Ctrl-C ends the command with exit code 130 and `stopped; PROMISE`."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"\nstopped; {promise}", err=True)
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def opened(root: str | None) -> "Iterator[tuple[Lake, Ledger]]":
+    """Lake and ledger of `--lake`; the ledger is closed afterwards."""
+    from storage.lake import Lake
+    from storage.layout import lake_root
+    from storage.ledger.ledger import Ledger
+
+    with as_user_error(ValueError):
+        lake = Lake(lake_root(root), create=False)
+        ledger = Ledger.open(lake.root)
+        try:
+            yield lake, ledger
+        finally:
+            ledger.close()
 
 
 def counted(count: int, noun: str) -> str:
@@ -27,23 +96,23 @@ def counted(count: int, noun: str) -> str:
 
 def plain(text: str) -> str:
     """The same text with everything that a terminal would act on written as JSON escapes it; line ends stay, and JSON
-    stays the JSON that it was."""
+    stays the JSON that it was. Hosts, licences and reasons of a lake were written by strangers."""
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def require_device(device: str) -> None:
-    """Exit code 1 and the way out if this torch cannot compute on `device`."""
-    from hmmr_model.devices import NoSuchDeviceError, check_device
+    """NoSuchDeviceError with the way out if this torch cannot compute on `device`, before any work is done."""
+    from hmmr_model.devices import check_device
 
-    try:
-        check_device(device)
-    except NoSuchDeviceError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
+    check_device(device)
 
 
 def leave_on_interrupt(message: str) -> None:
-    """From now on SIGINT prints `message` on stderr, kills this process's children and exits with 130."""
+    """From now on SIGINT prints `message` on stderr, kills this process's children and exits with 130.
+
+    For commands whose work is safe to kill at any moment. Prefect's temporary server is in the same process group and
+    dies of the same Ctrl-C; a flow that then tries to report its end waits minutes for it.
+    """
 
     def leave(signum: int, frame: FrameType | None) -> None:
         show_cursor = b"\x1b[?25h" if os.isatty(2) else b""
@@ -58,9 +127,9 @@ def leave_on_interrupt(message: str) -> None:
 
 def descendants(pid: int) -> list[int]:
     """Children of a process and theirs, by /proc; empty where there is none."""
-    found: list[int] = []
+    pids: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):
             for child in map(int, task.read_text().split()):
-                found += [child, *descendants(child)]
-    return found
+                pids += [child, *descendants(child)]
+    return pids

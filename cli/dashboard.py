@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from cli.common import LakeOption, UserError
+
 app = typer.Typer(add_completion=False, help="Serve or export the page of a lake.")
 
-LAKE = typer.Option("--lake", help="Lake to look into; else $HMMR_LAKE, else ./lake.")
 EXPORT = typer.Option("--export", help="Write one self-contained HTML file there and end.")
 TITLE = typer.Option(help="Heading of the page.")
 ABOUT = typer.Option(
@@ -20,7 +21,7 @@ OPEN = typer.Option("--open", help="Also open it in the browser.")
 
 @app.command()
 def dashboard(
-    lake: Annotated[Path | None, LAKE] = None,
+    lake: LakeOption = None,
     export_to: Annotated[Path | None, EXPORT] = None,
     title: Annotated[str, TITLE] = "What the added video was worth",
     about: Annotated[str, ABOUT] = "all",
@@ -33,29 +34,19 @@ def dashboard(
     """
     from dashboard.page import SUBJECTS, export
     from dashboard.serve import serve
-    from storage.errors import LakeError
     from storage.lake import Lake
     from storage.layout import lake_root
 
     if about not in SUBJECTS:
         raise typer.BadParameter(f"{about} is none of {', '.join(SUBJECTS)}", param_hint="--about")
-    try:
-        found = Lake(lake_root(lake), create=False)
-    except LakeError as error:
-        typer.echo(f"hmmr dashboard: {error}", err=True)
-        raise typer.Exit(2) from error
+    rows = Lake(lake_root(lake), create=False)
     if export_to is not None:
-        try:
-            typer.echo(str(export(found, export_to, title=title, about=about)))
-        except (LakeError, OSError) as error:
-            typer.echo(f"hmmr dashboard: {error}", err=True)
-            raise typer.Exit(2) from error
+        typer.echo(str(export(rows, export_to, title=title, about=about)))
         return
     try:
-        serve(found, title=title, about=about, port=port, ready=lambda address: _ready(address, open_browser))
+        serve(rows, title=title, about=about, port=port, ready=lambda address: _ready(address, open_browser))
     except OSError as error:
-        typer.echo(f"hmmr dashboard: port {port}: {error.strerror}; give another with --port", err=True)
-        raise typer.Exit(2) from error
+        raise UserError(f"port {port}: {error.strerror}; give another with --port") from error
 
 
 def _ready(address: str, open_browser: bool) -> None:

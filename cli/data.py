@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from cli.common import as_user_error, resumable
+
 app = typer.Typer(add_completion=False, help="Check and prepare benchmark data that you have.", no_args_is_help=True)
 
 NAME = typer.Argument(help="Which benchmark; `hmmr data list` names them.")
@@ -28,21 +30,16 @@ def check(name: Annotated[str, NAME], folder: Annotated[Path, FOLDER]) -> None:
     """
     from rich.progress import track
 
-    from evaluation.errors import EvaluationError
     from evaluation.readers.data_check import check_dataset
     from evaluation.readers.datasets import dataset_named
 
     bad = total = 0
-    try:
-        dataset = dataset_named(name)
-        reports = check_dataset(dataset, folder)
-        for report in track(reports, description=f"checking {name}", total=len(dataset.files(folder)), transient=True):
-            total, bad = total + 1, bad + (not report.ok)
-            shown = report.path.relative_to(folder) if report.path.is_relative_to(folder) else report.path
-            typer.echo(f"{'ok ' if report.ok else 'BAD'} {shown}: {report.words}")
-    except EvaluationError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
+    dataset = dataset_named(name)
+    reports = check_dataset(dataset, folder)
+    for report in track(reports, description=f"checking {name}", total=len(dataset.files(folder)), transient=True):
+        total, bad = total + 1, bad + (not report.ok)
+        shown = report.path.relative_to(folder) if report.path.is_relative_to(folder) else report.path
+        typer.echo(f"{'ok ' if report.ok else 'BAD'} {shown}: {report.words}")
     typer.echo(f"{name}: {total - bad} of {total} fine" + (f", {bad} not" if bad else ""))
     raise typer.Exit(1 if bad else 0)
 
@@ -74,29 +71,19 @@ def prepare(
     """
     from rich.progress import Progress
 
-    from body.smpl_file import BodyFileError
-    from evaluation.errors import EvaluationError
     from evaluation.readers.datasets import dataset_named
     from flows.prepare import BodyKeypoints, Prepared
     from flows.prepare import prepare as run
     from harvest.registry import make_phis
-    from harvest.weights.packages import WeightsError
-    from storage.errors import LakeError
     from storage.lake import Lake
 
     done = Prepared()
-    try:
+    with as_user_error(ValueError, ImportError):
         (network,) = make_phis([phi], device)
-        bodies = BodyKeypoints(smpl) if smpl else None
-        with Progress(transient=True) as bar:
-            task = bar.add_task(f"preparing {name}", total=None)
-            for done in run(dataset_named(name), folder, Lake(out), network, from_body=bodies, splits=split or ()):
-                bar.update(task, advance=1, description=f"{name}: {done.tracklets} tracklets, {done.frames} frames")
-    except (EvaluationError, BodyFileError, LakeError, WeightsError, ValueError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        typer.echo("\nstopped; the same command goes on where it was", err=True)
-        raise typer.Exit(130) from None
+    bodies = BodyKeypoints(smpl) if smpl else None
+    with resumable("the same command goes on where it was"), Progress(transient=True) as bar:
+        task = bar.add_task(f"preparing {name}", total=None)
+        for done in run(dataset_named(name), folder, Lake(out), network, from_body=bodies, splits=split or ()):
+            bar.update(task, advance=1, description=f"{name}: {done.tracklets} tracklets, {done.frames} frames")
     left = "".join(f"; {reason} {count}" for reason, count in sorted(done.counted.items()) if count)
     typer.echo(f"{out}: {done.tracklets} tracklets, {done.frames} frames written, {done.there} were there{left}")

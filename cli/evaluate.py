@@ -1,16 +1,13 @@
-"""`hmmr evaluate`: score a checkpoint on data with 3D truth, by a protocol that every number names.
-
-The 2D network's own 3D on the same frames: the line that a trained model is held against.
-"""
+"""`hmmr evaluate`: score a checkpoint on data with 3D truth, by a protocol that every number names."""
 
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from cli.common import LakeOption, require_device
 
 if TYPE_CHECKING:
     from evaluation.bootstrap import Interval
@@ -24,7 +21,6 @@ DATA = typer.Option(help="NAME:DIR, such as 3dpw:lakes/3dpw: a lake that `hmmr d
 PROTOCOL = typer.Option(help="Id of a protocol; 'help' explains every one in words.")
 SPLIT = typer.Option(help="Which split of the data's labels.")
 TRAINED = typer.Option(help="A lake that the checkpoint was trained on; more than once. Compared with the test data.")
-LAKE = typer.Option("--lake", help="Where the rows of scores go; else $HMMR_LAKE, else ./lake.")
 JSON = typer.Option("--json", help="Also as JSON here; else beside the checkpoint.")
 SMPL = typer.Option(help="Folder with SMPL_NEUTRAL, SMPL_MALE, SMPL_FEMALE: for protocols that score a mesh's joints.")
 REGRESSOR = typer.Option(help="J_regressor_h36m.npy, for the same protocols.")
@@ -41,7 +37,7 @@ def evaluate(
     data: Annotated[str | None, DATA] = None,
     split: Annotated[str, SPLIT] = "test",
     trained_on: Annotated[list[Path] | None, TRAINED] = None,
-    lake: Annotated[Path | None, LAKE] = None,
+    lake: LakeOption = None,
     json_out: Annotated[Path | None, JSON] = None,
     smpl: Annotated[Path | None, SMPL] = None,
     regressor: Annotated[Path | None, REGRESSOR] = None,
@@ -55,7 +51,6 @@ def evaluate(
     Prints both averages with 95 % intervals over sequences, the worst sequences, and published rows of the same
     protocol. Refuses where protocol and data do not fit, and where test data was trained on.
     """
-    from cli.common import require_device
     from evaluation.protocols.registry import protocol_named
     from flows.evaluate import Request, keep
     from flows.evaluate import evaluate as run
@@ -66,14 +61,13 @@ def evaluate(
         raise typer.BadParameter("give --checkpoint FILE and --data NAME:DIR", param_hint="--data")
     require_device(device)
     dataset, _, folder = data.partition(":")
-    with _plain_errors():
-        request = Request(
-            checkpoint, dataset, Path(folder), protocol_named(protocol), split, tuple(trained_on or ()), device, smpl,
-            regressor, allow_contaminated, unchecked, refine, command=shlex.join(["hmmr", *sys.argv[1:]]),
-        )  # fmt: skip
-        outcome = run(request)
-        report = json_out or _beside(checkpoint, request)
-        keep(outcome, _scores_lake(lake), report)
+    request = Request(
+        checkpoint, dataset, Path(folder), protocol_named(protocol), split, tuple(trained_on or ()), device, smpl,
+        regressor, allow_contaminated, unchecked, refine, command=shlex.join(["hmmr", *sys.argv[1:]]),
+    )  # fmt: skip
+    outcome = run(request)
+    report = json_out or _beside(checkpoint, request)
+    keep(outcome, _scores_lake(lake), report)
     _show(outcome)
     typer.echo(f"rows: run {outcome.run['run_id']}; JSON: {report}")
     return None
@@ -94,7 +88,7 @@ def _explain() -> None:
     typer.echo(all_in_words(PROTOCOLS.values()))
 
 
-def _scores_lake(given: Path | None) -> "Lake":
+def _scores_lake(given: str | None) -> "Lake":
     from storage.lake import Lake
     from storage.layout import lake_root
 
@@ -104,7 +98,7 @@ def _scores_lake(given: Path | None) -> "Lake":
 def _show(outcome: "Outcome") -> None:
     from evaluation.bootstrap import intervals
     from evaluation.score import aggregate, scored_frames
-    from flows.evaluate import worst
+    from flows.evaluate import worst, zero_shot_means
 
     request, protocol = outcome.request, outcome.request.protocol
     averages = aggregate(outcome.scores)
@@ -122,8 +116,9 @@ def _show(outcome: "Outcome") -> None:
     if excluded:
         typer.echo("  left out: " + ", ".join(f"{reason} {count}" for reason, count in sorted(excluded.items())))
     typer.echo("  worst: " + ", ".join(f"{s.sequence} {s.value('pa_mpjpe_mm'):.1f}" for s in worst(outcome.scores)))
-    if untrained := zero_shot_line(request):
-        typer.echo(untrained)
+    if untrained := zero_shot_means(request):
+        values = ", ".join(f"{name} {value:.2f}" for name, value in untrained.items())
+        typer.echo(f"  zero-shot, the 2D network's own 3D on the same frames: {values}")
     for match in outcome.matches:
         typer.echo(f"  LEAK {match}")
     for row in protocol.published_for(request.dataset):
@@ -133,39 +128,3 @@ def _show(outcome: "Outcome") -> None:
 
 def _shown(mean: float, interval: "Interval") -> str:
     return f"{mean:8.2f} {interval}"
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """What can be wrong with files, data and protocol, as one line and exit code 1."""
-    from body.smpl_file import BodyFileError
-    from evaluation.errors import EvaluationError
-    from hmmr_model.checkpoint import BadCheckpointError
-    from storage.errors import LakeError
-
-    try:
-        yield
-    except (EvaluationError, BadCheckpointError, BodyFileError, LakeError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
-
-
-if TYPE_CHECKING:
-    from flows.evaluate import Request
-
-
-def zero_shot_line(request: "Request") -> str | None:
-    """Macro averages of the zero-shot 3D that came with φ, under the same protocol; None where there is none."""
-    from evaluation.baselines import zero_shot
-    from evaluation.score import aggregate, score_sequences
-    from storage.lake import Lake
-    from storage.tables import read_labels3d, read_zero_shot
-
-    lake = Lake(request.data, create=False)
-    labels = read_labels3d(lake, split=request.split)
-    motions = zero_shot(read_zero_shot(lake, list(labels)))
-    if not motions or request.protocol.joint_set != "keypoints_25":
-        return None
-    means = aggregate(score_sequences(motions, labels, request.protocol))
-    told = ", ".join(f"{name} {means[name].macro:.2f}" for name in request.protocol.metrics if name in means)
-    return f"  zero-shot, the 2D network's own 3D on the same frames: {told}"

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.common import JsonOption, LakeOption, as_user_error, plain, resumable
 from cli.harvest_measure import measure
-from cli.harvest_options import HarvestOptions, JsonOption, LakeOption, with_options
+from cli.harvest_options import HarvestOptions, with_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harvest.report import HarvestReport
     from harvest.sources.expand import Source
-    from storage.lake import Lake
 
 app = typer.Typer(add_completion=False, help="Turn videos into pseudo-labelled tracklets.", no_args_is_help=True)
 app.command()(measure)
@@ -50,13 +50,15 @@ def status(
     """The books of a lake: how many items are in which state, which ended badly and why, and when the next is due."""
     import json
 
-    from cli.harvest_status import as_json as told
-    from cli.harvest_status import lines, status_of
+    from harvest import status as books
     from storage.lake import Lake
     from storage.layout import lake_root
 
-    status = status_of(_existing(Lake, lake_root(lake)).root)
-    typer.echo(json.dumps(told(status), sort_keys=True) if as_json else "\n".join(lines(status)))
+    status = books.status_of(Lake(lake_root(lake), create=False).root)
+    if as_json:
+        typer.echo(json.dumps(books.as_json(status), sort_keys=True))
+    else:
+        typer.echo(plain("\n".join(books.lines(status))))
 
 
 @app.command()
@@ -70,8 +72,8 @@ def retry(options: HarvestOptions, reason: Annotated[str | None, CLASS] = None) 
 
     hmmr harvest retry --lake lake --class rate_limited
     """
-    from cli.harvest_status import failure_classes
     from harvest.sources.ledger_items import failed_sources
+    from harvest.status import failure_classes
     from storage.lake import Lake
     from storage.layout import lake_root
 
@@ -79,42 +81,27 @@ def retry(options: HarvestOptions, reason: Annotated[str | None, CLASS] = None) 
         raise typer.BadParameter(
             f"nothing fails as {reason}; the classes are {', '.join(failure_classes())}", param_hint="--class"
         )
-    root = _existing(Lake, lake_root(options.lake)).root
+    root = Lake(lake_root(options.lake), create=False).root
     sources = failed_sources(root, reason)
     if not sources:
         typer.echo(f"nothing failed{f' as {reason}' if reason else ''} in {root}", err=True)
     _harvest(sources, root, options)
 
 
-def _existing(kind: "type[Lake]", root: str) -> "Lake":
-    from storage.errors import NoSuchLake
-
-    try:
-        return kind(root, create=False)
-    except NoSuchLake as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
-
-
 def _harvest(sources: "Sequence[str | Path | Source]", lake: str | None, options: HarvestOptions) -> None:
-    """Run and tell: exit code 1 if anything failed, or if nothing could be begun; 130 after Ctrl-C."""
+    """Run and tell: exit code 1 if anything failed; 130 after Ctrl-C."""
     from flows.progress import HarvestProgress
     from harvest.run import harvest
-    from harvest.weights.packages import WeightsError
-    from storage.errors import LakeError
     from storage.lake import Lake
     from storage.layout import lake_root
 
     config = options.config()
-    try:
-        with HarvestProgress() as bars:
-            report = harvest(sources, Lake(lake_root(lake)), config, bars)
-    except (WeightsError, LakeError, ValueError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt:
-        typer.echo("stopped; what was finished is in the lake, run the same command to go on", err=True)
-        raise typer.Exit(130) from None
+    with (
+        resumable("what was finished is in the lake, run the same command to go on"),
+        HarvestProgress() as bars,
+        as_user_error(ValueError, ImportError),
+    ):
+        report = harvest(sources, Lake(lake_root(lake)), config, bars)
     _tell(report, options.as_json)
 
 
@@ -123,7 +110,7 @@ def _tell(report: "HarvestReport", as_json: bool) -> None:
     import json
 
     for trouble in report.troubles:
-        typer.echo(f"{trouble.state} ({trouble.reason}): {trouble.name}: {trouble.message}", err=True)
+        typer.echo(plain(f"{trouble.state} ({trouble.reason}): {trouble.name}: {trouble.message}"), err=True)
     books = report.books
     typer.echo(
         f"{books.asked} asked: {books.done} done, {books.rejected} rejected, {books.failed} failed, "

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.common import as_user_error, resumable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -72,21 +74,16 @@ def _measured(config: "MeasureConfig", out: Path, parts: tuple[str, ...]) -> "It
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from flows.label_quality.measure import measure as measured
-    from harvest.errors import HarvestError
-    from harvest.weights.packages import WeightsError
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    try:
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-            task = bars.add_task("films", total=None)
+    with (
+        resumable(f"what was measured is in {out}, run the same command to go on"),
+        Progress(*columns, console=Console(stderr=True), transient=True) as bars,
+        as_user_error(ValueError, ImportError),
+    ):
+        task = bars.add_task("films", total=None)
 
-            def told(what: str, done: int, total: int) -> None:
-                bars.update(task, description=what, completed=done, total=total)
+        def advance(what: str, done: int, total: int) -> None:
+            bars.update(task, description=what, completed=done, total=total)
 
-            yield from measured(config, out, told, parts)
-    except (WeightsError, HarvestError, ValueError, ImportError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt:
-        typer.echo(f"stopped; what was measured is in {out}, run the same command to go on", err=True)
-        raise typer.Exit(130) from None
+        yield from measured(config, out, advance, parts)

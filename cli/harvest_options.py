@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.common import JsonOption, LakeOption
+
 if TYPE_CHECKING:
     from harvest.config import HarvestConfig, LabelConfig
     from harvest.fetch.download import DownloadConfig
     from harvest.fetch.policy import Policy
-
-LakeOption = Annotated[
-    str | None, typer.Option(envvar="HMMR_LAKE", help="Folder (or s3:// URL) of the lake; ./lake where none is named.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]
 
 
 @dataclass(frozen=True)
@@ -180,11 +177,11 @@ class HarvestOptions:
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
     """A command for Typer in which the parameter `options: HarvestOptions` is spread into one option a field."""
-    own = [each for each in inspect.signature(command).parameters.values() if each.name != "options"]
-    names = [each.name for each in fields(HarvestOptions)]
+    own = [option for option in inspect.signature(command).parameters.values() if option.name != "options"]
+    names = [option.name for option in fields(HarvestOptions)]
     shared = [
-        inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
-        for each in fields(HarvestOptions)
+        inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=option.type)
+        for option in fields(HarvestOptions)
     ]
 
     @wraps(command)
@@ -192,7 +189,7 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
         options = HarvestOptions(**{name: given.pop(name) for name in names})
         command(**given, options=options)
 
-    ordered = sorted([*own, *shared], key=lambda each: each.kind)
+    ordered = sorted([*own, *shared], key=lambda option: option.kind)
     spread.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
-    spread.__annotations__ = {each.name: each.annotation for each in ordered}
+    spread.__annotations__ = {option.name: option.annotation for option in ordered}
     return spread

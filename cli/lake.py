@@ -1,17 +1,13 @@
-"""`hmmr lake`: look into a lake, prove its books, freeze and export selections, take a source out.
-
-What is asked before something is erased for good.
-"""
+"""`hmmr lake`: look into a lake, prove its books, freeze and export selections, take a source out."""
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.common import plain
+from cli.common import JsonOption, LakeOption, UserError, counted, opened, plain
 from cli.lake_snapshot import app as snapshot_app
 
 if TYPE_CHECKING:
@@ -23,32 +19,12 @@ app = typer.Typer(
 )
 app.add_typer(snapshot_app, name="snapshot")
 
-LAKE = typer.Option("--lake", help="Folder or s3:// URL of the lake; default $HMMR_LAKE, else ./lake.")
-JSON = typer.Option("--json", help="Print one JSON object.")
-
-
-@contextmanager
-def opened(root: str | None) -> "Iterator[tuple[Lake, Ledger]]":
-    """Lake and ledger of `--lake`; an error of the storage room becomes one line and exit code 1."""
-    from storage.errors import LakeError
-    from storage.lake import Lake
-    from storage.layout import lake_root
-    from storage.ledger.ledger import Ledger
-
-    try:
-        lake = Lake(lake_root(root), create=False)
-        ledger = Ledger.open(lake.root)
-        try:
-            yield lake, ledger
-        finally:
-            ledger.close()
-    except (LakeError, ValueError, OSError) as error:
-        typer.echo(plain(f"hmmr lake: {error}"), err=True)
-        raise typer.Exit(1) from error
+SHOWN = 20
+"""Sources that are listed one by one before the question."""
 
 
 @app.command()
-def stats(lake: Annotated[str | None, LAKE] = None, as_json: Annotated[bool, JSON] = False) -> None:
+def stats(lake: LakeOption = None, as_json: JsonOption = False) -> None:
     """Hours, tracklets, people; by host, licence, label version; the funnel; cost for 1000 tracklets; link rot."""
     from dataclasses import asdict
 
@@ -64,7 +40,7 @@ def stats(lake: Annotated[str | None, LAKE] = None, as_json: Annotated[bool, JSO
 
 
 @app.command()
-def labels(lake: Annotated[str | None, LAKE] = None, as_json: Annotated[bool, JSON] = False) -> None:
+def labels(lake: LakeOption = None, as_json: JsonOption = False) -> None:
     """The label versions: what each was made by, and how much it holds. A study compares them (`--labels`)."""
     from dataclasses import asdict
 
@@ -85,13 +61,12 @@ def why(
         str,
         typer.Argument(help="A tracklet_id, or its first 8 or more digits; a video's id, URL or file name."),
     ],
-    lake: Annotated[str | None, LAKE] = None,
+    lake: LakeOption = None,
 ) -> None:
     """Where a label came from: source, evidence, shot, weights, filters with values, code version (JSON).
 
     Of a video its tracklets are listed, with their ids: one of them is what to ask about next.
     """
-    from cli.common import counted
     from storage.why import tracklets_of
     from storage.why import why as explain
 
@@ -111,10 +86,10 @@ def why(
 
 @app.command()
 def reconcile(
-    lake: Annotated[str | None, LAKE] = None,
+    lake: LakeOption = None,
     check_only: Annotated[bool, typer.Option("--check", help="Look only, repair nothing.")] = False,
     force: Annotated[bool, typer.Option(help="No worker is alive: settle their open commits at once.")] = False,
-    as_json: Annotated[bool, JSON] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Prove that the books balance, in the ledger and between ledger and lake; repair what is safe.
 
@@ -146,8 +121,8 @@ def erase(
     host: Annotated[str | None, typer.Option(help="Everything of this host, now and ever after.")] = None,
     why: Annotated[str, typer.Option(help="A reason for the receipt; do not name the source in it.")] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    lake: Annotated[str | None, LAKE] = None,
-    as_json: Annotated[bool, JSON] = False,
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Take a source out of every table, file, list and cache, for good, and write a receipt beside the lake.
 
@@ -171,7 +146,7 @@ def erase(
     if as_json:
         typer.echo(json.dumps(asdict(receipt)))
         return
-    typer.echo(f"erased: {_said(receipt.rows)}; {receipt.mentions} rows of runs and scores rewritten")
+    typer.echo(f"erased: {_listed(receipt.rows)}; {receipt.mentions} rows of runs and scores rewritten")
     for before, after in receipt.snapshots:
         typer.echo(f"snapshot {before[:12]} is now {after[:12]}")
     for checkpoint in receipt.checkpoints:
@@ -184,9 +159,7 @@ def erase(
 
 
 @app.command()
-def search(
-    names: Annotated[list[str], typer.Argument(help="Ids, URLs, any text.")], lake: Annotated[str | None, LAKE] = None
-) -> None:
+def search(names: Annotated[list[str], typer.Argument(help="Ids, URLs, any text.")], lake: LakeOption = None) -> None:
     """Decode every file below a local lake and look for names: exit code 1 if one is found. Slow, on purpose."""
     from pathlib import Path
 
@@ -203,7 +176,7 @@ def search(
 
 
 @app.command()
-def compact(lake: Annotated[str | None, LAKE] = None) -> None:
+def compact(lake: LakeOption = None) -> None:
     """Join small files, sorted by source. Readers and writers may go on; old files are swept an hour later."""
     from storage.rewrite import compact as join
     from storage.rewrite import sweep
@@ -217,7 +190,7 @@ def compact(lake: Annotated[str | None, LAKE] = None) -> None:
 
 
 @app.command()
-def upgrade(lake: Annotated[str | None, LAKE] = None) -> None:
+def upgrade(lake: LakeOption = None) -> None:
     """Bring a lake that an older version wrote to this version's schema."""
     from storage.upgrade import upgrade as run
 
@@ -238,7 +211,7 @@ def schema() -> None:
 
 @app.command()
 def probe(
-    lake: Annotated[str | None, LAKE] = None,
+    lake: LakeOption = None,
     limit: Annotated[int, typer.Option(help="At most so many sources, those first that were asked longest ago.")] = 100,
     allow_private: Annotated[bool, typer.Option(help="Ask private hosts too (your own servers).")] = False,
 ) -> None:
@@ -252,16 +225,8 @@ def probe(
     typer.echo(f"{done} sources asked")
 
 
-def _said(counts: dict[str, Any]) -> str:
+def _listed(counts: dict[str, Any]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items()) or "no rows"
-
-
-if TYPE_CHECKING:
-    from storage.lake import Lake
-    from storage.ledger.ledger import Ledger
-
-SHOWN = 20
-"""Sources that are listed one by one before the question."""
 
 
 def agree(rows: "Lake", ledger: "Ledger", doomed: Sequence[str], *, yes: bool) -> None:
@@ -270,10 +235,9 @@ def agree(rows: "Lake", ledger: "Ledger", doomed: Sequence[str], *, yes: bool) -
 
     if yes:
         return
-    sources = "1 source" if len(doomed) == 1 else f"{len(doomed)} sources"
+    sources = counted(len(doomed), "source")
     if not sys.stdin.isatty():
-        typer.echo(f"error: this erases {sources} for good; say --yes", err=True)
-        raise typer.Exit(2)
+        raise UserError(f"this erases {sources} for good; say --yes")
     for source in named(rows, ledger, doomed[:SHOWN]):
         typer.echo(plain(str(source)), err=True)
     if len(doomed) > SHOWN:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.common import plain
+from cli.common import LakeOption, UserError, counted, opened, plain
 
 if TYPE_CHECKING:
     from storage.lake import Lake
@@ -17,12 +17,11 @@ SHOWN = 20
 """Tags or licence classes that an error lists."""
 CLASSES = "Only these licence classes: open, vouched (a user said so, whatever the date), closed, unknown."
 FORMATS = ("dataset", "vibe", "humandata")
-LAKE = typer.Option("--lake", help="Folder or s3:// URL of the lake; default $HMMR_LAKE, else ./lake.")
 
 
 @app.command()
 def freeze(
-    lake: Annotated[str | None, LAKE] = None,
+    lake: LakeOption = None,
     tag: Annotated[list[str] | None, typer.Option(help="Only tracklets with one of these tags.")] = None,
     licence: Annotated[list[str] | None, typer.Option(help=CLASSES)] = None,
     min_score: Annotated[float, typer.Option(help="Least mean keypoint score.")] = 0.0,
@@ -40,8 +39,6 @@ def freeze(
 
     If none matches, nothing is written, exit code 2, and the tags and licence classes that there are are listed.
     """
-    from cli.common import counted
-    from cli.lake import opened
     from storage.snapshot import nested, save, select, selection
 
     if not isfinite(min_score):
@@ -52,8 +49,7 @@ def freeze(
         if hours is not None:
             chosen = nested(chosen, hours=hours, seed=seed)
         if not len(chosen):
-            typer.echo(plain(f"error: {_nothing(rows, matched)}"), err=True)
-            raise typer.Exit(2)
+            raise UserError(_nothing(rows, matched))
         save(rows, chosen)
     found = f"{counted(len(chosen), 'tracklet')}, {counted(len(chosen.sources), 'source')}, {chosen.hours:.3f} h"
     typer.echo(f"{chosen.digest}  {found}")
@@ -77,10 +73,8 @@ def _some(names: list[str]) -> str:
 
 
 @app.command(name="list")
-def list_all(lake: Annotated[str | None, LAKE] = None) -> None:
+def list_all(lake: LakeOption = None) -> None:
     """All snapshots of the lake. One that lost sources to an erasure is shown with what is left."""
-    from cli.common import counted
-    from cli.lake import opened
     from storage.errors import SnapshotMissing
     from storage.snapshot import digests, load
 
@@ -101,11 +95,10 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="New folder.")],
     format: Annotated[str, typer.Option(help="dataset (our own, complete), vibe, humandata (mmhuman3d).")] = "dataset",
     phi: Annotated[str | None, typer.Option(help="vibe: which features, where the lake has several kinds.")] = None,
-    lake: Annotated[str | None, LAKE] = None,
+    lake: LakeOption = None,
 ) -> None:
     """Write a snapshot for others: URLs, times and keypoints with manifest and datasheet; never pixels."""
     from body.joints import KEYPOINTS_25
-    from cli.lake import opened
     from storage.export.dataset import export_dataset
     from storage.export.humandata import export_humandata
     from storage.export.vibe import export_vibe
@@ -140,11 +133,9 @@ def verify(folder: Annotated[Path, typer.Argument(help="A folder that `export` w
 @app.command(name="import-instavariety")
 def import_tracks(
     folder: Annotated[Path, typer.Argument(help="The authors' InstaVariety_tracks: TAG/VIDEO/TRACK/*.json.")],
-    lake: Annotated[str | None, LAKE] = None,
+    lake: LakeOption = None,
 ) -> None:
     """Bring the released tracks of HMMR's InstaVariety (OpenPose keypoints) into the lake as tracklets."""
-    from cli.common import counted
-    from cli.lake import opened
     from storage.export.import_instavariety import import_instavariety
 
     with opened(lake) as (rows, _):

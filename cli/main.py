@@ -4,10 +4,13 @@ Nothing here may import torch or prefect: `hmmr --help` answers at once.
 """
 
 import importlib
+import sys
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
+
+from cli.common import USER_ERROR, is_users, message_of, plain
 
 GROUPS: dict[str, str] = {
     "quickstart": "The main job on films made here, from nothing to out/quickstart/report.html.",
@@ -25,9 +28,12 @@ GROUPS: dict[str, str] = {
 }
 """Command group and its help; the module of group G is cli/G.py and holds `app`."""
 
+_ClickError: type[Exception] = typer.BadParameter.__mro__[2]
+"""ClickException of the click that typer brings, whose module name it does not promise."""
 
-class LazyGroups(TyperGroup):
-    """A group that imports a command's module only when that command is called.
+
+class Hmmr(TyperGroup):
+    """A group that imports a command's module only when that command is called, and tells errors in one way.
 
     Contexts and commands are Any: typer brings a click of its own, under a name that it does not promise.
     """
@@ -47,9 +53,38 @@ class LazyGroups(TyperGroup):
         with formatter.section("Commands"):
             formatter.write_dl(list(GROUPS.items()))
 
+    def main(self, args: Any = None, *, standalone_mode: bool = True, **others: Any) -> Any:  # type: ignore[override]
+        """Run a command line. A user's error is one line `error: ...` and exit code 2; a bug keeps its traceback."""
+        if not standalone_mode:
+            return super().main(args, standalone_mode=False, **others)
+        try:
+            code = super().main(args, standalone_mode=False, **others)
+        except typer.Abort:
+            typer.echo("stopped: nothing was done", err=True)
+            code = 1
+        except _ClickError as error:
+            code = _tell_usage(error)
+        except Exception as error:
+            if not is_users(error):
+                raise
+            typer.echo(f"error: {plain(message_of(error))}", err=True)
+            code = USER_ERROR
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tell_usage(error: Any) -> int:
+    """What is wrong with the words of the command line, and where they are explained; the help if there are none."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(error.format_message(), err=True)
+        return USER_ERROR
+    typer.echo(f"error: {plain(error.format_message())}", err=True)
+    if getattr(error, "ctx", None) is not None:
+        typer.echo(f"{error.ctx.command_path} --help explains the options", err=True)
+    return USER_ERROR
+
 
 app = typer.Typer(
-    cls=LazyGroups,
+    cls=Hmmr,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -1,16 +1,15 @@
 """`hmmr predict`: 3D motion of every person in a video or a photograph, as files to go on with."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from cli.common import UserError, as_user_error, require_device
 
-    from body.model import BodyModel
-    from hmmr_model.checkpoint import Checkpoint
+if TYPE_CHECKING:
     from hmmr_model.export.person_motion import PersonMotion
 
 app = typer.Typer(add_completion=False, help="3D motion of every person in a video or an image.")
@@ -47,91 +46,33 @@ def predict(
     shows them. Where a tracklet breaks, a new N begins. Bodies are moved onto the detected 2D keypoints afterwards,
     which is nearer to the truth too (docs/results/model.md); --no-refine gives the network's own answer.
     """
-    from body.mp4 import VideoWriteError
-    from cli.common import require_device
-    from harvest.errors import HarvestError
-    from harvest.weights.packages import WeightsError
-    from hmmr_model.checkpoint import BadCheckpointError, load_checkpoint
-    from storage.errors import LakeError
+    from flows.predict import predict_video
+    from flows.predict_photo import predict_photo
+    from hmmr_model.checkpoint import load_checkpoint
+    from hmmr_model.predict import inner_windows, paper_windows
 
     if not source.is_file():
-        _fail(f"{source}: {_WEB if re.match('[a-z0-9]+:/', str(source)) else 'no such file'}")
+        raise UserError(f"{source}: {_WEB if re.match('[a-z0-9]+:/', str(source)) else 'no such file'}")
     require_device(device)
-    try:
-        model = load_checkpoint(checkpoint)
-        out.mkdir(parents=True, exist_ok=True)
+    model = load_checkpoint(checkpoint)
+    out.mkdir(parents=True, exist_ok=True)
+    phi_name = phi or model.config.data.phi_name
+    with as_user_error(ValueError, ImportError):
         if source.suffix.lower() in PHOTO_SUFFIXES:
-            people = _photo(source, model, out, device, render, refine, phi or model.config.data.phi_name)
+            if not (model.config.model.hallucinate and model.config.model.deltas):
+                _note(f"a {model.config.preset} model has no hallucinator: no past and future")
+            people: Sequence[PersonMotion] = predict_photo(
+                source, model, out, device=device, phi=phi_name, refined=refine, render=render
+            )
         else:
-            people = _video(source, model, out, device, render, refine, padded, phi or model.config.data.phi_name)
-    except (
-        BadCheckpointError, HarvestError, WeightsError, LakeError, VideoWriteError, ValueError, OSError
-    ) as error:  # fmt: skip
-        _fail(str(error))
+            people = predict_video(
+                source, model, out, device=device, phi=phi_name, windows=paper_windows if padded else inner_windows,
+                refined=refine, render=render, note=_note,
+            )  # fmt: skip
     for number, person in enumerate(people):
         frames = f"frames {person.frame_index[0]} to {person.frame_index[-1]}, {len(person.pts)} predicted"
         typer.echo(f"{out / f'motion_{number}.npz'} (.glb, .bvh): {frames}")
 
 
-def _video(
-    source: Path, model: "Checkpoint", out: Path, device: str, render: bool, refine: bool, padded: bool, phi: str
-) -> "Sequence[PersonMotion]":
-    from rich.progress import track
-
-    from body.model import BodyModel
-    from cli.predict_video import decoded, harvested, predicted, tracklets_of
-    from hmmr_model.export.person_motion import people_of_lake
-    from hmmr_model.export.pictures import render_motion
-    from hmmr_model.predict import Predictor, inner_windows, paper_windows
-    from hmmr_model.refine import refine_lake
-
-    lake = harvested(source, phi, out / "lake")
-    windows, now = paper_windows if padded else inner_windows, tracklets_of(source, lake)
-    predictor = Predictor(model, device)
-    found = predicted(predictor, lake, now, windows, source.name)
-    if refine:
-        found = refine_lake(found, lake, predictor.body)
-    body = BodyModel.load(model.config.body)
-    people = people_of_lake(found, lake, body)
-    _write(people, body, out)
-    if render:
-        video = decoded(source)
-        pictures = ((f.index, f.pixels_HW3) for f in track(video.frames(), "drawing", total=int(video.keep_F.sum())))
-        render_motion(pictures, people, body, out / "overlay.mp4", video.working_rate)
-    return people
-
-
-def _photo(
-    source: Path, model: "Checkpoint", out: Path, device: str, render: bool, refine: bool, phi: str
-) -> "Sequence[PersonMotion]":
-    from body.model import BodyModel
-    from cli.predict_photo import people_of_photo, read_photo
-    from hmmr_model.export.pictures import write_photo_strip
-
-    if not (model.config.model.hallucinate and model.config.model.deltas):
-        typer.echo(f"note: a {model.config.preset} model has no hallucinator: no past and future", err=True)
-    picture, body = read_photo(source), BodyModel.load(model.config.body)
-    people = people_of_photo(picture, model, body, device, phi, refined=refine)
-    _write(people, body, out)
-    if render:
-        write_photo_strip(picture, people, body, out / "strip.png")
-    return people
-
-
-def _write(people: "Sequence[PersonMotion]", body: "BodyModel", out: Path) -> None:
-    from hmmr_model.export.bvh import write_bvh
-    from hmmr_model.export.gltf import write_glb
-    from hmmr_model.export.npz import write_npz
-
-    for old in out.glob("motion_*"):  # of an earlier run, in which there may have been more people
-        if re.fullmatch(r"motion_\d+\.(npz|glb|bvh)", old.name):
-            old.unlink()
-    for number, person in enumerate(people):
-        write_npz(person, out / f"motion_{number}.npz")
-        write_glb(person, body, out / f"motion_{number}.glb")
-        write_bvh(person, body, out / f"motion_{number}.bvh")
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(f"error: {message}", err=True)
-    raise typer.Exit(1)
+def _note(text: str) -> None:
+    typer.echo(f"note: {text}", err=True)

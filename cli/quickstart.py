@@ -23,16 +23,11 @@ def quickstart(out: Annotated[Path, OUT] = Path("out/quickstart")) -> None:
     out = out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     _quiet_prefect(out)
-    from flows.films import QuickstartError
     from flows.quickstart.flow import quickstart_flow
     from flows.quickstart.report import summary
 
     leave_on_interrupt("stopped; run the same command again and it goes on where it was")
-    try:
-        page = quickstart_flow(str(out))
-    except (QuickstartError, OSError) as error:
-        typer.echo(f"quickstart: {error}", err=True)
-        raise typer.Exit(1) from None
+    page = quickstart_flow(str(out))
     typer.echo(summary(out / "report.json"))
     typer.echo(f"\npage: {page}\nnumbers: {out / 'report.json'}")
 

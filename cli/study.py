@@ -1,13 +1,13 @@
 """`hmmr study`: accuracy against added video."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from cli.common import JsonOption, UserError, as_user_error
 
 if TYPE_CHECKING:
     from evaluation.study.config import StudyConfig
@@ -21,7 +21,6 @@ app = typer.Typer(
 ROWS = typer.Argument(help="CSV with the columns hours, seed, sequence, error; one row a model and test sequence.")
 TARGET = typer.Option("--target", help="Error to reach, in the unit of the rows; may be given more than once.")
 COST = typer.Option(help="Cost of one hour of video, in any currency: gives the cost per mm.")
-JSON = typer.Option("--json", help="Print one JSON object instead of words.")
 
 
 @app.callback()
@@ -34,7 +33,7 @@ def fit(
     rows: Annotated[Path, ROWS],
     target: Annotated[list[float] | None, TARGET] = None,
     cost_per_hour: Annotated[float | None, COST] = None,
-    as_json: Annotated[bool, JSON] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Fit laws to anyone's numbers, and say whether more hours helped.
 
@@ -42,16 +41,13 @@ def fit(
     closed. Without the column all rows are the study. Errors may be in any unit; words say mm.
     """
     from evaluation.study.report import ReportOptions, report
-    from evaluation.study.table import StudyRowsError, read_csv
+    from evaluation.study.table import read_csv
     from evaluation.study.text import text
 
-    try:
+    with as_user_error(UnicodeDecodeError):
         tables = read_csv(rows)
-        found = report(tables, ReportOptions(targets=tuple(target or ()), cost_per_hour=cost_per_hour))
-    except (StudyRowsError, OSError, UnicodeDecodeError) as error:
-        typer.echo(f"hmmr study fit: {error}", err=True)
-        raise typer.Exit(2) from error
-    typer.echo(json.dumps(found) if as_json else text(found))
+    fitted = report(tables, ReportOptions(targets=tuple(target or ()), cost_per_hour=cost_per_hour))
+    typer.echo(json.dumps(fitted) if as_json else text(fitted))
 
 
 STUDY = typer.Argument(help="A YAML file (evaluation/study/config.py shows its keys); or give --preset.")
@@ -101,20 +97,19 @@ def run(
 
     A cell whose scores are in the lake is not run again: kill it whenever you like, and the same command goes on.
     """
-    with _told("run"):
-        from flows.study.begin import refuse_unless_frozen, unscored
-        from flows.study.run import study_on
+    from flows.study.begin import refuse_unless_frozen, unscored
+    from flows.study.run import study_on
 
-        asked = _asked(study, preset, out, workers, labels)
-        if score_test:
-            refuse_unless_frozen(Path(asked.name) if study else None)
-        places = _places(asked, lake, labelled, held_out, perfect, prior_poses)
-        config = asked.config
-        if perfect and not config.perfect_2d:
-            _refuse("--perfect: the study has no row for it; write `perfect_2d: [1]` into it")
-        for weak in [*config.weak_spots, *unscored(places.scored_on(score_test=score_test), config.phi)]:
-            typer.echo(f"note: {weak}", err=True)
-        typer.echo(str(study_on(config, places, asked.workers, _command("run"), score_test=score_test)))
+    asked = _asked(study, preset, out, workers, labels)
+    if score_test:
+        refuse_unless_frozen(Path(asked.name) if study else None)
+    places = _places(asked, lake, labelled, held_out, perfect, prior_poses)
+    config = asked.config
+    if perfect and not config.perfect_2d:
+        raise UserError("--perfect: the study has no row for it; write `perfect_2d: [1]` into it")
+    for weak in [*config.weak_spots, *unscored(places.scored_on(score_test=score_test), config.phi)]:
+        typer.echo(f"note: {weak}", err=True)
+    typer.echo(str(study_on(config, places, asked.workers, _command("run"), score_test=score_test)))
 
 
 BY = typer.Option(help="How to cut the pool: tag, source, confidence (deciles), length, view.")
@@ -141,16 +136,15 @@ def which(
     Trains on each part alone, on all but each, and, of up to six parts, on every combination (Shapley values). Judged
     on dev only, because it is a choice.
     """
-    with _told("which"):
-        from evaluation.study.text import ranking_text
-        from flows.study.which import rank_parts
+    from evaluation.study.text import ranking_text
+    from flows.study.which import rank_parts
 
-        asked = _asked(study, preset, out, workers)
-        places = _places(asked, lake, labelled, held_out, None, prior_poses)
-        found = rank_parts(asked.config, places, by, asked.workers, _command("which"))
-        if sources is not None:
-            _write_next(sources, next_list or asked.out / "next_sources.yaml", found)
-        typer.echo(ranking_text(found))
+    asked = _asked(study, preset, out, workers)
+    places = _places(asked, lake, labelled, held_out, None, prior_poses)
+    found = rank_parts(asked.config, places, by, asked.workers, _command("which"))
+    if sources is not None:
+        _write_next(sources, next_list or asked.out / "next_sources.yaml", found)
+    typer.echo(ranking_text(found))
 
 
 @dataclass(frozen=True)
@@ -173,9 +167,9 @@ def _asked(
     from evaluation.study.presets import preset as preset_named
 
     if (study is None) == (preset is None):
-        _refuse("give one of the two, a YAML file or --preset")
+        raise UserError("give one of the two, a YAML file or --preset")
     if study and not Path(study).is_file():
-        _refuse(f"{study}: no such file; evaluation/study/config.py shows what is in one, or give --preset")
+        raise UserError(f"{study}: no such file; evaluation/study/config.py shows what is in one, or give --preset")
     config = preset_named(preset) if preset else read_study(Path(study or ""))
     config = replace(config, labels=tuple(labels)) if labels else config
     return _Asked(preset or study or "", config, out or Path("out") / config.name, workers or os.cpu_count() or 1)
@@ -196,27 +190,6 @@ def _places(
 
         return open_world_places(asked.out, asked.workers)
     return film_places(asked.out, asked.workers)
-
-
-def _refuse(message: str) -> NoReturn:
-    """StudyConfigError, which the commands print."""
-    from evaluation.study.config import StudyConfigError
-
-    raise StudyConfigError(message)
-
-
-@contextmanager
-def _told(command: str) -> Iterator[None]:
-    """Errors of the user's files and lakes as one line and exit code 2."""
-    from evaluation.study.config import StudyConfigError
-    from evaluation.study.table import StudyRowsError
-    from storage.errors import LakeError
-
-    try:
-        yield
-    except (StudyConfigError, StudyRowsError, LakeError) as error:
-        typer.echo(f"hmmr study {command}: {error}", err=True)
-        raise typer.Exit(2) from error
 
 
 def _command(name: str) -> str:

@@ -1,19 +1,15 @@
 """`hmmr train`: HMMR on a lake of pseudo-labelled tracklets and on lakes with 3D labels."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from hmmr_model.configs import TrainConfig
-    from hmmr_model.train import Progress
+from cli.common import LakeOption, UserError, as_user_error, require_device, resumable
 
 app = typer.Typer(add_completion=False, help="Train HMMR on a lake and labelled data.")
 
-LAKE = typer.Option("--lake", help="Lake of pseudo-labelled tracklets; else $HMMR_LAKE, else ./lake.")
 LABELLED = typer.Option("--labelled", help="Lake with 3D labels; may be given more than once. Required.")
 OUT = typer.Option("--out", help="Folder for model.pt, and state.pt that a killed run goes on from.")
 PRESET = typer.Option(help="paper (2,048 wide, a GPU), open (all heads, minutes on a CPU) or tiny (seconds).")
@@ -35,7 +31,7 @@ BOARD = typer.Option(help="Also write the curves for TensorBoard into OUT/tensor
 def train(
     labelled: Annotated[list[Path], LABELLED],
     out: Annotated[Path, OUT],
-    lake: Annotated[Path | None, LAKE] = None,
+    lake: LakeOption = None,
     preset: Annotated[str, PRESET] = "open",
     hours: Annotated[float | None, HOURS] = None,
     snapshot: Annotated[str | None, SNAPSHOT] = None,
@@ -59,6 +55,7 @@ def train(
     train. Safe to kill: the same command goes on, and ends with the same weights. Several processes:
     `torchrun --nproc-per-node 2 --no-python hmmr train ...`.
     """
+    from flows.progress import TrainingProgress
     from flows.training import configured, train_on_lake
     from storage.layout import lake_root
 
@@ -75,52 +72,21 @@ def train(
         raise typer.BadParameter(str(error), param_hint="--preset") from None
     if phi:
         config = replace(config, data=replace(config.data, phi_name=phi))
-    told = _guarded(
-        lambda: train_on_lake(
+    with resumable("the same command goes on from the last saved state"), as_user_error(ModuleNotFoundError):
+        done = train_on_lake(
             Path(lake_root(lake)), labelled, out, config, hours=hours, snapshot=snapshot, resume=resume,
-            progress=_progress(config, out if tensorboard else None),
-        )
-    )  # fmt: skip
-    typer.echo(f"{told['checkpoint']}: {told['steps']} steps, {told['hours']:.3f} h added, snapshot {told['snapshot']}")
+            progress=TrainingProgress(config, out if tensorboard else None),
+        )  # fmt: skip
+    typer.echo(f"{done['checkpoint']}: {done['steps']} steps, {done['hours']:.3f} h added, snapshot {done['snapshot']}")
 
 
 def _refuse_early(device: str, labelled: list[Path]) -> None:
     """What can be known before anything is read: no such device, no such labelled lake."""
-    from cli.common import require_device
-
     require_device(device)
     for folder in labelled:
         if not folder.is_dir():
-            typer.echo(f"error: no lake at {folder}; {_LABELLED_FROM}", err=True)
-            raise typer.Exit(1)
+            raise UserError(f"no lake at {folder}; {_LABELLED_FROM}")
 
 
 def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
-
-
-def _progress(config: "TrainConfig", board: Path | None) -> "Progress":
-    from cli.training_progress import TrainingProgress
-
-    return TrainingProgress(config, board)
-
-
-def _guarded(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What can be wrong with files and data, as one line and exit code 1; Ctrl-C as a promise."""
-    from hmmr_model.checkpoint import BadCheckpointError
-    from hmmr_model.prior import NoPriorPosesError
-    from hmmr_model.tracks import NoTrainingDataError
-    from hmmr_model.train import TrainingDivergedError
-    from storage.errors import LakeError
-
-    try:
-        return run()
-    except (
-        BadCheckpointError, TrainingDivergedError, NoTrainingDataError, NoPriorPosesError, LakeError,
-        ModuleNotFoundError,
-    ) as error:  # fmt: skip
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        typer.echo("\nstopped; the same command goes on from the last saved state", err=True)
-        raise typer.Exit(130) from None

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from body.joints import KEYPOINTS_25, indices
 from body.model import BodyModel
+from evaluation.baselines import zero_shot
 from evaluation.bootstrap import intervals
 from evaluation.contamination import Match, contamination
 from evaluation.delta_scores import delta_scores
@@ -49,7 +50,7 @@ from storage.atomic import file_sha256, write_atomically
 from storage.lake import Lake
 from storage.runs import run_row
 from storage.snapshot import load
-from storage.tables import Labels3D, read_labels3d, rows_to_table
+from storage.tables import Labels3D, read_labels3d, read_zero_shot, rows_to_table
 
 SHOWN = 3
 """So many of the worst sequences are drawn on the page."""
@@ -316,3 +317,15 @@ def skeletons(
                 found.append(Worst(label.truth_id, score.value("pa_mpjpe_mm"), rates.get(name, 25.0), tracks))
                 break
     return found
+
+
+def zero_shot_means(request: Request) -> dict[str, float]:
+    """Means over sequences of the 2D network's own 3D on the same frames, by metric: what a trained model is held
+    against. Empty where φ brought no 3D, or the protocol scores other joints."""
+    lake = Lake(request.data, create=False)
+    labels = read_labels3d(lake, split=request.split)
+    motions = zero_shot(read_zero_shot(lake, list(labels)))
+    if not motions or request.protocol.joint_set != "keypoints_25":
+        return {}
+    means = aggregate(score_sequences(motions, labels, request.protocol))
+    return {name: means[name].macro for name in request.protocol.metrics if name in means}

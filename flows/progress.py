@@ -1,10 +1,12 @@
 """The one look of our progress bars: what, how many of how many, time gone, time left.
 
-Bars of a harvest: one for all items with the time left, and one for each video that is being worked on.
+Of a harvest there is one bar for all items and one for each video in work; of a training one with its loss terms.
 """
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -17,6 +19,14 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+if TYPE_CHECKING:
+    from harvest.session import Asked, Ended
+    from harvest.workers import Progress as Step
+    from hmmr_model.configs import TrainConfig
+
+_UNIT = {"download": 1 << 20, "label": 1}
+"""Downloads are shown in MB, labels in frames."""
 
 
 @contextlib.contextmanager
@@ -43,14 +53,6 @@ def _lines(console: Console, title: str) -> Callable[[int, int], None]:
             console.print(f"{title}: {done} of {total}", highlight=False)
 
     return tell
-
-
-if TYPE_CHECKING:
-    from harvest.session import Asked, Ended
-    from harvest.workers import Progress as Step
-
-_UNIT = {"download": 1 << 20, "label": 1}
-"""Downloads are shown in MB, labels in frames."""
 
 
 class HarvestProgress:
@@ -104,3 +106,32 @@ class HarvestProgress:
             self._bars.remove_task(task)
         if self._all is not None:
             self._bars.advance(self._all)
+
+
+class TrainingProgress:
+    """Called by the training loop with step, steps and weighted terms. Only the first process of a group speaks."""
+
+    def __init__(self, config: "TrainConfig", board: Path | None) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+            TextColumn("{task.fields[terms]}"), console=Console(stderr=True),
+            disable=os.environ.get("RANK", "0") != "0",
+        )  # fmt: skip
+        self._task = self._bar.add_task(f"training {config.preset}", total=config.steps, terms="")
+        self._board: Callable[[int, dict[str, float]], None] | None = None
+        if board is None:
+            return
+        from hmmr_model.train import open_board
+
+        self._board = open_board(board / "tensorboard")
+
+    def __call__(self, step: int, steps: int, terms: dict[str, float]) -> None:
+        """Show the step; the last one closes the bar."""
+        if not self._bar.live.is_started:
+            self._bar.start()
+        shown = "  ".join(f"{name} {value:.3g}" for name, value in terms.items())
+        self._bar.update(self._task, completed=step, terms=shown)
+        if self._board is not None:
+            self._board(step, terms)
+        if step >= steps:
+            self._bar.stop()

@@ -31,8 +31,8 @@ def test_what_cannot_be_written_or_read_is_one_line(tmp_path: Path) -> None:
         assert isinstance(result.exception, SystemExit)
         return result.output
 
-    assert "hmmr dashboard:" in run(tmp_path)
-    assert "hmmr dashboard:" in run(tmp_path / "file" / "x.html")
+    assert f"error: {tmp_path}: is a directory" in run(tmp_path)
+    assert f"error: {tmp_path / 'file'}: " in run(tmp_path / "file" / "x.html")
     (tmp_path / "lake" / "ledger.sqlite").write_bytes(b"hello" * 1000)
     assert "is no ledger" in run(tmp_path / "x.html")
     assert not (tmp_path / "x.html").exists()

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from cli.data import app as data_app
-from cli.evaluate import app as evaluate_app
+from cli.main import app
 from storage.lake import Lake
 from storage.tables import iter_tracklets, read_labels3d
 
@@ -53,13 +52,13 @@ def place(tmp_path_factory: pytest.TempPathFactory, scorer: Path, make_cartoon, 
     root = tmp_path_factory.mktemp("benchmark")
     write_3dpw(root / "3dpw", make_cartoon(FRAMES), draw)
     shutil.copytree(scorer, root, dirs_exist_ok=True)
-    done = _run(data_app, "prepare", "3dpw", root / "3dpw", "--out", root / "lake", "--phi", "keypoints",
+    done = _run("data", "prepare", "3dpw", root / "3dpw", "--out", root / "lake", "--phi", "keypoints",
                 "--smpl", root / "smpl")  # fmt: skip
     assert "2 tracklets, 52 frames written, 0 were there" in done
     return root
 
 
-def _run(app, *words: object, code: int = 0) -> str:
+def _run(*words: object, code: int = 0) -> str:
     result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
     assert result.exit_code == code, result.output
     return result.output
@@ -86,7 +85,7 @@ def test_the_lake_holds_boxes_features_and_labels_in_the_camera(place: Path) -> 
 
 def test_prepare_again_writes_nothing(place: Path) -> None:
     before = Lake(place / "lake").version("tracklets")
-    out = _run(data_app, "prepare", "3dpw", place / "3dpw", "--out", place / "lake", "--phi", "keypoints")
+    out = _run("data", "prepare", "3dpw", place / "3dpw", "--out", place / "lake", "--phi", "keypoints")
     assert "0 tracklets, 0 frames written, 2 were there" in out
     assert Lake(place / "lake").version("tracklets") == before
 
@@ -94,30 +93,30 @@ def test_prepare_again_writes_nothing(place: Path) -> None:
 def test_a_missing_picture_loses_its_label_and_is_counted(place: Path, tmp_path: Path) -> None:
     shutil.copytree(place / "3dpw", tmp_path / "copy")
     (tmp_path / "copy" / "imageFiles" / "cartoon_00" / "image_00003.jpg").unlink()
-    out = _run(data_app, "prepare", "3dpw", tmp_path / "copy", "--out", tmp_path / "lake", "--phi", "keypoints")
+    out = _run("data", "prepare", "3dpw", tmp_path / "copy", "--out", tmp_path / "lake", "--phi", "keypoints")
     assert "missing_pictures 2" in out
     labels = read_labels3d(Lake(tmp_path / "lake"))
     assert not any(label.valid[3] for label in labels.values())
-    report = _run(data_app, "check", "3dpw", tmp_path / "copy", code=1)
+    report = _run("data", "check", "3dpw", tmp_path / "copy", code=1)
     assert "1 of 26 pictures are missing, first image_00003.jpg" in report
     assert "1 of 24 files" in report
 
 
 def test_check_passes_the_readable_file(place: Path) -> None:
-    report = _run(data_app, "check", "3dpw", place / "3dpw", code=1)
+    report = _run("data", "check", "3dpw", place / "3dpw", code=1)
     assert "ok  sequenceFiles/test/cartoon_00.pkl: 2 sequences, 52 frames, 51 valid; camera_invalid 1" in report
 
 
 def test_wrong_names_are_one_line(tmp_path: Path) -> None:
-    assert "error: 3dp: is no known dataset" in _run(data_app, "check", "3dp", tmp_path, code=1)
-    out = _run(data_app, "prepare", "3dpw", tmp_path, "--out", tmp_path / "l", "--phi", "resnet", code=1)
+    assert "error: 3dp: is no known dataset" in _run("data", "check", "3dp", tmp_path, code=2)
+    out = _run("data", "prepare", "3dpw", tmp_path, "--out", tmp_path / "l", "--phi", "resnet", code=2)
     assert "error: phi 'resnet'" in out
 
 
 class TestEvaluate:
     def _evaluate(self, place: Path, tmp_path: Path, protocol: str, *more: object, code: int = 0) -> str:
         return _run(
-            evaluate_app, "--protocol", protocol, "--checkpoint", place / "model.pt",
+            "evaluate", "--protocol", protocol, "--checkpoint", place / "model.pt",
             "--data", f"3dpw:{place / 'lake'}",
             "--lake", tmp_path / "scores", "--json", tmp_path / "scores.json", *more, code=code,
         )  # fmt: skip
@@ -161,7 +160,7 @@ class TestEvaluate:
         checkpoint = shutil.copy(place / "model.pt", tmp_path / "model.pt")
         files = ("--smpl", place / "smpl", "--regressor", place / "regressor.npy")
         _run(
-            evaluate_app, "--protocol", "spin", "--checkpoint", checkpoint, "--data", f"3dpw:{place / 'lake'}",
+            "evaluate", "--protocol", "spin", "--checkpoint", checkpoint, "--data", f"3dpw:{place / 'lake'}",
             "--lake", tmp_path / "scores", "--unchecked", *files, *way,
         )  # fmt: skip
         assert json.loads((tmp_path / f"scores-{name}.json").read_text())["protocol"] == "spin"
@@ -174,7 +173,7 @@ class TestEvaluate:
             "pck": "no protocol 'pck'",
         }
         for protocol, words in cases.items():
-            assert words in self._evaluate(place, tmp_path, protocol, code=1)
+            assert words in self._evaluate(place, tmp_path, protocol, code=2)
         assert not (tmp_path / "scores.json").exists()
         assert not (tmp_path / "scores").exists()
 
@@ -182,7 +181,7 @@ class TestEvaluate:
         shutil.copytree(place / "lake", tmp_path / "trained")
         shutil.rmtree(tmp_path / "trained" / "labels3d")
         trained = ("--trained-on", tmp_path / "trained")
-        assert "leaks into the training data" in self._evaluate(place, tmp_path, "hmmr_2019", *trained, code=1)
+        assert "leaks into the training data" in self._evaluate(place, tmp_path, "hmmr_2019", *trained, code=2)
         assert not (tmp_path / "scores.json").exists()
         out = self._evaluate(place, tmp_path, "hmmr_2019", *trained, "--allow-contaminated")
         assert "LEAK content: 3dpw:cartoon_00/0" in out
@@ -193,5 +192,5 @@ class TestEvaluate:
 
 
 def test_protocol_help_needs_nothing_else() -> None:
-    out = _run(evaluate_app, "--protocol", "help")
+    out = _run("evaluate", "--protocol", "help")
     assert out.count("\n## ") == 8

@@ -11,8 +11,7 @@ from scipy.io import savemat
 from typer.testing import CliRunner
 
 from body.joints import KEYPOINTS_25
-from cli.data import app as data_app
-from cli.evaluate import app as evaluate_app
+from cli.main import app
 from evaluation.readers.truth_files import read_truth
 from storage.lake import Lake
 from storage.tables import iter_tracklets, read_labels3d
@@ -26,7 +25,7 @@ SMPL_OF_MPI3D = (15, 12, 17, 19, 21, 16, 18, 20, 2, 5, 8, 1, 4, 7, 0, 6, 15)
 """The test set's 17: head_top, neck, right arm, left arm, right leg, left leg, pelvis, spine, head."""
 
 
-def _run(app, *words: object, code: int = 0) -> str:
+def _run(*words: object, code: int = 0) -> str:
     result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
     assert result.exit_code == code, result.output
     return result.output
@@ -34,7 +33,7 @@ def _run(app, *words: object, code: int = 0) -> str:
 
 def _evaluate(place: Path, scorer: Path, dataset: str, protocol: str, *more: object, code: int = 0) -> str:
     return _run(
-        evaluate_app, "--protocol", protocol, "--checkpoint", scorer / "model.pt", "--data", f"{dataset}:{place}/lake",
+        "evaluate", "--protocol", protocol, "--checkpoint", scorer / "model.pt", "--data", f"{dataset}:{place}/lake",
         "--lake", place / "scores", "--json", place / f"{protocol}.json", "--unchecked", *more, code=code,
     )  # fmt: skip
 
@@ -85,7 +84,7 @@ def h36m(tmp_path_factory: pytest.TempPathFactory, make_cartoon, draw) -> Path:
     """52 frames seen by four cameras, prepared."""
     root = tmp_path_factory.mktemp("h36m")
     write_h36m(root, make_cartoon(52), draw)
-    done = _run(data_app, "prepare", "h36m", root, "--out", root / "lake", "--phi", "keypoints")
+    done = _run("data", "prepare", "h36m", root, "--out", root / "lake", "--phi", "keypoints")
     assert "4 tracklets, 104 frames written, 0 were there" in done
     assert "missing_pictures" not in done
     return root
@@ -96,7 +95,7 @@ def mpi3d(tmp_path_factory: pytest.TempPathFactory, make_cartoon, draw) -> Path:
     """26 frames of TS1, prepared."""
     root = tmp_path_factory.mktemp("mpi3d")
     write_mpi3d(root, make_cartoon(26), draw)
-    done = _run(data_app, "prepare", "mpi_inf_3dhp", root, "--out", root / "lake", "--phi", "keypoints")
+    done = _run("data", "prepare", "mpi_inf_3dhp", root, "--out", root / "lake", "--phi", "keypoints")
     assert "1 tracklets, 25 frames written, 0 were there" in done
     return root
 
@@ -151,6 +150,6 @@ def test_mpi3d_scores_valid_frames_and_its_own_17_joints(mpi3d: Path, scorer: Pa
 
 def test_their_joints_need_the_mesh(mpi3d: Path, h36m: Path, scorer: Path) -> None:
     for place, dataset, protocol in ((h36m, "h36m", "h36m_p1"), (mpi3d, "mpi_inf_3dhp", "mpi_inf_3dhp")):
-        assert "Give --smpl DIR and --regressor FILE" in _evaluate(place, scorer, dataset, protocol, code=1)
+        assert "Give --smpl DIR and --regressor FILE" in _evaluate(place, scorer, dataset, protocol, code=2)
         smpl = ("--smpl", scorer / "smpl")
-        assert "give --regressor FILE" in _evaluate(place, scorer, dataset, protocol, *smpl, code=1)
+        assert "give --regressor FILE" in _evaluate(place, scorer, dataset, protocol, *smpl, code=2)

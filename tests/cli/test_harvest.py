@@ -10,11 +10,11 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from cli.harvest import app
+from cli.harvest import app as harvest_app
 from cli.harvest_options import HarvestOptions
-from cli.harvest_status import SHOWN
-from cli.main import app as hmmr
+from cli.main import app
 from harvest.config import HarvestConfig
+from harvest.status import SHOWN
 
 KEYS = {"asked", "done", "rejected", "failed", "pending", "erased", "tracklets", "frames", "hours", "reasons"}
 
@@ -27,7 +27,7 @@ def offline(tmp_path: Path) -> list[str]:
 
 
 def test_failure_is_named_and_ends_non_zero(tmp_path: Path, offline: list[str]) -> None:
-    result = CliRunner().invoke(app, ["run", str(tmp_path / "no.mp4"), "ftp://x/y", *offline, "--json"])
+    result = CliRunner().invoke(app, ["harvest", "run", str(tmp_path / "no.mp4"), "ftp://x/y", *offline, "--json"])
     assert result.exit_code == 1
     books = json.loads(result.stdout.splitlines()[-1])
     assert set(books) >= KEYS
@@ -39,39 +39,39 @@ def test_failure_is_named_and_ends_non_zero(tmp_path: Path, offline: list[str]) 
 
 def test_status_and_retry(tmp_path: Path, offline: list[str]) -> None:
     runner = CliRunner()
-    runner.invoke(app, ["run", str(tmp_path / "no.mp4"), *offline])
+    runner.invoke(app, ["harvest", "run", str(tmp_path / "no.mp4"), *offline])
     lake = offline[:2]
-    status = runner.invoke(app, ["status", *lake, "--json"])
+    status = runner.invoke(app, ["harvest", "status", *lake, "--json"])
     assert json.loads(status.stdout)["reasons"] == {"unreadable": 1}
-    assert "failed 1" in runner.invoke(app, ["status", *lake]).stdout
-    assert runner.invoke(app, ["status", "--lake", str(tmp_path / "none")]).exit_code == 1
+    assert "failed 1" in runner.invoke(app, ["harvest", "status", *lake]).stdout
+    assert runner.invoke(app, ["harvest", "status", "--lake", str(tmp_path / "none")]).exit_code == 2
 
 
 def test_status_names_what_failed_and_what_to_do(tmp_path: Path, offline: list[str]) -> None:
     runner, lake = CliRunner(), offline[:2]
     absent = [str(tmp_path / f"no {i:02}.mp4") for i in range(SHOWN + 3)]
-    runner.invoke(app, ["run", *absent[:2], "https://127.0.0.1/x.mp4", "ftp://x/y", *offline])
-    said = runner.invoke(app, ["status", *lake]).stdout.splitlines()
+    runner.invoke(app, ["harvest", "run", *absent[:2], "https://127.0.0.1/x.mp4", "ftp://x/y", *offline])
+    said = runner.invoke(app, ["harvest", "status", *lake]).stdout.splitlines()
     assert f"failed (unreadable): no 00.mp4: no such file or folder: {absent[0]}" in said
     assert any(line.startswith("rejected (") and "127.0.0.1" in line for line in said)
     assert f"to try what failed again: hmmr harvest retry {' '.join(lake)}" in said
     assert "failed (unreadable): ftp://x/y: A file, folder or list that cannot be read" in said
     erase = next(line for line in said if "hmmr lake erase" in line)
     assert "'no 00.mp4' --yes" in erase or "'no 01.mp4' --yes" in erase
-    items = json.loads(runner.invoke(app, ["status", *lake, "--json"]).stdout)["items"]
+    items = json.loads(runner.invoke(app, ["harvest", "status", *lake, "--json"]).stdout)["items"]
     assert {(i["name"], i["class"]) for i in items} >= {("no 00.mp4", "unreadable"), ("no 01.mp4", "unreadable")}
-    runner.invoke(app, ["run", *absent, *offline])
-    said = runner.invoke(app, ["status", *lake]).stdout.splitlines()
+    runner.invoke(app, ["harvest", "run", *absent, *offline])
+    said = runner.invoke(app, ["harvest", "status", *lake]).stdout.splitlines()
     assert "... and 5 more; --json has all" in said
 
 
 def test_the_erasure_that_status_names_takes_the_wrong_name_out(tmp_path: Path, offline: list[str]) -> None:
     runner, lake = CliRunner(), offline[:2]
-    runner.invoke(app, ["run", str(tmp_path / "wrong name.mp4"), *offline])
-    said = runner.invoke(app, ["status", *lake]).stdout
+    runner.invoke(app, ["harvest", "run", str(tmp_path / "wrong name.mp4"), *offline])
+    said = runner.invoke(app, ["harvest", "status", *lake]).stdout
     (typed,) = re.findall(r"hmmr (lake erase .*) \(", said)
-    assert runner.invoke(hmmr, shlex.split(typed)).exit_code == 0
-    assert runner.invoke(app, ["status", *lake]).stdout.split()[:12] == (
+    assert runner.invoke(app, shlex.split(typed)).exit_code == 0
+    assert runner.invoke(app, ["harvest", "status", *lake]).stdout.split()[:12] == (
         ["asked", "1", "done", "0", "rejected", "0", "failed", "0", "pending", "0", "erased", "1"]
     )
 
@@ -80,8 +80,8 @@ def test_no_erasure_is_named_where_it_would_take_another_item_with_it(tmp_path: 
     (tmp_path / "right").mkdir()
     (tmp_path / "right" / "a.mp4").write_text("not a video")
     names = [str(tmp_path / folder / "a.mp4") for folder in ("wrong", "right")]
-    CliRunner().invoke(app, ["run", *names, *offline])
-    said = CliRunner().invoke(app, ["status", *offline[:2]]).stdout
+    CliRunner().invoke(app, ["harvest", "run", *names, *offline])
+    said = CliRunner().invoke(app, ["harvest", "status", *offline[:2]]).stdout
     assert "wrong/a.mp4" in said
     assert "lake erase" not in said
 
@@ -100,17 +100,17 @@ def test_no_erasure_is_named_where_it_would_take_another_item_with_it(tmp_path: 
     ],
 )
 def test_wrong_options_are_explained(tmp_path: Path, offline: list[str], option: list[str], says: str) -> None:
-    result = CliRunner().invoke(app, ["run", str(tmp_path), *offline, *option])
+    result = CliRunner().invoke(app, ["harvest", "run", str(tmp_path), *offline, *option])
     assert result.exit_code != 0
     assert says in result.stderr
 
 
 def test_run_and_retry_take_the_same_options() -> None:
-    commands = get_command(app).commands  # type: ignore[attr-defined]
+    commands = get_command(harvest_app).commands  # type: ignore[attr-defined]
     shared = {each.name for each in fields(HarvestOptions)}
     for command, own in (("run", {"sources"}), ("retry", {"reason"})):
         assert {each.name for each in commands[command].params} == shared | own
-        assert "every request" in CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).stdout
+        assert "every request" in CliRunner().invoke(app, ["harvest", command, "--help"], env={"COLUMNS": "200"}).stdout
 
 
 def test_options_reach_the_settings(tmp_path: Path) -> None:
@@ -135,12 +135,12 @@ def test_options_reach_the_settings(tmp_path: Path) -> None:
 
 def test_an_unknown_class_is_an_error_that_lists_the_classes(tmp_path: Path, offline: list[str]) -> None:
     runner = CliRunner()
-    runner.invoke(app, ["run", str(tmp_path / "no.mp4"), *offline])
+    runner.invoke(app, ["harvest", "run", str(tmp_path / "no.mp4"), *offline])
     for wrong in ("rate_limitd", "licence_unknown"):
-        result = runner.invoke(app, ["retry", *offline, "--class", wrong], env={"COLUMNS": "2000"})
+        result = runner.invoke(app, ["harvest", "retry", *offline, "--class", wrong], env={"COLUMNS": "2000"})
         assert result.exit_code == 2
         assert f"nothing fails as {wrong}" in result.stderr
         assert "rate_limited" in result.stderr
-    known = runner.invoke(app, ["retry", *offline, "--class", "rate_limited"])
+    known = runner.invoke(app, ["harvest", "retry", *offline, "--class", "rate_limited"])
     assert known.exit_code == 0
     assert "nothing failed as rate_limited" in known.stderr

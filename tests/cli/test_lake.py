@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli.lake import app
+from cli.main import app
 from storage.commit import commit_shard
 from storage.example_rows import WHEN, shard, source_name, tracklet_row, video_row
 from storage.labels.key import Recipe, Stage
@@ -33,7 +33,7 @@ def root(tmp_path: Path) -> str:
 
 
 def run(*words: str, code: int = 0) -> str:
-    result = CliRunner().invoke(app, list(words))
+    result = CliRunner().invoke(app, ["lake", *words])
     assert result.exit_code == code, result.output
     return result.output
 
@@ -82,8 +82,8 @@ def test_an_empty_name_is_not_looked_for(root: str) -> None:
 def test_why(root: str) -> None:
     tracklet = str(tracklet_row(SOURCES[0])["tracklet_id"])
     assert json.loads(run("why", tracklet, "--lake", root))["tracklet"]["tracklet_id"] == tracklet
-    assert "0 tracklets" in run("why", "ffffffffff", "--lake", root, code=1)
-    assert "8 or more digits of a tracklet's id" in run("why", tracklet[:7], "--lake", root, code=1)
+    assert "0 tracklets" in run("why", "ffffffffff", "--lake", root, code=2)
+    assert "8 or more digits of a tracklet's id" in run("why", tracklet[:7], "--lake", root, code=2)
 
 
 def test_why_of_a_video_lists_its_tracklets(root: str) -> None:
@@ -148,7 +148,7 @@ def test_label_versions_are_listed_and_an_older_one_is_frozen(root: str) -> None
     assert "5 tracklets, 3 sources" in run("snapshot", "freeze", "--lake", root)
     assert "6 tracklets, 3 sources" in run("snapshot", "freeze", "--lake", root, "--labels", "k1")
     assert "1 tracklet, 1 source," in run("snapshot", "freeze", "--lake", root, "--labels", "k2-of-th")
-    said = run("snapshot", "freeze", "--lake", root, "--labels", "0123456789", code=1)
+    said = run("snapshot", "freeze", "--lake", root, "--labels", "0123456789", code=2)
     assert "has no labels '0123456789'; there are: k1" in said
 
 
@@ -159,7 +159,7 @@ def test_erase_says_what_it_did(root: str) -> None:
     assert run("search", SOURCES[0], "--lake", root) == ""
     assert SOURCES[1] in run("search", SOURCES[1], "--lake", root, code=1)
     assert "asked 3 = done 2" in run("reconcile", "--lake", root)
-    assert "nothing of source unknown is in" in run("erase", "unknown", "--lake", root, "--yes", code=1)
+    assert "nothing of source unknown is in" in run("erase", "unknown", "--lake", root, "--yes", code=2)
     assert "name a source" in run("erase", "--lake", root, code=2)
 
 
@@ -170,7 +170,7 @@ def test_compact_upgrade_schema(root: str) -> None:
 
 
 def test_a_lake_that_is_not_there_is_named(tmp_path: Path) -> None:
-    assert "no lake at" in run("stats", "--lake", str(tmp_path / "none"), code=1)
+    assert "no lake at" in run("stats", "--lake", str(tmp_path / "none"), code=2)
 
 
 def test_the_lake_comes_from_the_environment(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +225,7 @@ def test_a_probe_of_a_real_server_makes_the_curve_fall(tmp_path: Path, host: str
 
 @pytest.mark.parametrize("words", [("--hours", "nan"), ("--hours", "-1"), ("--hours", "inf"), ("--min-score", "nan")])
 def test_a_selection_by_no_number_is_refused(root: str, words: tuple[str, str]) -> None:
-    result = CliRunner().invoke(app, ["snapshot", "freeze", *words, "--lake", root])
+    result = CliRunner().invoke(app, ["lake", "snapshot", "freeze", *words, "--lake", root])
     assert result.exit_code in (1, 2)
     assert "number" in result.output
     assert run("snapshot", "list", "--lake", root) == ""
@@ -238,5 +238,5 @@ def test_a_damaged_snapshot_hides_no_other(root: str, tmp_path: Path) -> None:
     assert f"snapshot {'d' * 64} of {root} is damaged" in listed
     assert f"{digest}  " in listed
     (tmp_path / "file").write_text("x")
-    said = run("snapshot", "export", digest, "--out", str(tmp_path / "file" / "x"), "--lake", root, code=1)
-    assert "hmmr lake:" in said
+    said = run("snapshot", "export", digest, "--out", str(tmp_path / "file" / "x"), "--lake", root, code=2)
+    assert "error: " in said

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cli.lake import app
+from cli.main import app
 from storage.example_rows import shard, source_name, video_row
 from storage.lake import Lake
 from storage.ledger.items import Item
@@ -39,7 +39,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, typed: bytes) -> None:
 
 @pytest.mark.parametrize("piped", ["", "n\n", "y\n"])
 def test_a_pipe_is_no_word_to_erase(lake: Lake, piped: str) -> None:
-    result = CliRunner().invoke(app, ["erase", *SOURCES[:2], "--lake", lake.root], input=piped)
+    result = CliRunner().invoke(app, ["lake", "erase", *SOURCES[:2], "--lake", lake.root], input=piped)
     assert result.exit_code == 2
     assert "error: this erases 2 sources for good; say --yes" in result.output
     assert left(lake) == sorted(SOURCES)
@@ -51,7 +51,7 @@ def test_a_person_is_asked(
 ) -> None:
     answer(monkeypatch, typed)
     with pytest.raises(SystemExit) as end:
-        app(["erase", SOURCES[0], "--lake", lake.root])
+        app(["lake", "erase", SOURCES[0], "--lake", lake.root])
     assert end.value.code == code
     assert f"{SOURCES[0]}  https://films.test/{SOURCES[0][:8]}.mp4  1.2 s" in capsys.readouterr().err
     assert left(lake) == sorted(SOURCES[1:] if code == 0 else SOURCES)
@@ -78,13 +78,13 @@ def content(path: Path) -> str:
 
 
 def erase(lake: Lake, name: str | Path) -> Any:
-    return CliRunner().invoke(app, ["erase", str(name), "--lake", lake.root, "--yes"])
+    return CliRunner().invoke(app, ["lake", "erase", str(name), "--lake", lake.root, "--yes"])
 
 
 def test_a_name_of_two_contents_is_refused(clips: tuple[Lake, Path, Path]) -> None:
     lake, first, second = clips
     result = erase(lake, "clip.mp4")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "2 sources are called clip.mp4; say which by its id:" in result.output
     for path in (first, second):
         assert f"{content(path)}  clip.mp4  1.2 s" in result.output
@@ -111,7 +111,7 @@ def test_a_file_of_another_content_erases_nothing(clips: tuple[Lake, Path, Path]
     other = tmp_path / "dc" / "clip.mp4"
     other.write_bytes(b"dc")
     result = erase(lake, other)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "the lake has other contents of that name; say which by its id:" in result.output
     assert left(lake) == sorted([content(first), content(second)])
 

@@ -8,8 +8,8 @@ import torch
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.predict_photo import people_boxes
-from cli.predict_video import predicted, tracklets_of
+from flows.predict import predicted, tracklets_of
+from flows.predict_photo import people_boxes
 from harvest.sources.expand import expand
 from hmmr_model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from hmmr_model.configs import DataConfig, ModelConfig, TrainConfig
@@ -83,35 +83,33 @@ def test_what_is_wrong_is_said_in_a_line(checkpoint: Path, tmp_path: Path) -> No
     text.write_text("not a video")
     picture = tmp_path / "text.png"
     picture.write_text("not a picture")
-    assert _predict(tmp_path / "absent.mp4", checkpoint, out) == f"1 error: {tmp_path / 'absent.mp4'}: no such file"
+    assert _predict(tmp_path / "absent.mp4", checkpoint, out) == f"2 error: {tmp_path / 'absent.mp4'}: no such file"
     assert "text.mp4" in _predict(text, checkpoint, out)
     assert "text.png: is not an image" in _predict(picture, checkpoint, out)
     assert "text.mp4: is not a checkpoint" in _predict(text, text, out)
     cv2.imwrite(str(picture), np.zeros((120, 160, 3), np.uint8))
-    assert _predict(picture, checkpoint, out) == "1 error: nobody was found in the picture"
+    assert _predict(picture, checkpoint, out) == "2 error: nobody was found in the picture"
 
 
 def test_a_web_address_is_no_file(checkpoint: Path, tmp_path: Path) -> None:
     result = RUN.invoke(app, ["predict", "http://a.org/x.mp4", "--checkpoint", str(checkpoint), "--out", str(tmp_path)])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "predict takes a file of this disk: download it first" in result.output
 
 
 @pytest.mark.parametrize(("fps", "notes"), [(5, 1), (25, 0)])
-def test_a_rate_that_no_training_took_is_one_plain_line(
-    checkpoint: Path, tmp_path: Path, fps: int, notes: int, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_rate_that_no_training_took_is_one_plain_line(checkpoint: Path, tmp_path: Path, fps: int, notes: int) -> None:
     lake = Lake(tmp_path / "lake")
     rows = [tracklet_row(source_name(0), person=person, frames=4) | {"fps_num": fps} for person in range(2)]
     lake.append("features", rows_to_table("features", [feature_row(row, dim=75) for row in rows]))
     lake.append("tracklets", rows_to_table("tracklets", rows))
+    told: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ids = [row["tracklet_id"] for row in rows]
-        found = predicted(Predictor(load_checkpoint(checkpoint)), lake, ids, inner_windows, "clip.mp4")
+        found = predicted(Predictor(load_checkpoint(checkpoint)), lake, ids, inner_windows, "clip.mp4", told.append)
     assert len(found) == 2
-    said = capsys.readouterr().err.splitlines()
-    assert said == ["note: clip.mp4 has 5 frames/s; the model was trained on 20 to 30"] * notes
+    assert told == ["clip.mp4 has 5 frames/s; the model was trained on 20 to 30"] * notes
 
 
 def test_another_video_of_the_same_scratch_lake_is_left_out(tmp_path: Path) -> None:

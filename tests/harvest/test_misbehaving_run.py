@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import update
 from typer.testing import CliRunner
 
-from cli.harvest import app
+from cli.main import app
 from harvest.config import HarvestConfig
 from harvest.fetch.download import DownloadConfig
 from harvest.fetch.pace import PaceConfig
@@ -126,11 +126,11 @@ def test_retry_of_one_class_by_command(
     impatient = replace(polite, pace=replace(polite.pace, patience_s=0.0))
     harvest([f"{base}/patience/1/a.mp4", f"{served(bad_site, '127.0.2.5')}/gone/b.mp4"], lake, impatient)
     named = ["--lake", str(films / "lake")]
-    status = json.loads(CliRunner().invoke(app, ["status", *named, "--json"]).stdout)
+    status = json.loads(CliRunner().invoke(app, ["harvest", "status", *named, "--json"]).stdout)
     assert (status["asked"], status["failed"], status["reasons"]) == (2, 2, {"gone": 1, "rate_limited": 1})
     time.sleep(1.1)
     films_ = ["--backend", "truth", "--truth-films", str(films), "--phi", "keypoints"]
     again = ["retry", *named, "--class", "rate_limited", "--allow-private", "--licence", "open", "--workers", "1"]
-    result = CliRunner().invoke(app, [*again, *films_, "--json"])
+    result = CliRunner().invoke(app, ["harvest", *again, *films_, "--json"])
     assert json.loads(result.stdout.splitlines()[-1])["done"] == 1, result.stderr
     assert _states(lake)["gone/b.mp4"] == ("failed", "gone", 1)

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cli.common import plain
 from harvest.errors import HarvestError, SourceFailed, SourceRejected, Unreadable
 from storage.erase.ledger_rows import sources_of
 from storage.ledger.items import FAILED, REJECTED, Books, Entry
@@ -65,24 +64,25 @@ def as_json(status: Status) -> dict[str, Any]:
 
 
 def lines(status: Status) -> list[str]:
-    """The same for a terminal, with what to do about it."""
-    said = [f"{state:>9} {count}" for state, count in status.books.as_dict().items()]
-    said += [f"          {count} {reason}" for reason, count in _most_frequent(status.reasons)]
+    """The same in words, with what to do about it. Names and reasons are as strangers wrote them: escape them before a
+    terminal shows them."""
+    words = [f"{state:>9} {count}" for state, count in status.books.as_dict().items()]
+    words += [f"          {count} {reason}" for reason, count in _most_frequent(status.reasons)]
     if status.next_due is not None:
-        said.append(f"next try   {datetime.fromtimestamp(status.next_due, UTC):%Y-%m-%d %H:%M} UTC")
-    said += [f"{e.state} ({e.reason}): {_name(e)}: {_why(e)}" for e in status.ended[:SHOWN]]
+        words.append(f"next try   {datetime.fromtimestamp(status.next_due, UTC):%Y-%m-%d %H:%M} UTC")
+    words += [f"{e.state} ({e.reason}): {_name(e)}: {_why(e)}" for e in status.ended[:SHOWN]]
     if len(status.ended) > SHOWN:
-        said.append(f"... and {len(status.ended) - SHOWN} more; --json has all")
+        words.append(f"... and {len(status.ended) - SHOWN} more; --json has all")
     lake = f"--lake {shlex.quote(status.lake)}"
     if status.books.failed:
-        said.append(f"to try what failed again: hmmr harvest retry {lake}")
+        words.append(f"to try what failed again: hmmr harvest retry {lake}")
     if status.wrong_names:
         name = shlex.quote(status.wrong_names[0])
-        said.append(
+        words.append(
             f"a wrong name goes out of the books by: hmmr lake erase {name} --yes {lake} "
             "(no file of that name comes in again)"
         )
-    return [plain(line) for line in said]
+    return words
 
 
 def _most_frequent(reasons: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""People of one photograph: found and posed by the embedded networks, and told by the hallucinator.
+"""3D motion of everybody in one photograph: the embedded networks pose them, the hallucinator tells past and future.
 
 P people, 25 keypoints.
 """
@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from body.boxes import smooth_boxes, suppress
 from body.model import BodyModel
+from flows.predict import write_people
 from harvest.backends.embedded import EmbeddedBackend
 from harvest.backends.nanodet import NanoDet, NanoDetConfig
 from harvest.filters.presets import DEFAULT
 from harvest.phi.joined import joined_features
 from hmmr_model.checkpoint import Checkpoint
 from hmmr_model.export.person_motion import PersonMotion, PictureGeometry, person_motion
+from hmmr_model.export.pictures import write_photo_strip
 from hmmr_model.predict import Predictor
 from hmmr_model.refine import RefineConfig, refine
 from storage.tables import TrackletArrays
@@ -75,3 +77,18 @@ def _tracklet(number: int, keypoints_25x3: NDArray[np.float32]) -> TrackletArray
         pts=np.zeros(1, np.int64), boxes=smooth_boxes(keypoints, DEFAULT.visible_score), keypoints=keypoints,
         observed=np.ones(1, bool),
     )  # fmt: skip
+
+
+def predict_photo(
+    source: Path, model: Checkpoint, out: Path, *, device: str, phi: str, refined: bool, render: bool
+) -> list[PersonMotion]:
+    """Motion of everybody in an image: past, present and future of one picture, where the model has a hallucinator.
+
+    Writes motion_N.npz, .glb, .bvh and, with `render`, strip.png into `out`. ValueError where nobody is to be seen.
+    """
+    picture, body = read_photo(source), BodyModel.load(model.config.body)
+    people = people_of_photo(picture, model, body, device, phi, refined=refined)
+    write_people(people, body, out)
+    if render:
+        write_photo_strip(picture, people, body, out / "strip.png")
+    return people
