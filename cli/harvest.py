@@ -1,17 +1,23 @@
 """`hmmr harvest`: turn videos into pseudo-labelled tracklets, look at the books, try again what failed."""
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.common import JsonOption, LakeOption, as_user_error, plain, resumable
 from cli.harvest_measure import measure
-from cli.harvest_options import HarvestOptions, with_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from harvest.config import HarvestConfig, LabelConfig
+    from harvest.fetch.download import DownloadConfig
+    from harvest.fetch.policy import Policy
     from harvest.report import HarvestReport
     from harvest.sources.expand import Source
 
@@ -24,6 +30,184 @@ SOURCES = typer.Argument(
     metavar="SOURCE...",
 )
 CLASS = typer.Option("--class", help="Only items that failed so, e.g. rate_limited; `hmmr harvest status` has them.")
+
+
+@dataclass(frozen=True)
+class HarvestOptions:
+    """What may be fetched, how fast, and how it is labelled: one field, one option of the command line."""
+
+    lake: LakeOption = None
+    licence: Annotated[
+        str | None,
+        typer.Option(
+            help="open: you vouch that every source of this call may be used. Without it, URLs whose licence is not "
+            "stated are rejected; files on your disk are vouched for by being named."
+        ),
+    ] = None
+    allow_private: Annotated[
+        bool,
+        typer.Option("--allow-private", help="Hosts that you name yourself may be loopback or private addresses."),
+    ] = False
+    as_json: JsonOption = False
+    workers: Annotated[
+        int, typer.Option(min=1, help="Videos at the same time, each in a process of its own.")
+    ] = 2  # fmt: skip
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Of each worker: with 2 or more one video uses two cores. As it is, the machine's cores shared out "
+            "among the workers that have a video.",
+        ),
+    ] = None
+    backend: Annotated[
+        str,
+        typer.Option(
+            help="2D networks: embedded; truth (films of the open world only); rtm:SET or rtm:FILE.yaml; "
+            "mmlab:FILE.yaml (docs/backends.md)."
+        ),
+    ] = "embedded"
+    truth_films: Annotated[
+        Path | None,
+        typer.Option("--truth-films", help="Folder of the films, for --backend truth.", file_okay=False, exists=True),
+    ] = None
+    preset: Annotated[
+        str, typer.Option(help="Track filters: default, strict, or hmmr_2019 (the paper's to the letter).")
+    ] = "default"
+    detect_every: Annotated[
+        int, typer.Option(min=1, help="People are detected in every n-th frame and followed in between.")
+    ] = 4
+    opt_out: Annotated[
+        Path | None,
+        typer.Option(help="File of addresses, hosts and uploaders that are never fetched.", exists=True),
+    ] = None
+    max_fps: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Working rate; faster video is thinned out, slower keeps its own; training takes 20 to 30 only."
+        ),
+    ] = 25
+    smoothing: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=1.0,
+            help="Smooth stored joints over time by so many seconds (0.06 is a good value); 0: as the network said.",
+        ),
+    ] = 0.0  # fmt: skip
+    scores: Annotated[
+        str,
+        typer.Option(
+            help="raw: as the network said; calibrated: the chance that the joint is right, where the backend has a "
+            "fitted map."
+        ),
+    ] = "raw"
+    phi: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Image features, once or more: blazepose_penultimate, keypoints, movenet_pyramid, "
+            "resnet50_v1:CHECKPOINT, resnet50_v2:CHECKPOINT, vit:MODEL:CHECKPOINT. As it is, blazepose_penultimate."
+        ),
+    ] = None
+    device: Annotated[str, typer.Option(help="Where the networks run: cpu, cuda, cuda:1, mps.")] = "cpu"
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Work on so many videos at most, shared out by the `weight` of each source; the rest stays pending.",
+        ),
+    ] = None
+    apart_from: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A lake (a test set, a labelled set) of which nothing may come in, however it was re-encoded; once or "
+            "more."
+        ),
+    ] = None
+    contact: Annotated[
+        str, typer.Option(help="Page or address to be reached at: it goes into the user agent of every request.")
+    ] = ""
+    interval_s: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=86_400.0, help="Least seconds between two requests to one host, by all workers and machines."
+        ),
+    ] = 1.0
+    per_day: Annotated[int, typer.Option(min=1, max=10**9, help="Most items a day of one host.")] = 2000
+
+    def config(self) -> "HarvestConfig":
+        """The settings of the harvest. typer.BadParameter names an option whose value cannot be."""
+        from harvest.config import HarvestConfig
+        from harvest.fetch.pace import PaceConfig
+
+        return HarvestConfig(
+            policy=self._policy(), label=self._label(), download=self._download(), backend=self.backend,
+            truth_films=self.truth_films, phis=tuple(self.phi) if self.phi else HarvestConfig().phis,
+            device=self.device, pace=PaceConfig(interval_s=self.interval_s, per_day=self.per_day),
+            apart_from=tuple(self.apart_from or ()), limit=self.limit, workers=self.workers, threads=self.threads,
+            retry_failed=True,
+        )  # fmt: skip
+
+    def _download(self) -> "DownloadConfig":
+        from harvest.fetch.download import DownloadConfig
+
+        if not self.contact.isprintable() or len(self.contact) > 200:
+            raise typer.BadParameter("one short line, please", param_hint="--contact")
+        return DownloadConfig(contact=self.contact)
+
+    def _policy(self) -> "Policy":
+        from harvest.fetch.optout import OptOutList
+        from harvest.fetch.policy import Policy
+
+        if self.licence not in (None, "open"):
+            raise typer.BadParameter("only open can be vouched for", param_hint="--licence")
+        try:
+            wishes = OptOutList.load(self.opt_out) if self.opt_out else OptOutList()
+        except (OSError, ValueError) as error:
+            raise typer.BadParameter(str(error), param_hint="--opt-out") from error
+        return Policy(licence=self.licence, allow_private=self.allow_private, opt_out=wishes)
+
+    def _label(self) -> "LabelConfig":
+        from dataclasses import replace
+        from fractions import Fraction
+
+        from harvest.config import LabelConfig
+        from harvest.filters.presets import PRESETS
+        from harvest.smooth import SmoothingConfig
+
+        if self.preset not in PRESETS:
+            raise typer.BadParameter(f"{self.preset} is none of {', '.join(PRESETS)}", param_hint="--preset")
+        if self.scores not in ("raw", "calibrated"):
+            raise typer.BadParameter(f"{self.scores} is neither raw nor calibrated", param_hint="--scores")
+        plain = LabelConfig(
+            preset=PRESETS[self.preset],
+            smoothing=SmoothingConfig(self.smoothing) if self.smoothing > 0 else None,
+            scores="calibrated" if self.scores == "calibrated" else "raw",
+        )
+        return replace(
+            plain,
+            people=replace(plain.people, detect_every=self.detect_every),
+            decode=replace(plain.decode, max_fps=Fraction(self.max_fps)),
+        )
+
+
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """A command for Typer in which the parameter `options: HarvestOptions` is spread into one option a field."""
+    own = [option for option in inspect.signature(command).parameters.values() if option.name != "options"]
+    names = [option.name for option in fields(HarvestOptions)]
+    shared = [
+        inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=option.type)
+        for option in fields(HarvestOptions)
+    ]
+
+    @wraps(command)
+    def spread(**given: Any) -> None:
+        options = HarvestOptions(**{name: given.pop(name) for name in names})
+        command(**given, options=options)
+
+    ordered = sorted([*own, *shared], key=lambda option: option.kind)
+    spread.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
+    spread.__annotations__ = {option.name: option.annotation for option in ordered}
+    return spread
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -9,15 +10,13 @@ from pathlib import Path
 from plotly.offline import get_plotlyjs
 
 from dashboard.markup import Html, Panel, element, join
-from dashboard.panels.cost import cost_panel
 from dashboard.panels.curve import curve_panel
-from dashboard.panels.harvest import funnel_panel, rejects_panel
+from dashboard.panels.harvest import cost_panel, funnel_panel, rejects_panel
 from dashboard.panels.labels import labels_panel
 from dashboard.panels.learning import learning_panel
 from dashboard.panels.runs import runs_panel, versions_panel
 from dashboard.panels.scores import baselines_panel, exposure_panel, scores_panel
 from dashboard.panels.sources import sources_panel
-from dashboard.panels.strip import Picture, strip_panel
 from dashboard.panels.survival import survival_panel
 from dashboard.panels.verdict import verdict_panel
 from dashboard.panels.which_data import which_panel
@@ -41,6 +40,17 @@ SUBJECTS: Mapping[str, tuple[Make, ...]] = {"all": _PANELS, "harvest": _HARVEST,
 """What a page may be about. Without a chart it carries no plotly.js, which is 4.5 MB."""
 
 _STRIP_PLACE = 5
+"""Of the pictures among the panels."""
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One PNG and what it shows. The caller answers for its pixels: films, or heads blurred."""
+
+    png: bytes
+    caption: str
 
 
 def export(lake: Lake, out: Path, *, title: str = "What the added video was worth", intro: str = "",
@@ -98,3 +108,20 @@ def _policy(scripts: Sequence[str]) -> str:
 
 def _resource(name: str) -> str:
     return files("dashboard").joinpath(name).read_text(encoding="utf-8")
+
+
+def strip_panel(pictures: Sequence[Picture]) -> Panel:
+    """The pictures side by side, inside the page. ValueError names a picture that is no PNG."""
+    if not pictures:
+        body = element("p", "No pictures were given to this page.", class_="empty")
+    else:
+        body = element("div", *[_figure(picture) for picture in pictures], class_="strip")
+    return Panel("strip", "Film frames: 2D tracklet and predicted body", body)
+
+
+def _figure(picture: Picture) -> Html:
+    if not picture.png.startswith(_PNG):
+        raise ValueError(f"picture {picture.caption!r} is no PNG")
+    source = "data:image/png;base64," + b64encode(picture.png).decode()
+    image = element("img", src=source, alt=picture.caption, loading="lazy")
+    return element("figure", image, element("figcaption", picture.caption))

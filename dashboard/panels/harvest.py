@@ -1,13 +1,14 @@
-"""What was asked for, what came of it, why the rest did not, and examples of what was rejected.
+"""What was asked for, what came of it and at what cost, why the rest did not, and examples of what was rejected.
 
 Examples are drawn from keypoints: no pixel of a video is kept.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 
-from dashboard.markup import Html, Panel, bars, element, facts, hours_text, join, number
+from dashboard.markup import Html, Panel, bars, element, facts, hours_text, join, number, table
 from dashboard.skeleton import skeleton
 from dashboard.view import LakeView, Row
+from storage.stats import stage_seconds
 
 _STATES = ("done", "rejected", "failed", "pending", "erased")
 
@@ -84,3 +85,25 @@ def _against(row: Row) -> str:
         return "no measured value"
     against = "" if row["threshold"] is None else f", threshold {number(row['threshold'])}"
     return f"measured {number(row['measured'])}{against}"
+
+
+def cost_panel(view: LakeView) -> Panel:
+    """Wall and CPU seconds by stage over all videos, and of the training runs."""
+    totals: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for row in view.videos:
+        for stage, seconds in stage_seconds(row["stage_seconds"]).items():
+            for kind, value in seconds.items():
+                totals[stage][kind] += value
+    video_seconds = sum(row["duration_s"] for row in view.videos)
+    kinds = sorted({kind for seconds in totals.values() for kind in seconds})
+    rows = [
+        (stage, *[number(round(seconds.get(kind, 0.0), 1)) for kind in kinds],
+         *[number(seconds.get(kind, 0.0) / video_seconds) if video_seconds else None for kind in kinds])
+        for stage, seconds in sorted(totals.items())
+    ]  # fmt: skip
+    heads = ["stage", *[f"{kind}, s" for kind in kinds], *[f"{kind}: hours an hour of video" for kind in kinds]]
+    trained = [row["seconds"] for row in view.runs if row["kind"] == "train"]
+    said = f"{len(trained)} training runs took {number(round(sum(trained) / 3600, 3))} hours in all." if trained else ""
+    kept = sum(row["bytes"] for row in view.videos)
+    bytes_said = f"{kept / 1e6:,.1f} MB of video were fetched; its pixels are not kept." if kept else ""
+    return Panel("cost", "Cost", join(table("Harvest by stage", heads, rows), element("p", f"{said} {bytes_said}")))

@@ -17,8 +17,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from body.model import BodyModel
-from dashboard.page import export
-from dashboard.panels.strip import Picture
+from dashboard.page import Picture, export
 from evaluation.score import MACRO
 from flows.films import QuickstartConfig
 from flows.provenance import package_versions

@@ -10,8 +10,8 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from cli.harvest import HarvestOptions
 from cli.harvest import app as harvest_app
-from cli.harvest_options import HarvestOptions
 from cli.main import app
 from harvest.config import HarvestConfig
 from harvest.status import SHOWN

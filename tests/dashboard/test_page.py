@@ -5,8 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dashboard.page import export
-from dashboard.panels.strip import Picture
+from dashboard.page import Picture, export
 from storage.lake import Lake
 from storage.ledger.items import Item
 from storage.ledger.ledger import Ledger

@@ -2,9 +2,8 @@
 
 from datetime import timedelta
 
-from dashboard.panels.cost import cost_panel
 from dashboard.panels.curve import curve_panel
-from dashboard.panels.harvest import funnel_panel
+from dashboard.panels.harvest import cost_panel, funnel_panel
 from dashboard.panels.learning import read_curves
 from dashboard.panels.scores import PUBLISHED, baselines_panel
 from dashboard.panels.sources import sources_panel
