@@ -1,4 +1,5 @@
-"""From a source list to committed tracklets: the one function behind `hmmr harvest run` and the flow.
+"""From a source list to committed tracklets: `harvest` does it in one call, behind `hmmr harvest run`. For many
+machines `plan` asks for the items once and `harvest_planned` works on them, in as many processes as there are.
 
 Pure of orchestration: workers label, this process alone claims items, commits shards and keeps the books. It may be
 stopped at any moment and called again.
@@ -6,6 +7,7 @@ stopped at any moment and called again.
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,7 +21,7 @@ from harvest.registry import make_backend, make_phis
 from harvest.report import HarvestReport, Trouble, books_of, reasons_of
 from harvest.session import Asked, Session, Watch
 from harvest.sources.expand import Source, expand, fair_order
-from harvest.sources.ledger_items import to_item
+from harvest.sources.ledger_items import sources_to_do, to_item
 from storage.lake import Lake
 from storage.ledger.items import FAILED, PENDING, REJECTED
 from storage.ledger.ledger import Ledger
@@ -41,17 +43,82 @@ def harvest(
     tell = progress or (lambda _: None)
     ledger = Ledger.open(lake.root)
     try:
-        found = fair_order(resolve(expand(sources), Lookup(config.policy, config.download, config.pace, ledger.url)))
-        digest = recipe(config.label, make_backend(config), make_phis(config.phis, config.device)).digest
-        resume(lake, ledger)
-        _enter(ledger, found, config, digest)
-        turn = _turn(ledger, found, config.limit)
-        tell(Asked(found, len(turn)))
-        session = Session(lake, ledger, config, {source.item_id: source for source in turn}, tell)
-        session.work()
-        return _report(lake, ledger, found, session.errors)
+        planned = _ask(sources, lake, ledger, config)
+        tell(Asked(planned.asked, len(planned.turn)))
+        return _report(lake, ledger, planned.asked, _work(lake, ledger, config, planned.turn, tell))
     finally:
         ledger.close()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a source list came to: all that it asked for, and in their order those that are to be worked on now."""
+
+    asked: Sequence[Source]
+    turn: Sequence[Source]
+
+
+def plan(sources: Sequence[str | Path | Source], lake: Lake, config: HarvestConfig) -> Plan:
+    """Expand the sources and ask for them, once for all workers. Those that cannot be read end here, as failed: another
+    machine could not say more of them. Raises as `harvest` does."""
+    ledger = Ledger.open(lake.root)
+    try:
+        planned = _ask(sources, lake, ledger, config)
+        unreadable = [source for source in planned.turn if source.problem is not None]
+        if unreadable:
+            _work(lake, ledger, config, unreadable, lambda _: None)
+        return planned
+    finally:
+        ledger.close()
+
+
+def harvest_planned(
+    item_ids: Sequence[str] | None, lake: Lake, config: HarvestConfig, progress: Watch | None = None
+) -> HarvestReport:
+    """Work on items that `plan` has asked for, in this order, beside any number of others who do the same.
+
+    `item_ids` None: on all that is pending under this configuration's recipe, or failed and due. The report counts
+    the items of this call, whoever ended them. Raises as `harvest` does.
+    """
+    tell = progress or (lambda _: None)
+    ledger = Ledger.open(lake.root)
+    try:
+        resume(lake, ledger)
+        turn = sources_to_do(ledger, item_ids, _recipe_digest(config))
+        tell(Asked(turn, len(turn)))
+        return _report(lake, ledger, turn, _work(lake, ledger, config, turn, tell))
+    finally:
+        ledger.close()
+
+
+def report_on(plan_of: Sequence[Source], lake: Lake) -> HarvestReport:
+    """What these sources have come to by now, whoever worked on them."""
+    ledger = Ledger.open(lake.root)
+    try:
+        return _report(lake, ledger, plan_of, {})
+    finally:
+        ledger.close()
+
+
+def _ask(sources: Sequence[str | Path | Source], lake: Lake, ledger: Ledger, config: HarvestConfig) -> Plan:
+    found = fair_order(resolve(expand(sources), Lookup(config.policy, config.download, config.pace, ledger.url)))
+    digest = _recipe_digest(config)
+    resume(lake, ledger)
+    _enter(ledger, found, config, digest)
+    return Plan(found, _turn(ledger, found, config.limit))
+
+
+def _recipe_digest(config: HarvestConfig) -> str:
+    return str(recipe(config.label, make_backend(config), make_phis(config.phis, config.device)).digest)
+
+
+def _work(
+    lake: Lake, ledger: Ledger, config: HarvestConfig, turn: Sequence[Source], tell: Watch
+) -> dict[str, HarvestError]:
+    """Work on the items until none is left for this process; how those ended that did not end well."""
+    session = Session(lake, ledger, config, {source.item_id: source for source in turn}, tell)
+    session.work()
+    return session.errors
 
 
 def _enter(ledger: Ledger, found: Sequence[Source], config: HarvestConfig, digest: str) -> None:

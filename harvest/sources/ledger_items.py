@@ -1,10 +1,10 @@
 """A source as JSON and back: what the ledger keeps of it, so that `hmmr harvest retry` can do it again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harvest.sources.expand import Source, expand, expand_again
-from storage.ledger.items import FAILED, Item
+from storage.ledger.items import FAILED, PENDING, Item
 from storage.ledger.ledger import Ledger
 
 
@@ -51,3 +51,15 @@ def failed_sources(lake_root: str, reason: str | None) -> list[Source]:
         ledger.close()
     failed = [to_source(entry.item) for entry in entries if reason in (None, entry.reason)]
     return expand(each for source in failed for each in expand_again(source))
+
+
+def sources_to_do(ledger: Ledger, item_ids: Sequence[str] | None, recipe: str) -> list[Source]:
+    """Sources of the items that are pending, or failed and due: those of `item_ids` in their order, or (None) all, of
+    the pending ones only those that were asked for under this recipe."""
+    now = ledger.clock()
+    failed = [entry for entry in ledger.entries(FAILED) if entry.due_at is not None and entry.due_at <= now]
+    pending = ledger.entries(PENDING)
+    if item_ids is None:
+        return [to_source(entry.item) for entry in [*(e for e in pending if e.recipe == recipe), *failed]]
+    ready = {entry.item.item_id: entry.item for entry in [*pending, *failed]}
+    return [to_source(ready[item_id]) for item_id in item_ids if item_id in ready]
