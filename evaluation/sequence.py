@@ -3,6 +3,7 @@
 Legend: T frames, J joints in the file's own set, 3 x y z.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,9 @@ from numpy.typing import NDArray
 from body.joints import KEYPOINTS_25
 from evaluation.camera import Camera
 from evaluation.errors import BadDatasetError
+
+MOST_FRAMES = 2**31 - 1
+"""The largest number of a frame that the lake can hold."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,26 @@ class BenchmarkSequence:
         )
 
 
+def check_lengths(path: Path, sequence: BenchmarkSequence) -> None:
+    """BadDatasetError where a part of the sequence has not one row a frame, or frames are not numbered as integers."""
+    solid, seen, body = sequence.joints_3d, sequence.joints_2d, sequence.body
+    rows = {
+        "valid": sequence.valid,
+        "joints_3d": None if solid is None else solid.points,
+        "joints_2d": None if seen is None else seen.points,
+        "body": None if body is None else body.axis_angles,
+        "translation": None if body is None else body.translation,
+        "images": sequence.images or None,
+    }
+    for name, values in rows.items():
+        if values is not None and len(values) != len(sequence):
+            raise BadDatasetError(path, f"{sequence.name} has {len(sequence)} frames, and {len(values)} rows of {name}")
+    if sequence.frame_ids.ndim != 1 or sequence.valid.ndim != 1:
+        raise BadDatasetError(path, f"{sequence.name}: frame numbers or flags that are not one a frame")
+    if len(sequence) and (np.abs(sequence.frame_ids) > MOST_FRAMES).any():
+        raise BadDatasetError(path, f"{sequence.name} numbers its frames beyond {MOST_FRAMES}")
+
+
 def shaped(path: Path, name: str, value: Any, *shape: int | None) -> NDArray[np.float64]:
     """`value` as float64 of the given shape (None: any length); BadDatasetError names the field otherwise."""
     try:
@@ -110,6 +134,17 @@ def shaped(path: Path, name: str, value: Any, *shape: int | None) -> NDArray[np.
         wanted = tuple("N" if want is None else want for want in shape)
         raise BadDatasetError(path, f"{name} is {array.shape}, not {wanted}")
     return array
+
+
+def rate_of(path: Path, value: Any) -> float:
+    """A frame rate, in frames per second; BadDatasetError where it is no finite number above 0."""
+    try:
+        rate = float(value)
+    except (TypeError, ValueError, OverflowError):
+        rate = math.nan
+    if not (math.isfinite(rate) and rate > 0):
+        raise BadDatasetError(path, f"a frame rate of {str(value)[:40]}; wanted a number above 0")
+    return rate
 
 
 def field_of(path: Path, entries: Any, name: str | int) -> Any:

@@ -15,6 +15,7 @@ from body.joints import SMPL_24
 from body.model import BodyModel
 from evaluation.errors import BadDatasetError, ProtocolMismatchError
 from evaluation.joint_sets import H36M_REGRESSOR_17, MPI3D_17
+from evaluation.readers.files import read_npy
 from evaluation.sequence import Joints
 
 _MPI_FROM_H36M = {"head": "jaw"}
@@ -57,10 +58,7 @@ class MeshJoints:
 
 def read_regressor(path: Path, vertices: int) -> NDArray[np.float32]:
     """A (17, V) .npy as SPIN ships it. BadDatasetError where it is not one for a mesh of `vertices`."""
-    try:
-        rows = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise BadDatasetError(path, f"is no .npy regressor ({error})") from error
+    rows = read_npy(path)
     if rows.shape != (len(H36M_REGRESSOR_17), vertices):
         raise BadDatasetError(path, f"is {rows.shape}; J_regressor_h36m for this body is (17, {vertices})")
     return np.asarray(rows, np.float32)

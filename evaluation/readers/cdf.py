@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.errors import BadDatasetError
+from evaluation.readers.files import inflated, read_bytes
 
 _MAGIC = b"\xcd\xf3\x00\x01\x00\x00\xff\xff"
 _NUMBERS = {1: "i1", 2: "i2", 4: "i4", 8: "i8", 11: "u1", 12: "u2", 14: "u4", 21: "f4", 22: "f8", 44: "f4", 45: "f8"}
@@ -25,12 +26,10 @@ _MOST_RECORDS = 1_000_000
 def read_cdf(path: Path) -> dict[str, NDArray[Any]]:
     """Every numeric zVariable as (records, *dimensions). BadDatasetError names a file that is broken or older."""
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
         if data[:8] != _MAGIC:
             raise BadDatasetError(path, "is not an uncompressed CDF 3 file; `cdfconvert` or cdflib can rewrite it")
         return dict(_variables(path, data))
-    except OSError as error:
-        raise BadDatasetError(path, f"cannot be read: {error.strerror}") from error
     except (struct.error, ValueError, zlib.error) as error:
         raise BadDatasetError(path, f"is a broken CDF file ({error}); download it again") from error
 
@@ -60,14 +59,18 @@ def _records(path: Path, data: bytes, index: int, kind: np.dtype[Any], shape: tu
     if min(shape) < 0 or np.prod(shape, dtype=np.float64) * kind.itemsize > 100 * len(data) + 1024:
         raise BadDatasetError(path, f"is a broken CDF file (a variable of shape {shape})")
     values = np.zeros(shape, kind)
-    for first, last, block in _blocks(path, data, index, 0):
+    for first, last, packed, block in _blocks(path, data, index, 0):
         count = last - first + 1
-        values[first : last + 1] = np.frombuffer(block, kind, count * values[0].size).reshape(count, *shape[1:])
+        if not 0 < count <= shape[0]:
+            raise BadDatasetError(path, f"is a broken CDF file (records {first} to {last})")
+        size = count * values[0].size
+        plain = inflated(path, block, size * kind.itemsize) if packed else block
+        values[first : last + 1] = np.frombuffer(plain, kind, size).reshape(count, *shape[1:])
     return values
 
 
-def _blocks(path: Path, data: bytes, offset: int, depth: int) -> Iterator[tuple[int, int, bytes]]:
-    """First record, last record and bytes of each run of records below the index at `offset`."""
+def _blocks(path: Path, data: bytes, offset: int, depth: int) -> Iterator[tuple[int, int, bool, bytes]]:
+    """First record, last record, whether it is gzip, and bytes of each run of records below the index at `offset`."""
     while offset > 0:
         if depth > 64:
             raise BadDatasetError(path, "is a broken CDF file (its index does not end)")
@@ -82,8 +85,8 @@ def _blocks(path: Path, data: bytes, offset: int, depth: int) -> Iterator[tuple[
             if kind == _VXR:
                 yield from _blocks(path, data, place, depth + 1)
             elif kind == _VVR:
-                yield first, last, data[place + 12 : place + length]
+                yield first, last, False, data[place + 12 : place + length]
             elif kind == _CVVR:
-                packed = struct.unpack_from(">q", data, place + 16)[0]
-                yield first, last, zlib.decompress(data[place + 24 : place + 24 + packed], 31)
+                size_packed = struct.unpack_from(">q", data, place + 16)[0]
+                yield first, last, True, data[place + 24 : place + 24 + size_packed]
         offset, depth = following, depth + 1

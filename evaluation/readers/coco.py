@@ -14,13 +14,17 @@ from numpy.typing import NDArray
 from body.joints import COCO_17
 from evaluation.errors import BadDatasetError
 from evaluation.joint_sets import POSETRACK_17
+from evaluation.readers.files import named_below, opens, read_json_object
 from evaluation.sequence import BenchmarkSequence, Joints, field_of, shaped
-from storage.json_text import BadJsonError, number, read_object, word
+from storage.json_text import BadJsonError, number, word
 
 
+@opens("path")
 def read_coco(path: Path, images: Path | None = None) -> Iterator[BenchmarkSequence]:
-    """Each annotated person of a person_keypoints_*.json as a sequence of one frame. Crowds and people without a
-    keypoint are left out; how many is in the `counted` of the first sequence."""
+    """Yields each annotated person of a person_keypoints_*.json as a sequence of one frame.
+
+    Crowds and people without a keypoint are left out; their number is in the `counted` of the first sequence.
+    """
     data = _load(path)
     by_id = _by_id(path, data)
     kept = [a for a in data["annotations"] if not a.get("iscrowd") and _count(path, a) > 0]
@@ -35,23 +39,18 @@ def read_coco(path: Path, images: Path | None = None) -> Iterator[BenchmarkSeque
             frame_ids=np.zeros(1, np.int64),
             valid=np.ones(1, bool),
             joints_2d=Joints(COCO_17, _keypoints(path, person)[None]),
-            images=((images or path.parent) / _file_name(path, image),),
+            images=(_picture(path, images or path.parent, image),),
             counted=dropped if i == 0 else {},
         )
 
 
-def read_posetrack(root: Path, split: str) -> Iterator[BenchmarkSequence]:
-    """Every track of annotations/SPLIT/*.json. A joint counts as seen where its position is not (0, 0): the files'
-    own flag is 0 for many joints that are placed (VIBE reads them the same way). Frames follow the files' frame_id."""
-    files = sorted((root / "annotations" / split).glob("*.json"))
-    if not files:
-        raise BadDatasetError(root / "annotations" / split, "holds no .json; unpack the labels of PoseTrack18 here")
-    for path in files:
-        yield from read_posetrack_file(root, path, split)
-
-
+@opens("path")
 def read_posetrack_file(root: Path, path: Path, split: str) -> list[BenchmarkSequence]:
-    """The tracks of one video, each in the order of its frames."""
+    """The tracks of one video (annotations/SPLIT/*.json), each in the order of its frames.
+
+    A joint counts as seen where its position is not (0, 0): the files' own flag is 0 for many joints that are placed
+    (VIBE reads them the same way). Frames follow the files' frame_id.
+    """
     data = _load(path)
     by_id = _by_id(path, data)
     tracks: dict[int, list[dict[str, Any]]] = defaultdict(list)
@@ -83,7 +82,7 @@ def _track(
         frame_ids=np.array([_whole(path, image, "frame_id") % 10_000 for image, _ in both]),
         valid=np.asarray(points[..., 2].any(1)),
         joints_2d=Joints(POSETRACK_17, points),
-        images=tuple(root / _file_name(path, image) for image, _ in both),
+        images=tuple(_picture(path, root, image) for image, _ in both),
         counted={"frames_not_labelled": unlabelled},
     )
 
@@ -114,20 +113,15 @@ def _whole(path: Path, entries: dict[str, Any], name: str) -> int:
         raise BadDatasetError(path, f"{name} of entry {entries.get('id')}: {error}") from error
 
 
-def _file_name(path: Path, image: dict[str, Any]) -> str:
+def _picture(path: Path, root: Path, image: dict[str, Any]) -> Path:
     try:
-        return word(field_of(path, image, "file_name"))
+        return named_below(path, root, word(field_of(path, image, "file_name")))
     except BadJsonError as error:
         raise BadDatasetError(path, f"file_name of image {image.get('id')}: {error}") from error
 
 
 def _load(path: Path) -> dict[str, Any]:
-    try:
-        data = read_object(path.read_bytes())
-    except OSError as error:
-        raise BadDatasetError(path, f"cannot be read: {error.strerror}") from error
-    except BadJsonError as error:
-        raise BadDatasetError(path, f"is not whole JSON ({error})") from error
+    data = read_json_object(path)
     if not all(_are_objects(data.get(key)) for key in ("images", "annotations")):
         raise BadDatasetError(path, "has no images and annotations: is it a COCO-style file?")
     return data

@@ -1,4 +1,4 @@
-"""Is this copy of a benchmark complete and readable? File by file, in about a minute."""
+"""Checks a copy of a benchmark file by file: is it complete, readable, the right way round? In about a minute."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ import numpy as np
 
 from evaluation.errors import BadDatasetError
 from evaluation.readers.datasets import Dataset, Part
+from evaluation.readers.files import bounded
 from evaluation.readers.sanity import check_sides_and_bones
 from evaluation.sequence import BenchmarkSequence
 
 FARTHEST_PX = 30.0
 """Median distance of a projected joint from its 2D label, where both exist: a wrong camera is hundreds of px off,
 a detector's label (3DPW) under ten."""
-
 
 ENDS = ("left_wrist", "right_wrist", "left_ankle", "right_ankle")
 """Hips and shoulders differ by convention between SMPL and 2D detectors; the ends of limbs hardly do."""
@@ -51,7 +51,8 @@ def check_file(part: Part, root: Path, path: Path) -> FileReport:
         for sequence in part.read(root, path):
             sequences, frames, valid = sequences + 1, frames + len(sequence), valid + int(sequence.valid.sum())
             counted.update({reason: number for reason, number in sequence.counted.items() if number})
-            problems += [f"{sequence.name}: {problem}" for problem in check_sequence(sequence)]
+            with bounded(path):
+                problems += [f"{sequence.name}: {problem}" for problem in check_sequence(sequence)]
     except BadDatasetError as error:
         return FileReport(path, False, error.reason)
     words = f"{sequences} sequences, {frames} frames, {valid} valid"
@@ -63,7 +64,7 @@ def check_file(part: Part, root: Path, path: Path) -> FileReport:
 
 
 def check_sequence(sequence: BenchmarkSequence) -> list[str]:
-    """What is wrong with one sequence, in words."""
+    """What is wrong with one sequence, in words: pictures, sides and bones, cameras."""
     problems = _pictures(sequence)
     if sequence.joints_3d is not None:
         problems += [str(finding) for finding in check_sides_and_bones(sequence.joints_3d) if not finding.ok]
@@ -78,9 +79,7 @@ def reprojection_px(sequence: BenchmarkSequence) -> float | None:
     solid, seen, camera = sequence.joints_3d, sequence.joints_2d, sequence.camera
     if solid is None or seen is None or camera is None:
         return None
-    shared = [
-        n for n in ("left_wrist", "right_wrist", "left_ankle", "right_ankle") if n in solid.names and n in seen.names
-    ]
+    shared = [name for name in ENDS if name in solid.names and name in seen.names]
     if not shared:
         return None
     labels = seen.pick(shared)

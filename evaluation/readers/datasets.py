@@ -6,6 +6,7 @@ from pathlib import Path
 
 from evaluation.errors import BadDatasetError
 from evaluation.readers.coco import read_coco, read_posetrack_file
+from evaluation.readers.files import inside
 from evaluation.readers.h36m import CAMERAS, read_h36m_take
 from evaluation.readers.hmmr_tfrecord import read_hmmr_records
 from evaluation.readers.humandata import read_humandata
@@ -45,8 +46,13 @@ class Dataset:
     """Names of files that match and are something else."""
 
     def files(self, root: Path) -> list[tuple[Part, Path]]:
-        """Every file to read, in order. BadDatasetError where there is none at all."""
-        found = [(part, path) for part in self.parts for path in sorted(root.glob(part.pattern)) if self._wanted(path)]
+        """Every file to read, in order. BadDatasetError where there is none, or where one is a link out of `root`."""
+        found = [
+            (part, inside(root, path))
+            for part in self.parts
+            for path in sorted(root.glob(part.pattern))
+            if self._wanted(path)
+        ]
         if not found:
             raise BadDatasetError(root, f"holds nothing of {self.name}. Expected: {self.words}")
         return found

@@ -15,7 +15,7 @@ from evaluation.camera import Camera
 from evaluation.errors import BadDatasetError
 from evaluation.joint_sets import H36M_17, H36M_32_TO_17
 from evaluation.readers.cdf import read_cdf
-from evaluation.readers.files import read_mat
+from evaluation.readers.files import opens, read_mat, read_text
 from evaluation.sequence import BenchmarkSequence, Joints, field_of, shaped
 
 FPS = 50.0
@@ -29,33 +29,16 @@ TRAIN, VALIDATION, TEST = ("S1", "S6", "S7", "S8"), ("S5",), ("S9", "S11")
 MISSING = {("S11", "Directions"): "the video of S11 Directions 1 is broken; HMMR skips it"}
 
 
-def read_h36m(
-    root: Path, subjects: Sequence[str] = TEST, cameras: Sequence[str] = CAMERAS
-) -> Iterator[BenchmarkSequence]:
-    """Every take of `subjects`, seen by each of `cameras`. BadDatasetError names what is missing or broken."""
-    lenses = read_cameras(root / "metadata.xml")
-    for subject in subjects:
-        folder = root / subject / "MyPoseFeatures" / "D3_Positions"
-        takes = [path for path in sorted(folder.glob("*.cdf*")) if not path.name.startswith("_ALL")]
-        if not takes:
-            raise BadDatasetError(folder, f"holds no .cdf; unpack Poses_D3_Positions_{subject}.tgz in {root}")
-        for take in takes:
-            yield from _takes(root, take, cameras, lenses)
-
-
+@opens("take")
 def read_h36m_take(root: Path, take: Path, cameras: Sequence[str] = CAMERAS) -> Iterator[BenchmarkSequence]:
-    """One take (its D3_Positions file), seen by each of `cameras`."""
-    yield from _takes(root, take, cameras, read_cameras(root / "metadata.xml"))
-
-
-def _takes(
-    root: Path, take: Path, cameras: Sequence[str], lenses: dict[tuple[str, str], Camera]
-) -> Iterator[BenchmarkSequence]:
+    """Yields one take (its D3_Positions file) as seen by each of `cameras`."""
+    lenses = read_cameras(root / "metadata.xml")
     subject, points = take.parents[2].name, read_positions(take)
     for name in cameras:
         yield _seen(root, subject, take.name.split(".cdf")[0], name, lenses[subject, name], points)
 
 
+@opens("path")
 def read_positions(path: Path) -> NDArray[np.float64]:
     """(N, 32, 3) m in the world of the laboratory, from a .cdf or from the .cdf.mat that MATLAB makes of it."""
     if path.suffix == ".mat":
@@ -67,13 +50,13 @@ def read_positions(path: Path) -> NDArray[np.float64]:
     return shaped(path, "Pose", flat, None, 96).reshape(-1, 32, 3) / 1000
 
 
+@opens("path")
 def read_cameras(path: Path) -> dict[tuple[str, str], Camera]:
     """Camera of each subject and name. The file's vector w0 has, for 4 cameras of 11 subjects, three angles and a
     place (mm), then for 4 cameras focal length (2), centre (2), radial (3) and tangential (2) distortion."""
-    try:
-        found = re.search(r"<w0>\s*\[(.*?)\]\s*</w0>", path.read_text(), re.DOTALL)
-    except OSError as error:
-        raise BadDatasetError(path, f"cannot be read: {error.strerror}; it comes with the Code archive") from error
+    if not path.is_file():
+        raise BadDatasetError(path, "is not there; it comes with the Code archive")
+    found = re.search(r"<w0>\s*\[(.*?)\]\s*</w0>", read_text(path), re.DOTALL)
     if found is None:
         raise BadDatasetError(path, "has no <w0>: is it Human3.6M's metadata.xml?")
     w0 = shaped(path, "w0", found.group(1).replace(",", " ").split(), 300)

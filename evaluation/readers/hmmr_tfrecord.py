@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from body.joints import KEYPOINTS_25
 from evaluation.errors import BadDatasetError
+from evaluation.readers.files import opens
 from evaluation.readers.tfrecord import Feature, read_examples
 from evaluation.sequence import BenchmarkSequence, BodyMotion, Joints, field_of
 
@@ -30,6 +31,7 @@ class HmmrRecord:
     """(N, 2048) of HMR's ResNet-50 v2, where the record has them."""
 
 
+@opens("path")
 def read_hmmr_records(path: Path, split: str = "") -> Iterator[HmmrRecord]:
     """Every track of a .tfrecord. BadDatasetError names the file, the record and what it lacks."""
     for number, features in enumerate(read_examples(path)):

@@ -3,8 +3,6 @@
 Legend: N frames, K columns kept (190, or only those that the mask has: "compressed").
 """
 
-import io
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,16 +13,17 @@ from numpy.typing import NDArray
 from body.joints import SMPL_24
 from evaluation.errors import BadDatasetError
 from evaluation.joint_sets import HUMAN_DATA, HUMAN_DATA_SMPL
-from evaluation.readers.safe_pickle import load_stream
+from evaluation.readers.files import opens, read_npz
 from evaluation.sequence import BenchmarkSequence, BodyMotion, Joints, field_of, shaped
 
 COLUMNS = 190
 Columns: TypeAlias = tuple[dict[int, int], NDArray[np.float64]]
 
 
+@opens("path")
 def read_humandata(path: Path, split: str = "") -> BenchmarkSequence:
     """The whole file as one sequence; `images` are relative to the dataset's folder, which the file does not name."""
-    entries = load_npz(path)
+    entries = read_npz(path)
     seen = _columns(path, entries, "keypoints2d", 3)
     solid = _columns(path, entries, "keypoints3d", 4)
     length = len(field_of(path, entries, "image_path"))
@@ -42,26 +41,6 @@ def read_humandata(path: Path, split: str = "") -> BenchmarkSequence:
         body=_body(path, entries),
         images=tuple(Path(str(name)) for name in entries["image_path"]),
     )
-
-
-def load_npz(path: Path) -> dict[str, Any]:
-    """Entries of an .npz; object arrays go through the safe unpickler, which numpy's own loader does not have."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return {name.removesuffix(".npy"): _member(path, archive.read(name)) for name in archive.namelist()}
-    except (OSError, zipfile.BadZipFile, ValueError, EOFError) as error:
-        raise BadDatasetError(path, f"is not a whole .npz ({error})") from error
-
-
-def _member(path: Path, data: bytes) -> Any:
-    stream = io.BytesIO(data)
-    version = np.lib.format.read_magic(stream)
-    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, kind = read_header(stream)
-    if not kind.hasobject:
-        return np.load(io.BytesIO(data), allow_pickle=False)
-    value = load_stream(path, stream)
-    return value.item() if shape == () else value
 
 
 def _columns(path: Path, entries: Mapping[str, Any], name: str, width: int) -> Columns | None:

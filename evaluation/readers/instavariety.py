@@ -3,7 +3,6 @@
 Legend: T detected frames of a track; pixels of the source video.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,26 +10,24 @@ from numpy.typing import NDArray
 
 from evaluation.errors import BadDatasetError
 from evaluation.joint_sets import OPENPOSE_25
+from evaluation.readers.files import opens, read_json_object
 from evaluation.sequence import BenchmarkSequence, Joints
-from storage.json_text import MISFIT, number, read_object
+from storage.json_text import MISFIT, number
 
 _SIDES = {"R": "right", "L": "left"}
 _SAME = {"hip": "mid_hip"}
 
 
-def read_instavariety(root: Path) -> Iterator[BenchmarkSequence]:
-    """Every track below `root`. A frame without detection has no file: `frame_ids` shows the gap, and nothing is
-    shifted. Ids are not unique over shots, so the folder names the track."""
-    folders = sorted({path.parent for path in root.glob("*/*/*/*.json")})
-    if not folders:
-        raise BadDatasetError(root, "holds no TAG/VIDEO/TRACK/*.json; unpack InstaVariety_tracks and point at it")
-    for folder in folders:
-        yield read_track(root, folder)
-
-
+@opens("folder")
 def read_track(root: Path, folder: Path) -> BenchmarkSequence:
-    """One track, in the order of its frames (0-based; `imloc` names ffmpeg's 1-based picture)."""
+    """One track (the folder TAG/VIDEO/TRACK), in the order of its frames.
+
+    A frame without detection has no file: `frame_ids` shows the gap, and nothing is shifted. Track ids are not unique
+    over shots, so the folder names the track. Frames count from 0; `imloc` names ffmpeg's picture, from 1.
+    """
     detections = [_load(path) for path in sorted(folder.glob("*.json"))]
+    if not detections:
+        raise BadDatasetError(folder, "holds no *.json of a track")
     detections.sort(key=lambda item: item[0])
     frames = np.array([frame for frame, _ in detections])
     first_of_each = np.append(True, np.diff(frames) != 0)
@@ -57,14 +54,12 @@ def keypoint_name(label: str) -> str:
 
 def _load(path: Path) -> tuple[int, NDArray[np.float64]]:
     try:
-        entries = read_object(path.read_bytes())
+        entries = read_json_object(path)
         points = np.zeros((len(OPENPOSE_25), 3))
         for label, value in entries.items():
             name = keypoint_name(label) if isinstance(value, dict) and "logits" in value else ""
             if name in OPENPOSE_25:
                 points[OPENPOSE_25.index(name)] = [number(value[each]) for each in ("x", "y", "logits")]
         return int(np.int64(int(entries["frame"]))), points
-    except OSError as error:
-        raise BadDatasetError(path, f"cannot be read: {error.strerror}") from error
     except MISFIT as error:
         raise BadDatasetError(path, f"is not a track file of InstaVariety ({error})") from error

@@ -11,17 +11,17 @@ from scipy.spatial.transform import Rotation
 from body.motion import MotionFileError, resample
 from body.motion import files as motion_files
 from evaluation.errors import BadDatasetError
-from evaluation.sequence import BenchmarkSequence, BodyMotion
+from evaluation.readers.files import opens
+from evaluation.sequence import BenchmarkSequence, BodyMotion, rate_of
 
 
+@opens("path")
 def read_motion(dataset: str, path: Path, fps: float | None = None) -> BenchmarkSequence:
     """One take; at `fps` where given, else at its own rate. BadDatasetError names a file that cannot be read."""
     try:
         motion = motion_files.read_motion(path)
     except MotionFileError as error:
-        raise BadDatasetError(path, str(error)) from error
-    except OSError as error:
-        raise BadDatasetError(path, f"cannot be read as motion ({error})") from error
+        raise BadDatasetError(path, str(error).removeprefix(f"{path}: ")) from error
     if fps is not None:
         motion = resample(motion, fps)
     length = len(motion.rotations)
@@ -30,7 +30,7 @@ def read_motion(dataset: str, path: Path, fps: float | None = None) -> Benchmark
         dataset=dataset,
         split="",
         name=motion.name,
-        fps=motion.fps,
+        fps=rate_of(path, motion.fps),
         frame_ids=np.arange(length),
         valid=np.isfinite(turns).all((1, 2)),
         body=BodyMotion("smpl_neutral", turns, np.zeros(10), motion.translation.astype(np.float64)),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from evaluation.camera import Camera
 from evaluation.errors import BadDatasetError
 from evaluation.joint_sets import MPI3D_17, MPI3D_28
-from evaluation.readers.files import read_hdf5, read_mat
+from evaluation.readers.files import opens, read_hdf5, read_mat, read_text
 from evaluation.sequence import BenchmarkSequence, Joints, field_of, shaped
 
 VNECT_CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)
@@ -21,35 +21,22 @@ FPS = {("S1", "Seq2"): 50.0, **{(s, q): 50.0 for s in ("S3", "S5") for q in ("Se
 """Sequences at 50 frames a second, from the release's mpii_get_sequence_info.m; the others have 25."""
 
 
-def read_mpi3d_train(root: Path, cameras: Sequence[int] = VNECT_CAMERAS) -> Iterator[BenchmarkSequence]:
-    """Every S?/Seq? below `root`, seen by each of `cameras`. BadDatasetError names what is missing or broken."""
-    folders = sorted(path for path in root.glob("S[1-8]/Seq[12]") if path.is_dir())
-    if not folders:
-        raise BadDatasetError(root, "holds no S1/Seq1 ...; run the release's get_dataset.sh and point here")
-    for folder in folders:
-        yield from read_mpi3d_train_folder(folder, cameras)
-
-
+@opens("folder")
 def read_mpi3d_train_folder(folder: Path, cameras: Sequence[int] = VNECT_CAMERAS) -> Iterator[BenchmarkSequence]:
-    """One S?/Seq?."""
+    """Yields one sequence (S?/Seq?) as seen by each of `cameras`."""
     annotations = read_mat(folder / "annot.mat")
     lenses = read_calibration(folder / "camera.calibration")
     for camera in cameras:
         yield _train(folder, annotations, lenses, camera)
 
 
-def read_mpi3d_test(root: Path) -> Iterator[BenchmarkSequence]:
-    """TS1 to TS6. Truth is `univ_annot3`, the height-normalised one that VIBE and SPIN score; every frame is given,
-    and `valid` says which ones the release itself counts (TCMR leaves the others out, VIBE does not)."""
-    files = sorted(root.glob("TS[1-6]/annot_data.mat"))
-    if not files:
-        raise BadDatasetError(root, "holds no TS1/annot_data.mat ...; unpack mpi_inf_3dhp_test_set.zip here")
-    for path in files:
-        yield read_mpi3d_test_file(path)
-
-
+@opens("path")
 def read_mpi3d_test_file(path: Path) -> BenchmarkSequence:
-    """One TS?/annot_data.mat."""
+    """One test sequence (TS?/annot_data.mat).
+
+    Truth is `univ_annot3`, the height-normalised one that VIBE and SPIN score. Every frame is given, and `valid` says
+    which ones the release itself counts (TCMR leaves the others out, VIBE does not).
+    """
     entries = read_hdf5(path, ("annot2", "univ_annot3", "valid_frame"))
     points = shaped(path, "univ_annot3", np.squeeze(entries["univ_annot3"], 1), None, 17, 3) / 1000
     pixels = shaped(path, "annot2", np.squeeze(entries["annot2"], 1), None, 17, 2)
@@ -68,14 +55,13 @@ def read_mpi3d_test_file(path: Path) -> BenchmarkSequence:
     )
 
 
+@opens("path")
 def read_calibration(path: Path) -> dict[int, Camera]:
     """Cameras of a Skeletool file: 7 lines each, the fifth the intrinsics and the sixth the extrinsics (mm)."""
     try:
-        lines = path.read_text().splitlines()[1:]
+        lines = read_text(path).splitlines()[1:]
         blocks = [lines[i : i + 7] for i in range(0, len(lines) - 6, 7)]
         return {int(block[0].split()[1]): _camera(path, block) for block in blocks}
-    except OSError as error:
-        raise BadDatasetError(path, f"cannot be read: {error.strerror}") from error
     except (ValueError, IndexError) as error:
         raise BadDatasetError(path, f"is not a Skeletool calibration ({error})") from error
 

@@ -3,28 +3,22 @@
 Legend: N frames; pixels are 1-based in the files (MATLAB), 0-based here.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from evaluation.errors import BadDatasetError
 from evaluation.joint_sets import PENN_13
-from evaluation.readers.files import read_mat
+from evaluation.readers.files import opens, read_mat
 from evaluation.sequence import BenchmarkSequence, Joints, field_of, shaped
 
 
-def read_penn(root: Path) -> Iterator[BenchmarkSequence]:
-    """Every clip, with the release's own split (`train` is 1 or -1). BadDatasetError names what is broken."""
-    files = sorted((root / "labels").glob("*.mat"))
-    if not files:
-        raise BadDatasetError(root / "labels", "holds no .mat; unpack Penn_Action.tar.gz and point at its folder")
-    for path in files:
-        yield read_penn_file(path)
-
-
+@opens("path")
 def read_penn_file(path: Path) -> BenchmarkSequence:
-    """One clip. Its frame rate is not in the release, so motion of it is not scored."""
+    """One clip (labels/NUMBER.mat), with the release's own split (`train` is 1 or -1).
+
+    The release does not say the frame rate, so motion is not scored.
+    """
     entries = read_mat(path)
     x, y, seen = (shaped(path, name, field_of(path, entries, name), None, 13) for name in ("x", "y", "visibility"))
     if not x.shape == y.shape == seen.shape:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.readers.files import bounded, inside
 from evaluation.sequence import BenchmarkSequence
 
 Picture = NDArray[np.uint8]
@@ -18,15 +19,26 @@ Picture = NDArray[np.uint8]
 def pictures(sequence: BenchmarkSequence, root: Path) -> Iterator[Picture | None]:
     """(H, W, 3) RGB of each frame in order; None where a picture is missing or cannot be read.
 
-    Relative names of pictures are below `root`. Videos are decoded once, in order.
+    Relative names of pictures are below `root`. Videos are decoded once, in order. BadDatasetError where a name or a
+    link leads to a file outside of `root`.
     """
     if sequence.images:
         for path in sequence.images:
-            yield _rgb(cv2.imread(str(path if path.is_absolute() else root / path)))
+            yield _picture(root, root / path)
     elif sequence.video is not None:
-        yield from _from_video(sequence.video, sequence.frame_ids)
+        yield from _from_video(inside(root, sequence.video), sequence.frame_ids)
     else:
         yield from (None for _ in range(len(sequence)))
+
+
+def _picture(root: Path, path: Path) -> Picture | None:
+    try:
+        if not path.is_file():
+            return None
+    except ValueError:  # a name with a zero byte
+        return None
+    with bounded(inside(root, path)):
+        return _rgb(cv2.imread(str(path)))
 
 
 def _from_video(path: Path, frame_ids: NDArray[np.int64]) -> Iterator[Picture | None]:

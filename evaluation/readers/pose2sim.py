@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from body.joints import COCO_17, KEYPOINTS_25, indices
 from evaluation.camera import Camera
 from evaluation.errors import BadDatasetError
-from evaluation.sequence import BenchmarkSequence, Joints
+from evaluation.readers.files import opens, read_npz, read_text
+from evaluation.sequence import BenchmarkSequence, Joints, field_of, rate_of, shaped
 from storage.tables import Labels3D
 
 QUALISYS_PX = 64.0
@@ -53,16 +54,13 @@ class Pose2SimReference:
         )
 
 
+@opens("reference")
 def read_pose2sim(reference: Path, calibration: Path, camera_name: str) -> Pose2SimReference:
     """The reference in the axes of `camera_name` (cam01, cam02). BadDatasetError names the file and what it lacks."""
     camera, size = read_qualisys(calibration, camera_name)
-    try:
-        with np.load(reference, allow_pickle=False) as data:
-            world_FJ3, fps = data["joints_m"].astype(np.float64), float(data["fps"])
-    except (OSError, KeyError, ValueError) as error:
-        raise BadDatasetError(reference, f"not the pose2sim reference: {error}") from error
-    if world_FJ3.shape[1:] != (len(COCO_17), 3):
-        raise BadDatasetError(reference, f"joints_m is {world_FJ3.shape}, not (F, 17, 3)")
+    data = read_npz(reference, ("joints_m", "fps"))
+    world_FJ3 = shaped(reference, "joints_m", field_of(reference, data, "joints_m"), None, len(COCO_17), 3)
+    fps = rate_of(reference, field_of(reference, data, "fps"))
     points = camera.to_camera(world_FJ3)
     pixels = camera.project(points)
     keypoints_3d = np.full((len(points), len(KEYPOINTS_25), 3), np.nan, np.float32)
@@ -73,6 +71,7 @@ def read_pose2sim(reference: Path, calibration: Path, camera_name: str) -> Pose2
     return Pose2SimReference(camera_name, fps, keypoints_3d, np.nan_to_num(keypoints_2d), size)
 
 
+@opens("video")
 def read_pose2sim_sequences(video: Path) -> BenchmarkSequence:
     """The take as seen in `video` (pose2sim_single_camNN.mp4), reference and calibration beside it."""
     folder, camera_name = video.parent, video.stem.split("_")[-1]
@@ -93,11 +92,15 @@ def read_pose2sim_sequences(video: Path) -> BenchmarkSequence:
     )
 
 
+@opens("path")
 def read_qualisys(path: Path, camera_name: str) -> tuple[Camera, tuple[int, int]]:
     """One camera of a Qualisys calibration file, and its image size (width, height)."""
     try:
-        cameras = {str(node.get("serial")): node for node in ElementTree.parse(path).getroot().iter("camera")}
-    except (OSError, ElementTree.ParseError) as error:
+        text = read_text(path)
+        if "<!ENTITY" in text:
+            raise BadDatasetError(path, "not a Qualisys calibration: it declares entities")
+        cameras = {str(node.get("serial")): node for node in ElementTree.fromstring(text).iter("camera")}
+    except ElementTree.ParseError as error:
         raise BadDatasetError(path, f"not a Qualisys calibration: {error}") from error
     if camera_name not in cameras:
         raise BadDatasetError(path, f"no camera {camera_name}; it has {', '.join(sorted(cameras))}")

@@ -1,10 +1,14 @@
 """Read the pickles that benchmarks come in (3DPW, VIBE's joblib dumps) without running what they say.
 
-A pickle may name any function of Python. These files need numpy arrays, strings and numbers, so the unpickler opens
-for a handful of numpy's names and refuses every other one.
+A pickle may name any function of Python, and may ask for memory that its bytes do not back. These files need numpy
+arrays, strings and numbers, so the unpickler opens for a handful of numpy's names, refuses every other one, and holds
+each array against the bytes that came for it.
 """
 
+import io
 import pickle
+import re
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
@@ -14,14 +18,15 @@ import numpy as np
 from body.safe_pickle import NUMPY_NAMES, NamedOnly
 from evaluation.errors import BadDatasetError
 
-_BROKEN = (EOFError, AttributeError, KeyError, IndexError, ValueError, TypeError, OverflowError, MemoryError)
-
-
-_BUILD = pickle._Unpickler.dispatch[pickle.BUILD[0]]
+_PLAIN_TYPE = re.compile(r"[<>|=]?([?bBhHiIlLqQefdg]|[biufcSU]\d{1,6}|O8?)")
 
 
 class UnsafePickleError(BadDatasetError):
-    """The pickle asks for code. Nothing of it was run."""
+    """The pickle asks for code, or for memory that its bytes do not back. Nothing of it was run."""
+
+
+class _Ndarray:
+    """Stands for the name numpy.ndarray, which pickles pass on and never need to call."""
 
 
 class _Joblib:
@@ -31,16 +36,66 @@ class _Joblib:
         self.state = state
 
 
+def _empty(kind: object, shape: object, code: object) -> np.ndarray[Any, Any]:
+    """numpy's `_reconstruct`: an array of nothing, whose state follows."""
+    if kind is not _Ndarray:
+        raise ValueError("reconstructs something that is not an array")
+    return np.ndarray((0,), "b")
+
+
+def _dtype(text: object, align: object = False, copy: object = False) -> np.dtype[Any]:
+    if not isinstance(text, str) or not _PLAIN_TYPE.fullmatch(text):
+        raise ValueError(f"an array of type {str(text)[:60]!r}, which no benchmark file has")
+    return np.dtype(text)
+
+
+def _scalar(kind: object, data: object) -> Any:
+    if not isinstance(kind, np.dtype) or kind.hasobject or not isinstance(data, bytes) or len(data) != kind.itemsize:
+        raise ValueError("a number that is not of its type")
+    return np.frombuffer(data, kind)[0]
+
+
+def _no_bytes() -> bytes:
+    """How protocols below 3 write an empty bytes object."""
+    return b""
+
+
+_NAMES: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): _Ndarray,
+    ("numpy", "dtype"): _dtype,
+    **{(f"numpy.{core}.multiarray", "_reconstruct"): _empty for core in ("core", "_core")},
+    **{(f"numpy.{core}.multiarray", "scalar"): _scalar for core in ("core", "_core")},
+    ("__builtin__", "bytes"): _no_bytes,
+    ("_codecs", "encode"): NUMPY_NAMES["_codecs", "encode"],
+    ("collections", "OrderedDict"): OrderedDict,
+    ("joblib.numpy_pickle", "NumpyArrayWrapper"): _Joblib,
+}
+
+
+class _Backed:
+    """A stream that never promises more bytes than it has: Python takes the memory for a read before it reads."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        here = stream.tell()
+        self._stream, self._size = stream, stream.seek(0, io.SEEK_END)
+        stream.seek(here)
+
+    def read(self, count: int) -> bytes:
+        if not 0 <= count <= self._size - self._stream.tell():
+            raise EOFError("a value runs past the end of the file")
+        return self._stream.read(count)
+
+    def readline(self) -> bytes:
+        return self._stream.readline()
+
+
 class _Unpickler(NamedOnly, pickle._Unpickler):  # Python's own, since joblib's arrays lie between its opcodes
-    allowed: ClassVar[Mapping[tuple[str, str], Any]] = {
-        **NUMPY_NAMES,
-        ("joblib.numpy_pickle", "NumpyArrayWrapper"): _Joblib,
-    }
+    allowed: ClassVar[Mapping[tuple[str, str], Any]] = _NAMES
     dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)
 
-    def __init__(self, path: Path, stream: Any) -> None:
-        super().__init__(stream, encoding="latin1")
-        self._path, self._stream = path, stream
+    def __init__(self, path: Path, stream: BinaryIO) -> None:
+        self._path, self._bytes = path, _Backed(stream)
+        super().__init__(self._bytes, encoding="latin1")  # type: ignore[arg-type]
 
     def unknown_name(self, module: str, name: str) -> Any:
         raise UnsafePickleError(
@@ -48,29 +103,71 @@ class _Unpickler(NamedOnly, pickle._Unpickler):  # Python's own, since joblib's 
         )
 
     def load_build(self) -> None:
-        _BUILD(self)  # type: ignore[arg-type]
+        """Gives the last object its state; for an array and its type, what the bytes back."""
         stack: list[Any] = self.stack  # type: ignore[attr-defined]
-        if isinstance(stack[-1], _Joblib):
-            stack[-1] = self._array(stack[-1].state)
+        state, made = stack.pop(), stack[-1]
+        if isinstance(made, np.dtype):
+            if len(state) < 8 or any(part is not None for part in state[2:5]):
+                raise ValueError("an array of records, which no benchmark file has")
+            stack[-1] = made.newbyteorder(state[1])
+        elif isinstance(made, np.ndarray):
+            stack[-1] = self._stated(state)
+        elif isinstance(made, _Joblib):
+            made.__setstate__(state)
+            stack[-1] = self._joblib_array(made.state)
+        else:
+            raise ValueError(f"gives a state to a {type(made).__name__}")
+
+    def load_bytearray8(self) -> None:
+        """Python takes the declared memory before it reads."""
+        raise UnsafePickleError(self._path, "refused: a bytearray, which no benchmark file has")
 
     dispatch[pickle.BUILD[0]] = load_build
+    dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
 
-    def _array(self, state: dict[str, Any]) -> np.ndarray[Any, Any]:
-        kind = np.dtype(state["dtype"])
+    def _stated(self, state: Any) -> np.ndarray[Any, Any]:
+        """An array from what numpy pickles of it: (version, shape, dtype, by columns, bytes or list of objects)."""
+        _, shape, kind, by_columns, data = state
+        count = _count(shape)
+        order: Any = "F" if by_columns else "C"
+        if kind.hasobject:
+            if not isinstance(data, list) or len(data) != count:
+                raise ValueError("an array of objects that are not all there")
+            values = np.empty(count, object)
+            values[:] = data
+            return values.reshape(shape, order=order)
+        raw = data.encode("latin1") if isinstance(data, str) else data
+        if len(raw) != count * kind.itemsize:
+            raise UnsafePickleError(self._path, f"refused: an array of {shape} with {len(raw)} bytes of data")
+        return np.frombuffer(raw, kind, count).reshape(shape, order=order).copy()
+
+    def _joblib_array(self, state: dict[str, Any]) -> np.ndarray[Any, Any]:
+        kind, shape = state["dtype"], state["shape"]
         if kind.hasobject:
             raise UnsafePickleError(self._path, "refused: an array of Python objects")
         if state.get("numpy_array_alignment_bytes") is not None:
-            self._stream.read(self._stream.read(1)[0])
-        count = int(np.prod(state["shape"], dtype=np.int64))
-        data = self._stream.read(count * kind.itemsize)
-        return np.frombuffer(data, kind, count).reshape(state["shape"], order=state["order"]).copy()
+            self._bytes.read(self._bytes.read(1)[0])
+        count = _count(shape)
+        data = self._bytes.read(count * kind.itemsize)
+        return np.frombuffer(data, kind, count).reshape(shape, order=state["order"]).copy()
+
+
+def _count(shape: Any) -> int:
+    count = 1
+    for size in shape:
+        if not isinstance(size, int) or size < 0:
+            raise ValueError(f"an array of the shape {str(shape)[:60]}")
+        count *= size
+    return count
 
 
 def load_stream(path: Path, stream: BinaryIO) -> Any:
-    """As `load_pickle`, from an open stream; `path` is what errors name."""
+    """As `load_pickle`, from an open stream that can seek; `path` is what errors name."""
     try:
         return _Unpickler(path, stream).load()
-    except (pickle.UnpicklingError, *_BROKEN) as error:
+    except (BadDatasetError, MemoryError, OSError):
+        raise
+    except Exception as error:  # a damaged pickle can make Python raise anything
         raise BadDatasetError(path, f"is not a whole pickle ({error}); download it again") from error
 
 

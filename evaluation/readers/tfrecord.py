@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.errors import BadDatasetError
+from evaluation.readers.files import opens
 
 Feature: TypeAlias = list[bytes] | NDArray[Any]
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MASK = 0xA282EAD8
 
 
+@opens("path")
 def read_examples(path: Path) -> Iterator[dict[str, Feature]]:
     """Each Example of the file: name to list of bytes, or to an array of float32 or int64."""
     try:

@@ -3,7 +3,7 @@
 Legend: N frames, A actors; world and camera in metres.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from body.joints import SMPL_24
 from evaluation.camera import Camera
 from evaluation.errors import BadDatasetError
 from evaluation.joint_sets import OPENPOSE_18
-from evaluation.readers.safe_pickle import load_pickle
+from evaluation.readers.files import named_below, opens, read_pickle
 from evaluation.sequence import BenchmarkSequence, BodyMotion, Joints, field_of, shaped
 
 FPS = 30.0
@@ -25,19 +25,10 @@ SPLITS = {"train": 24, "validation": 12, "test": 24}
 _BODIES = {"m": "smpl_male", "f": "smpl_female"}
 
 
-def read_3dpw(root: Path, split: str) -> Iterator[BenchmarkSequence]:
-    """Every actor of every sequence of `split` (train, validation, test). BadDatasetError names what is broken."""
-    folder = root / "sequenceFiles" / split
-    files = sorted(folder.glob("*.pkl"))
-    if not files:
-        raise BadDatasetError(folder, "holds no .pkl; unpack sequenceFiles.zip here")
-    for path in files:
-        yield from read_3dpw_file(path, split)
-
-
+@opens("path")
 def read_3dpw_file(path: Path, split: str) -> list[BenchmarkSequence]:
-    """The actors of one sequence, in the frame of its moving camera."""
-    entries = load_pickle(path)
+    """The actors of one sequence (sequenceFiles/SPLIT/NAME.pkl), in the frame of its moving camera."""
+    entries = read_pickle(path)
     if not isinstance(entries, dict):
         raise BadDatasetError(path, f"holds a {type(entries).__name__}, not a sequence")
     to_camera = shaped(path, "cam_poses", field_of(path, entries, "cam_poses"), None, 4, 4)
@@ -112,5 +103,5 @@ def _lens(path: Path, entries: Mapping[str, Any]) -> Camera:
 
 
 def _images(path: Path, name: str, length: int) -> tuple[Path, ...]:
-    folder = path.parents[2] / "imageFiles" / name
+    folder = named_below(path, path.parents[2] / "imageFiles", name)
     return tuple(folder / f"image_{i:05d}.jpg" for i in range(length))

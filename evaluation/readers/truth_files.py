@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.errors import BadDatasetError
+from evaluation.readers.files import bounded, read_npz
 from evaluation.sequence import Joints
 from storage.atomic import write_atomically
 
@@ -34,7 +35,8 @@ def read_truth(lake: str | Path, tracklet_id: str) -> Joints:
     """The joints of one tracklet; BadDatasetError names the file."""
     path = truth_path(lake, tracklet_id)
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with bounded(path):
+            data = read_npz(path)
             return Joints(tuple(str(name) for name in data["names"]), data["points"].astype(np.float64))
-    except (OSError, KeyError, ValueError, EOFError) as error:
-        raise BadDatasetError(path, f"has no truth ({error}); run `hmmr data prepare` again") from error
+    except BadDatasetError as error:
+        raise BadDatasetError(path, f"has no truth ({error.reason}); run `hmmr data prepare` again") from error

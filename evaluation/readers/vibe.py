@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from body.joints import KEYPOINTS_25, SMPL_24
 from evaluation.errors import BadDatasetError
 from evaluation.joint_sets import H36M_REGRESSOR_14, OPENPOSE_25
-from evaluation.readers.files import read_hdf5
-from evaluation.readers.safe_pickle import load_pickle
+from evaluation.readers.files import opens, read_hdf5, read_pickle
 from evaluation.sequence import BenchmarkSequence, BodyMotion, Joints, field_of, shaped
 
 SPIN_49: tuple[str, ...] = (
@@ -28,9 +27,10 @@ BY_COUNT = {14: H36M_REGRESSOR_14, 24: SMPL_24, 25: KEYPOINTS_25, 49: SPIN_49}
 """The files do not name their joints; VIBE's code tells them apart by number, and so do we. 25 are HMMR's."""
 
 
+@opens("path")
 def read_vibe(path: Path, split: str = "") -> Iterator[BenchmarkSequence]:
     """Every video of a database, .h5 or .pt. BadDatasetError names what is broken or unknown."""
-    entries = read_hdf5(path, ("vid_name", "frame_id", "joints2D")) if path.suffix == ".h5" else load_pickle(path)
+    entries = read_hdf5(path, ("vid_name", "frame_id", "joints2D")) if path.suffix == ".h5" else read_pickle(path)
     if not isinstance(entries, dict):
         raise BadDatasetError(path, f"holds a {type(entries).__name__}, not a database")
     names = np.asarray(field_of(path, entries, "vid_name")).reshape(-1)

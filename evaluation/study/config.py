@@ -117,8 +117,8 @@ def read_study(path: Path) -> StudyConfig:
     """A study from YAML; StudyConfigError names the file and the key that is wrong."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise StudyConfigError(f"{path}: {error}") from error
+    except Exception as error:  # beside its own errors, PyYAML passes on what a number or a date makes Python raise
+        raise StudyConfigError(f"{path}: cannot be read as YAML ({error})") from error
     if not isinstance(content, Mapping):
         raise StudyConfigError(f"{path}: wanted keys such as shares and seeds, got {type(content).__name__}")
     try:
@@ -170,7 +170,10 @@ def _item(key: str, item: Any) -> Any:
     kind = int if whole else (int, float)
     if isinstance(item, bool) or not isinstance(item, kind):
         raise StudyConfigError(f"{key}: cannot be read as {'int' if whole else 'float'}: {shortened(item)}")
-    return item if whole else float(item)
+    try:
+        return item if whole else float(item)
+    except OverflowError as error:
+        raise StudyConfigError(f"{key}: a number too large: {shortened(item)}") from error
 
 
 def _check_name(name: str) -> None:

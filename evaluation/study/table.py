@@ -71,18 +71,24 @@ def read_csv(path: Path) -> dict[str, StudyTable]:
 
     StudyRowsError names the file and the line.
     """
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream)
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
-            raise StudyRowsError(f"{path}: no column {', '.join(missing)}; needed are {', '.join(COLUMNS)}")
-        rows = [_parsed(path, line, row) for line, row in enumerate(reader, start=2)]
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+            if missing:
+                raise StudyRowsError(f"{path}: no column {', '.join(missing)}; needed are {', '.join(COLUMNS)}")
+            rows = [_parsed(path, line, row) for line, row in enumerate(reader, start=2)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise StudyRowsError(f"{path}: is no CSV in UTF-8 ({error})") from error
     groups: dict[str, list[tuple[float, str, str, float]]] = defaultdict(list)
     for variant, row in rows:
         groups[variant].append(row)
     if MAIN not in groups:
         raise StudyRowsError(f"{path}: no rows" + (f" of variant {MAIN}" if groups else ""))
-    return {variant: table(found) for variant, found in groups.items()}
+    try:
+        return {variant: table(found) for variant, found in groups.items()}
+    except StudyRowsError as error:
+        raise StudyRowsError(f"{path}: {error}") from error
 
 
 def table(rows: Iterable[tuple[float, str, str, float]]) -> StudyTable:

@@ -8,9 +8,10 @@ import pytest
 from scipy.io import savemat
 
 from evaluation.errors import BadDatasetError
-from evaluation.readers.coco import read_coco, read_posetrack
-from evaluation.readers.instavariety import keypoint_name, read_instavariety
-from evaluation.readers.penn import read_penn
+from evaluation.readers.coco import read_coco
+from evaluation.readers.datasets import DATASETS
+from evaluation.readers.instavariety import keypoint_name
+from evaluation.readers.penn import read_penn_file
 
 
 class TestPenn:
@@ -25,17 +26,17 @@ class TestPenn:
 
     def test_pixels_split_and_pictures(self, tmp_path: Path) -> None:
         self._write(tmp_path)
-        (clip,) = read_penn(tmp_path)
+        (clip,) = DATASETS["penn_action"].sequences(tmp_path)
         assert (clip.split, clip.name, clip.fps) == ("test", "0007", None)
         assert clip.joints_2d.pick(["right_ankle"])[2, 0].tolist() == [38.0, 138.0, 1.0]
         assert clip.images[2] == tmp_path / "frames" / "0007" / "000003.jpg"
 
     def test_shorter_labels_than_frames_are_counted_and_unequal_ones_named(self, tmp_path: Path) -> None:
         self._write(tmp_path, nframes=5)
-        assert next(read_penn(tmp_path)).counted == {"frames_not_labelled": 2}
+        assert read_penn_file(tmp_path / "labels" / "0007.mat").counted == {"frames_not_labelled": 2}
         self._write(tmp_path, y=np.ones((2, 13)))
         with pytest.raises(BadDatasetError, match=r"0007\.mat: x, y and visibility have 3, 2 and 3"):
-            next(read_penn(tmp_path))
+            read_penn_file(tmp_path / "labels" / "0007.mat")
 
 
 def _person(**more: object) -> dict:
@@ -91,7 +92,7 @@ class TestPoseTrack:
             for i, (f, t) in enumerate([(1, 4), (0, 4), (0, 7)])
         ]
         (folder / "012834.json").write_text(json.dumps({"images": images, "annotations": people}))
-        first, second = read_posetrack(tmp_path, "val")
+        first, second = DATASETS["posetrack18"].sequences(tmp_path)
         assert (first.name, second.name) == ("012834/4", "012834/7")
         assert first.frame_ids.tolist() == [0, 1]
         assert first.counted == {"frames_not_labelled": 1}
@@ -113,7 +114,7 @@ class TestInstaVariety:
     def test_frames_are_indexed_by_their_number_never_by_order(self, tmp_path: Path) -> None:
         for frame in (12, 2, 3):
             self._detection(tmp_path, frame, shift=frame)
-        (track,) = read_instavariety(tmp_path)
+        (track,) = DATASETS["instavariety"].sequences(tmp_path)
         assert track.name == "climbinggym/123_n/7"
         assert track.frame_ids.tolist() == [2, 3, 12]
         assert track.joints_2d.pick(["left_ankle"])[:, 0, 0].tolist() == [32.0, 33.0, 42.0]
@@ -122,10 +123,10 @@ class TestInstaVariety:
     def test_two_detections_of_one_frame_are_counted_and_a_torn_file_named(self, tmp_path: Path) -> None:
         self._detection(tmp_path, 2)
         self._detection(tmp_path, 2, 5, "again.json")
-        assert next(read_instavariety(tmp_path)).counted == {"second_detection_of_a_frame": 1}
+        assert next(iter(DATASETS["instavariety"].sequences(tmp_path))).counted == {"second_detection_of_a_frame": 1}
         (tmp_path / "climbinggym" / "123_n" / "7" / "2.json").write_text('{"frame": 2, "R Knee": ')
         with pytest.raises(BadDatasetError, match=r"2\.json"):
-            next(read_instavariety(tmp_path))
+            next(iter(DATASETS["instavariety"].sequences(tmp_path)))
 
     @pytest.mark.parametrize(
         "text", ["[" * 100_000, "[]", '{"frame": 1e999}', '{"frame": 1, "R Knee": {"x": NaN, "y": 1, "logits": 1}}']
@@ -134,7 +135,7 @@ class TestInstaVariety:
         self._detection(tmp_path, 2)
         (tmp_path / "climbinggym" / "123_n" / "7" / "1.json").write_text(text)
         with pytest.raises(BadDatasetError, match=r"1\.json"):
-            next(read_instavariety(tmp_path))
+            next(iter(DATASETS["instavariety"].sequences(tmp_path)))
 
     def test_names(self) -> None:
         assert [keypoint_name(n) for n in ("R Big Toe", "L Heel", "Hip", "Neck", "R Ear")] == [

@@ -12,7 +12,8 @@ from scipy.spatial.transform import Rotation
 
 from evaluation.errors import BadDatasetError
 from evaluation.readers.cdf import read_cdf
-from evaluation.readers.h36m import CAMERAS, read_cameras, read_h36m, read_positions
+from evaluation.readers.datasets import DATASETS
+from evaluation.readers.h36m import CAMERAS, read_cameras, read_h36m_take, read_positions
 
 S9_CAMERA = {  # of the order of the release's own numbers; f, c in px, k and p without unit
     "f": (1145.05, 1143.78), "c": (512.54, 515.45), "k": (-0.2071, 0.2478, -0.0031), "p": (-0.00098, -0.00142),
@@ -96,7 +97,7 @@ def test_projection_with_distortion_is_opencvs_to_a_fifth_of_a_pixel(copy: Path)
 
 
 def test_takes_cameras_units_and_hazard_21_the_right_leg_comes_first(copy: Path) -> None:
-    sequences = list(read_h36m(copy, ("S9",)))
+    sequences = list(DATASETS["h36m"].sequences(copy))
     assert [s.name for s in sequences] == [f"S9/Directions 1/{camera}" for camera in CAMERAS]
     last = sequences[-1]
     assert (last.fps, last.split, len(last)) == (50.0, "test", 5)
@@ -108,8 +109,9 @@ def test_takes_cameras_units_and_hazard_21_the_right_leg_comes_first(copy: Path)
 
 
 def test_the_video_that_is_broken_in_the_release_is_counted_out(copy: Path) -> None:
-    write_cdf(copy / "S11" / "MyPoseFeatures" / "D3_Positions" / "Directions.cdf", np.zeros((1, 3, 96)))
-    (sequence,) = read_h36m(copy, ("S11",), ("60457274",))
+    take = copy / "S11" / "MyPoseFeatures" / "D3_Positions" / "Directions.cdf"
+    write_cdf(take, np.zeros((1, 3, 96)))
+    (sequence,) = read_h36m_take(copy, take, ("60457274",))
     assert not sequence.valid.any()
     assert sequence.counted == {"known_broken_video": 3}
 
@@ -139,8 +141,8 @@ def test_damaged_cdf_is_named(tmp_path: Path, damage, words: str) -> None:
 
 
 def test_missing_camera_file_and_poses_are_named(tmp_path: Path) -> None:
-    with pytest.raises(BadDatasetError, match=r"metadata\.xml"):
-        next(read_h36m(tmp_path))
-    write_metadata(tmp_path / "metadata.xml")
-    with pytest.raises(BadDatasetError, match=r"Poses_D3_Positions_S9\.tgz"):
-        next(read_h36m(tmp_path))
+    with pytest.raises(BadDatasetError, match=r"holds nothing of h36m.*metadata\.xml"):
+        list(DATASETS["h36m"].sequences(tmp_path))
+    write_cdf(tmp_path / "S9" / "MyPoseFeatures" / "D3_Positions" / "Directions.cdf", np.zeros((1, 3, 96)))
+    with pytest.raises(BadDatasetError, match=r"metadata\.xml: is not there; it comes with the Code archive"):
+        list(DATASETS["h36m"].sequences(tmp_path))

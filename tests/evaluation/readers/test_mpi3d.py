@@ -8,7 +8,7 @@ import pytest
 from scipy.io import savemat
 
 from evaluation.errors import BadDatasetError
-from evaluation.readers.mpi3d import read_mpi3d_test, read_mpi3d_train
+from evaluation.readers.datasets import DATASETS
 
 K = np.array([[1497.693, 0, 1024.704, 0], [0, 1497.103, 1051.394, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
 
@@ -48,7 +48,7 @@ def train(tmp_path: Path) -> Path:
 
 
 def test_train_is_in_metres_of_each_camera_and_projects_onto_its_2d(train: Path) -> None:
-    sequences = list(read_mpi3d_train(train))
+    sequences = list(DATASETS["mpi_inf_3dhp"].sequences(train))
     assert [s.name for s in sequences] == [f"S1/Seq2/{camera}" for camera in (0, 1, 2, 4, 5, 6, 7, 8)]
     for sequence in sequences:
         assert (sequence.fps, sequence.split) == (50.0, "train")
@@ -62,7 +62,7 @@ def test_train_is_in_metres_of_each_camera_and_projects_onto_its_2d(train: Path)
 def test_a_calibration_without_the_camera_is_named(train: Path) -> None:
     (train / "S1" / "Seq2" / "camera.calibration").write_text(_calibration(range(3)))
     with pytest.raises(BadDatasetError, match="has no camera 4"):
-        list(read_mpi3d_train(train))
+        list(DATASETS["mpi_inf_3dhp"].sequences(train))
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_set(tmp_path: Path) -> Path:
 
 
 def test_test_set_scores_the_normalised_truth_and_keeps_the_releases_valid_flag(test_set: Path) -> None:
-    first, last = read_mpi3d_test(test_set)
+    first, last = DATASETS["mpi_inf_3dhp"].sequences(test_set)
     assert (first.name, last.name, len(first)) == ("TS1", "TS6", 5)
     assert first.valid.tolist() == [True] * 4 + [False]
     np.testing.assert_allclose(first.joints_3d.pick(["pelvis"])[0, 0], [0.042, 0.043, 0.044])
@@ -93,9 +93,9 @@ def test_broken_files_are_named(test_set: Path, tmp_path: Path) -> None:
     with h5py.File(test_set / "TS1" / "annot_data.mat", "a") as file:
         del file["valid_frame"]
     with pytest.raises(BadDatasetError, match=r"TS1.*has no valid_frame"):
-        list(read_mpi3d_test(test_set))
+        list(DATASETS["mpi_inf_3dhp"].sequences(test_set))
     (test_set / "TS1" / "annot_data.mat").write_bytes(b"\x89HDF\r\n\x1a\n torn")
     with pytest.raises(BadDatasetError, match="not a whole HDF5"):
-        list(read_mpi3d_test(test_set))
-    with pytest.raises(BadDatasetError, match="get_dataset"):
-        list(read_mpi3d_train(tmp_path / "nowhere"))
+        list(DATASETS["mpi_inf_3dhp"].sequences(test_set))
+    with pytest.raises(BadDatasetError, match=r"holds nothing of mpi_inf_3dhp"):
+        list(DATASETS["mpi_inf_3dhp"].sequences(tmp_path / "nowhere"))

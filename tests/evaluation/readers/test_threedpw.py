@@ -8,8 +8,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from evaluation.errors import BadDatasetError
+from evaluation.readers.datasets import DATASETS
 from evaluation.readers.safe_pickle import UnsafePickleError
-from evaluation.readers.threedpw import read_3dpw, read_3dpw_file
+from evaluation.readers.threedpw import read_3dpw_file
 
 FRAMES = 6
 TURN = Rotation.from_euler("xyz", [0.3, -0.8, 0.2]).as_matrix()
@@ -54,7 +55,7 @@ def _write(root: Path, entries: object, name: str = "downtown_fixture_00.pkl") -
 
 def test_actors_frames_and_the_rule_for_valid_frames(tmp_path: Path) -> None:
     _write(tmp_path, _fixture())
-    first, second = read_3dpw(tmp_path, "test")
+    first, second = DATASETS["3dpw"].sequences(tmp_path)
     assert [first.name, second.name] == ["downtown_fixture_00/0", "downtown_fixture_00/1"]
     assert first.valid.tolist() == [True, True, True, False, True, True]
     assert second.valid.tolist() == [True, True, True, False, True, True]
@@ -66,7 +67,7 @@ def test_actors_frames_and_the_rule_for_valid_frames(tmp_path: Path) -> None:
 
 def test_hazard_20_truth_in_the_camera_projects_onto_the_2d_labels(tmp_path: Path) -> None:
     _write(tmp_path, _fixture())
-    for actor in read_3dpw(tmp_path, "test"):
+    for actor in DATASETS["3dpw"].sequences(tmp_path):
         names = [actor.joints_2d.names[column] for column in OPENPOSE_FROM_SMPL]
         pixels = actor.camera.project(actor.joints_3d.pick(names))
         np.testing.assert_allclose(pixels[:3], actor.joints_2d.pick(names)[:3, :, :2], atol=1e-6)
@@ -75,7 +76,7 @@ def test_hazard_20_truth_in_the_camera_projects_onto_the_2d_labels(tmp_path: Pat
 def test_root_and_translation_go_through_the_camera_about_the_pelvis(tmp_path: Path) -> None:
     entries = _fixture()
     _write(tmp_path, entries)
-    actor = next(read_3dpw(tmp_path, "test"))
+    actor = next(iter(DATASETS["3dpw"].sequences(tmp_path)))
     root = Rotation.from_rotvec(actor.body.axis_angles[:, 0]).as_matrix()
     np.testing.assert_allclose(root, TURN @ Rotation.from_rotvec(entries["poses"][0][:, :3]).as_matrix(), atol=1e-12)
     # SMPL: x = R (v - J0) + J0 + trans, with J0 the rest pelvis. A vertex in the camera must come out the same way.
@@ -126,5 +127,5 @@ class TestBrokenFiles:
         assert not witness.exists()
 
     def test_an_empty_folder_says_what_to_unpack(self, tmp_path: Path) -> None:
-        with pytest.raises(BadDatasetError, match=r"unpack sequenceFiles\.zip"):
-            list(read_3dpw(tmp_path, "test"))
+        with pytest.raises(BadDatasetError, match=r"holds nothing of 3dpw. Expected: sequenceFiles"):
+            list(DATASETS["3dpw"].sequences(tmp_path))
