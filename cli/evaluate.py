@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from flows.evaluate import Outcome, Request
     from storage.lake import Lake
 
+BASELINES = {
+    "zero_shot": "the 2D network's own 3D",
+    "zero_shot_smoothed": "the same, smoothed over two frames",
+}
+
 app = typer.Typer(add_completion=False, help="Score a checkpoint by a named protocol.")
 
 CHECKPOINT = typer.Option(help="model.pt that `hmmr train` wrote.")
@@ -98,7 +103,7 @@ def _scores_lake(given: str | None) -> "Lake":
 def _show(outcome: "Outcome") -> None:
     from evaluation.bootstrap import intervals
     from evaluation.score import aggregate, scored_frames
-    from flows.evaluate import worst, zero_shot_means
+    from flows.evaluate import untrained_means, worst
 
     request, protocol = outcome.request, outcome.request.protocol
     averages = aggregate(outcome.scores)
@@ -116,9 +121,9 @@ def _show(outcome: "Outcome") -> None:
     if excluded:
         typer.echo("  left out: " + ", ".join(f"{reason} {count}" for reason, count in sorted(excluded.items())))
     typer.echo("  worst: " + ", ".join(f"{s.sequence} {s.value('pa_mpjpe_mm'):.1f}" for s in worst(outcome.scores)))
-    if untrained := zero_shot_means(request):
-        values = ", ".join(f"{name} {value:.2f}" for name, value in untrained.items())
-        typer.echo(f"  zero-shot, the 2D network's own 3D on the same frames: {values}")
+    for name, means in untrained_means(request).items():
+        values = ", ".join(f"{metric} {value:.2f}" for metric, value in means.items())
+        typer.echo(f"  {name}, {BASELINES[name]} on the same frames: {values}")
     for match in outcome.matches:
         typer.echo(f"  LEAK {match}")
     for row in protocol.published_for(request.dataset):

@@ -1,13 +1,17 @@
 """What a model has to beat: the mean pose, a ridge regression from the feature, and the 2D network's own 3D.
 
+The last comes as it is and smoothed over time: a Gaussian of two frames costs nothing and takes its acceleration error
+from about 70 to 12 mm/frame² (docs/LOG.md), so the smoothed one is the fair rival of a temporal model.
+
 None of them sees a test label. Legend: N frames, T frames of a tracklet, D feature, K = 25 keypoints, 3 x y z in m.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from body.joints import KEYPOINTS_25, indices
 from evaluation.protocols.definition import Protocol
@@ -16,6 +20,9 @@ from storage.tables import Labels3D
 
 LAMBDAS: tuple[float, ...] = tuple(10.0**power for power in range(-2, 6))
 """Ridge strengths tried on dev, in units of one standardised feature's sum of squares per frame."""
+
+SMOOTHING_FRAMES = 2.0
+"""Standard deviation of the Gaussian, in frames of the working rate (25 a second): chosen once on dev films."""
 
 Motions = dict[str, NDArray[np.float32]]
 Features = Mapping[str, NDArray[np.float16]]
@@ -29,8 +36,32 @@ def mean_pose(labelled: Mapping[str, Labels3D], lengths: Mapping[str, int]) -> M
 
 
 def zero_shot(predicted: Mapping[str, NDArray[np.float32]]) -> Motions:
-    """The 2D network's own 3D as harvested (`storage.tables.read_zero_shot`): scored as it is, NaN where it lacks."""
+    """The 2D network's own 3D as harvested (`storage.tables.read_zero_shot`), unchanged; NaN where it has none."""
     return dict(predicted)
+
+
+def zero_shot_smoothed(predicted: Mapping[str, NDArray[np.float32]]) -> Motions:
+    """As `zero_shot`, each coordinate smoothed over time by a Gaussian of SMOOTHING_FRAMES.
+
+    Frames without a value stay NaN and weigh nothing in their neighbours.
+    """
+    return {tracklet_id: _smoothed(points) for tracklet_id, points in predicted.items()}
+
+
+UNTRAINED: Mapping[str, Callable[[Mapping[str, NDArray[np.float32]]], Motions]] = {
+    "zero_shot": zero_shot,
+    "zero_shot_smoothed": zero_shot_smoothed,
+}
+"""Baselines that need no training, by their variant in `scores`."""
+
+
+def _smoothed(points_TK3: NDArray[np.float32]) -> NDArray[np.float32]:
+    known = np.isfinite(points_TK3)
+    weight = gaussian_filter1d(known.astype(np.float64), SMOOTHING_FRAMES, axis=0, mode="nearest")
+    total = gaussian_filter1d(
+        np.where(known, points_TK3, 0.0).astype(np.float64), SMOOTHING_FRAMES, axis=0, mode="nearest"
+    )
+    return np.where(known, total / np.where(known, weight, 1.0), np.nan).astype(np.float32)
 
 
 @dataclass(frozen=True)

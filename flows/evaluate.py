@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from body.joints import KEYPOINTS_25, indices
 from body.model import BodyModel
-from evaluation.baselines import zero_shot
+from evaluation.baselines import UNTRAINED
 from evaluation.bootstrap import intervals
 from evaluation.contamination import Match, contamination
 from evaluation.delta_scores import delta_scores
@@ -151,6 +151,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "averages": {metric: _average(outcome.scores, metric) for metric in sorted(aggregate(outcome.scores))},
         "sequences": [_sequence(score) for score in outcome.scores],
         "worst": [score.sequence for score in worst(outcome.scores)],
+        "baselines": untrained_means(request),
         "contamination": [vars(match) for match in outcome.matches],
         "published": [vars(row) for row in protocol.published_for(request.dataset)],
     }
@@ -319,13 +320,18 @@ def skeletons(
     return found
 
 
-def zero_shot_means(request: Request) -> dict[str, float]:
-    """Means over sequences of the 2D network's own 3D on the same frames, by metric: what a trained model is held
-    against. Empty where φ brought no 3D, or the protocol scores other joints."""
+def untrained_means(request: Request) -> dict[str, dict[str, float]]:
+    """Means over sequences of the 2D network's own 3D on the same frames, by baseline (raw, smoothed) and metric.
+
+    Empty where φ brought no 3D, or the protocol scores other joints than the universal 25.
+    """
     lake = Lake(request.data, create=False)
     labels = read_labels3d(lake, split=request.split)
-    motions = zero_shot(read_zero_shot(lake, list(labels)))
-    if not motions or request.protocol.joint_set != "keypoints_25":
+    predicted = read_zero_shot(lake, list(labels))
+    if not predicted or request.protocol.joint_set != "keypoints_25":
         return {}
-    means = aggregate(score_sequences(motions, labels, request.protocol))
-    return {name: means[name].macro for name in request.protocol.metrics if name in means}
+    found = {}
+    for name, baseline in UNTRAINED.items():
+        means = aggregate(score_sequences(baseline(predicted), labels, request.protocol))
+        found[name] = {metric: means[metric].macro for metric in request.protocol.metrics if metric in means}
+    return found

@@ -11,6 +11,7 @@ import inspect
 import io
 import resource
 import signal
+import struct
 import threading
 import time
 import zipfile
@@ -21,9 +22,9 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat
 
 from evaluation.errors import BadDatasetError
+from evaluation.readers.mat import MatError, MatValue, mat_variables
 from evaluation.readers.safe_pickle import load_pickle, load_stream
 from evaluation.sequence import BenchmarkSequence, check_lengths
 from storage.json_text import BadJsonError, read_object
@@ -167,18 +168,13 @@ def read_pickle(path: Path) -> Any:
         return load_pickle(path)
 
 
-def read_mat(path: Path) -> dict[str, Any]:
+def read_mat(path: Path) -> dict[str, MatValue]:
     """Variables of a MATLAB file up to version 7.2; 7.3 is HDF5."""
-    with bounded(path), path.open("rb") as stream:
-        _check_mat(path, stream)
-        stream.seek(0)
+    with bounded(path):
         try:
-            entries: dict[str, Any] = loadmat(stream)
-        except (MemoryError, _TimeUpError):
-            raise
-        except Exception as error:
+            return mat_variables(read_bytes(path), budget(path))
+        except (MatError, struct.error, zlib.error) as error:
             raise BadDatasetError(path, f"is not a MATLAB file, or a torn one ({error})") from error
-        return entries
 
 
 def read_hdf5(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -225,33 +221,6 @@ def inflated(path: Path, packed: bytes, size: int) -> bytes:
     if len(data) < size:
         raise BadDatasetError(path, f"holds {len(data)} bytes of records where {size} are declared")
     return data[:size]
-
-
-def _check_mat(path: Path, stream: io.BufferedReader) -> None:
-    """Inflates each compressed variable of a version 5 file piece by piece, and keeps nothing of it."""
-    head = stream.read(128)
-    if head[126:128] not in (b"IM", b"MI"):
-        return
-    order: Any = "little" if head[126:128] == b"IM" else "big"
-    left, most = budget(path), budget(path)
-    while len(tag := stream.read(8)) == 8:
-        kind, size = (int.from_bytes(part, order) for part in (tag[:4], tag[4:]))
-        if kind != 15:
-            stream.seek(size, io.SEEK_CUR)
-            continue
-        for count in _inflated_sizes(stream, size):
-            left -= count
-            if left < 0:
-                raise BadDatasetError(path, f"takes more than {most // MIB} MB to read: a bomb, or a damaged file")
-
-
-def _inflated_sizes(stream: io.BufferedReader, size: int) -> Iterator[int]:
-    engine = zlib.decompressobj()
-    while size > 0 and (block := stream.read(min(size, MIB))):
-        size -= len(block)
-        while block and not engine.eof:
-            yield len(engine.decompress(block, 16 * MIB))
-            block = engine.unconsumed_tail
 
 
 def _hdf5_array(path: Path, file: Any, name: str) -> NDArray[Any]:

@@ -1,10 +1,10 @@
-"""The rows that a model has to beat, scored on the same films by the same protocol and kept beside the cells."""
+"""Scores the baselines of a study on the films and by the protocol of its cells, and keeps their rows."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 
-from evaluation.baselines import Features, Motions, mean_pose, ridge, zero_shot
+from evaluation.baselines import UNTRAINED, Features, Motions, mean_pose, ridge
 from evaluation.protocols.registry import protocol_named
 from evaluation.score import Scored
 from flows.provenance import code_commit
@@ -17,9 +17,10 @@ LabelledIds = tuple[str, ...] | None
 
 
 def score_baselines(context: StudyContext, phi_name: str, labelled: Mapping[int, LabelledIds] | None = None) -> None:
-    """Mean pose, ridge from phi (strength chosen on dev) and the 2D network's zero-shot 3D, on every held-out split.
+    """Scores the mean pose, ridge from φ (strength chosen on dev) and the 2D network's own 3D, raw and smoothed.
 
-    `labelled` names the labelled tracklets of each seed, all by default; one set for all seeds is fitted once.
+    On every held-out split that was harvested with the φ and has no such score yet. `labelled` names the labelled
+    tracklets of each seed, all by default; where the seeds share one set, it is fitted once.
     """
     sets = dict(labelled or {0: None})
     alike, have = len(set(sets.values())) == 1, scored_sets(context.lake)
@@ -28,17 +29,18 @@ def score_baselines(context: StudyContext, phi_name: str, labelled: Mapping[int,
         labels = _labels(context, ids)
         _score(context, have, "mean_pose", phi_name, suffix, number, partial(_mean_pose, labels))
         _score(context, have, "ridge", phi_name, suffix, number, _Ridge(context, phi_name, labels))
-    _score(context, have, "zero_shot", phi_name, "", 0, _zero_shot)
+    for name in UNTRAINED:
+        _score(context, have, name, phi_name, "", 0, partial(_untrained, name))
 
 
-def _zero_shot(held_out: HeldOut, split: str) -> Motions:
-    return zero_shot(read_zero_shot(Lake(held_out.lake), _ids(held_out, split)))
+def _untrained(name: str, held_out: HeldOut, split: str) -> Motions:
+    return UNTRAINED[name](read_zero_shot(Lake(held_out.lake), _ids(held_out, split)))
 
 
 def _score(
     context: StudyContext, have: set[Key], name: str, phi_name: str, suffix: str, seed: int, baseline: Baseline
 ) -> None:
-    """On every split that the lake has no score of this baseline for and that was harvested with the φ."""
+    """Scores one baseline on every split that has the φ and no score of it yet."""
     run_id = f"{name}/{phi_name}{suffix}"
     for held_out in context.held_out:
         for split in held_out.splits:
@@ -62,10 +64,10 @@ def _mean_pose(labelled: dict[str, Labels3D], held_out: HeldOut, split: str) -> 
 
 
 class _Ridge:
-    """Fitted when it is first asked: a study that goes on has most of its baselines."""
+    """A ridge that is fitted when it is first called: a study that is resumed has most of its baselines."""
 
     def __init__(self, context: StudyContext, phi_name: str, labelled: dict[str, Labels3D]) -> None:
-        self._ground, self._phi_name, self._labelled = context, phi_name, labelled
+        self._context, self._phi_name, self._labelled = context, phi_name, labelled
         self._predict: Callable[[Features], Motions] | None = None
 
     def __call__(self, held_out: HeldOut, split: str) -> Motions:
@@ -73,9 +75,9 @@ class _Ridge:
         return self._predict(_phi(held_out, split, self._phi_name))
 
     def _fit(self) -> Callable[[Features], Motions]:
-        dev = self._ground.dev
+        dev = self._context.dev
         known = read_labels3d(Lake(dev.lake), split="dev")
-        phi = read_phi(Lake(self._ground.labelled), self._phi_name, list(self._labelled))
+        phi = read_phi(Lake(self._context.labelled), self._phi_name, list(self._labelled))
         protocol = protocol_named(dev.protocol)
         return ridge(phi, self._labelled, _phi(dev, "dev", self._phi_name), known, protocol).predict
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from body.joints import KEYPOINTS_25, indices
-from evaluation.baselines import fit_ridge, mean_pose, ridge, zero_shot
+from evaluation.baselines import fit_ridge, mean_pose, ridge, zero_shot, zero_shot_smoothed
 from evaluation.protocols.registry import OPEN_V1
 from evaluation.score import aggregate, score_sequences
 
@@ -73,3 +73,33 @@ def test_unlabelled_joints_and_frames_are_left_out_of_the_fit(make_labels) -> No
 def test_zero_shot_is_passed_on_untouched(make_labels) -> None:
     points = make_labels().keypoints_3d
     assert zero_shot({"a": points})["a"] is points
+
+
+def test_smoothing_lowers_jitter_and_keeps_what_is_steady() -> None:
+    rng = np.random.default_rng(0)
+    steady = np.broadcast_to(rng.normal(size=(1, 25, 3)), (60, 25, 3)) + np.linspace(0, 1, 60)[:, None, None]
+    noise = rng.normal(0, 0.02, steady.shape)
+    smooth = zero_shot_smoothed({"a": (steady + noise).astype(np.float32)})["a"]
+    inner = slice(8, -8)  # at the ends a filter sees one side only
+    assert np.abs(smooth[inner] - steady[inner]).std() < 0.4 * noise.std()
+    jitter, before = (np.diff(points, 2, axis=0)[inner].std() for points in (smooth, steady + noise))
+    assert jitter < before / 8
+    np.testing.assert_allclose(
+        zero_shot_smoothed({"a": steady.astype(np.float32)})["a"][inner], steady[inner], atol=1e-5
+    )
+
+
+def test_frames_without_a_value_weigh_nothing() -> None:
+    points = np.ones((20, 25, 3), np.float32)
+    points[5:9] = np.nan
+    points[:, 3] = np.nan
+    smooth = zero_shot_smoothed({"a": points})["a"]
+    assert np.isnan(smooth).tolist() == np.isnan(points).tolist()
+    np.testing.assert_allclose(smooth[np.isfinite(points)], 1.0, rtol=1e-6)
+
+
+def test_smoothing_is_a_gaussian_of_two_frames() -> None:
+    points = np.zeros((41, 25, 3), np.float32)
+    points[20] = 1.0
+    weight = np.exp(-0.5 * (np.arange(-8, 9) / 2.0) ** 2)
+    np.testing.assert_allclose(zero_shot_smoothed({"a": points})["a"][12:29, 0, 0], weight / weight.sum(), rtol=1e-5)

@@ -86,7 +86,8 @@ def test_report_has_cells_baselines_and_books(context: StudyContext, config: Tra
         lake, "unit", tmp_path, snapshot=context.snapshot, checkpoint=checkpoint, films=tmp_path, pictures=(), extra={}
     )
     report = json.loads((tmp_path / "report.json").read_text())
-    assert {point["variant"] for point in report["baselines"]} >= {"mean_pose", "ridge", "zero_shot"}
+    variants = {point["variant"] for point in report["baselines"]}
+    assert variants >= {"mean_pose", "ridge", "zero_shot", "zero_shot_smoothed"}
     keys = ("phi", "hours", "seed", "split", "protocol", "mpjpe_mm", "pa_mpjpe_mm", "accel_error_mm_frame2")
     assert all(set(keys) | {"mirrored_share"} <= point.keys() for point in report["cells"])
     assert page.read_text().startswith("<!DOCTYPE html>")
