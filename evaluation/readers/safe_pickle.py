@@ -46,7 +46,7 @@ def _empty(kind: object, shape: object, code: object) -> np.ndarray[Any, Any]:
 def _dtype(text: object, align: object = False, copy: object = False) -> np.dtype[Any]:
     if not isinstance(text, str) or not _PLAIN_TYPE.fullmatch(text):
         raise ValueError(f"an array of type {str(text)[:60]!r}, which no benchmark file has")
-    return np.dtype(text)
+    return np.dtype(text, copy=True)  # type: ignore[no-any-return, call-overload]  # its state is set in place
 
 
 def _scalar(kind: object, data: object) -> Any:
@@ -109,9 +109,10 @@ class _Unpickler(NamedOnly, pickle._Unpickler):  # Python's own, since joblib's 
         if isinstance(made, np.dtype):
             if len(state) < 8 or any(part is not None for part in state[2:5]):
                 raise ValueError("an array of records, which no benchmark file has")
-            stack[-1] = made.newbyteorder(state[1])
+            ordered: Any = made.newbyteorder(state[1])
+            made.__setstate__(ordered.__reduce__()[2])  # type: ignore[attr-defined]
         elif isinstance(made, np.ndarray):
-            stack[-1] = self._stated(state)
+            made.__setstate__(self._backed(state))  # in place: the pickle may name the array again
         elif isinstance(made, _Joblib):
             made.__setstate__(state)
             stack[-1] = self._joblib_array(made.state)
@@ -125,21 +126,19 @@ class _Unpickler(NamedOnly, pickle._Unpickler):  # Python's own, since joblib's 
     dispatch[pickle.BUILD[0]] = load_build
     dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
 
-    def _stated(self, state: Any) -> np.ndarray[Any, Any]:
-        """An array from what numpy pickles of it: (version, shape, dtype, by columns, bytes or list of objects)."""
-        _, shape, kind, by_columns, data = state
+    def _backed(self, state: Any) -> tuple[Any, ...]:
+        """What numpy pickles of an array (version, shape, dtype, by columns, bytes or list of objects), held against
+        the data that came."""
+        version, shape, kind, by_columns, data = state
         count = _count(shape)
-        order: Any = "F" if by_columns else "C"
         if kind.hasobject:
             if not isinstance(data, list) or len(data) != count:
                 raise ValueError("an array of objects that are not all there")
-            values = np.empty(count, object)
-            values[:] = data
-            return values.reshape(shape, order=order)
+            return version, shape, kind, bool(by_columns), data
         raw = data.encode("latin1") if isinstance(data, str) else data
-        if len(raw) != count * kind.itemsize:
-            raise UnsafePickleError(self._path, f"refused: an array of {shape} with {len(raw)} bytes of data")
-        return np.frombuffer(raw, kind, count).reshape(shape, order=order).copy()
+        if not isinstance(raw, bytes) or len(raw) != count * kind.itemsize:
+            raise UnsafePickleError(self._path, f"refused: an array of {shape} without its bytes")
+        return version, shape, kind, bool(by_columns), raw
 
     def _joblib_array(self, state: dict[str, Any]) -> np.ndarray[Any, Any]:
         kind, shape = state["dtype"], state["shape"]

@@ -28,6 +28,7 @@ from evaluation.sequence import BenchmarkSequence
 
 SECRET = np.arange(51.0).reshape(1, 1, 17, 3)
 MOST_SECONDS = 20.0
+INTEGERS = ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")
 
 
 @pytest.fixture(autouse=True)
@@ -167,7 +168,7 @@ class TestMat:
         entries = {
             "f8": rng.normal(size=(3, 4, 2)), "f4": np.float32([[1.5, 2]]), "one": 3.5, "flag": np.array([[True]]),
             "cells": cells, "word": "squat", "empty": np.zeros((0, 3)), "complex": np.array([[1 + 2j, 3]]),
-            **{kind: rng.integers(0, 100, (2, 5)).astype(kind) for kind in "i1 u1 i2 u2 i4 u4 i8 u8".split()},
+            **{kind: rng.integers(0, 100, (2, 5)).astype(kind) for kind in INTEGERS},
             "left out": None, "struct": {"a": 1},
         }  # fmt: skip
         savemat(path, {name: value for name, value in entries.items() if value is not None}, do_compression=packed)
@@ -237,14 +238,18 @@ class TestPickles:
             "u": np.array(["ab", "c"]), "b": np.array([b"x"]), "o": np.array([{"a": 1}, None], object), "big": ">f4",
             "e": np.zeros((0, 3)), "r": np.arange(3, dtype=">i4"), "flag": np.bool_(True),
         }  # fmt: skip
-        for protocol in range(6):
+        entries |= {
+            "again": entries["f"],
+            "same type": np.arange(4, dtype=">i4"),
+            "twice": [entries["t"], entries["t"]],
+        }
+        for protocol in range(5):
             path = tmp_path / f"{protocol}.pkl"
-            if protocol == 5:
-                entries = {name: value for name, value in entries.items() if not isinstance(value, np.ndarray)}
             path.write_bytes(pickle.dumps(entries, protocol))
             found = read_pickle(path)
             for name, value in entries.items():
                 np.testing.assert_array_equal(found[name], value)
+        assert found["twice"][0] is found["twice"][1], "an array that is named twice is one array"
 
 
 class TestPlaces:
