@@ -10,7 +10,7 @@ from openworld.motion.performance import Family
 from openworld.motion.recorded import windows
 from openworld.scene.camera import CameraStyle
 from openworld.seeds import generator
-from openworld.worlds import Kind, SplitConfig, WorldConfig
+from openworld.worlds import UHD_SIZE, Kind, SplitConfig, WorldConfig
 from storage.atomic import file_sha256
 from storage.config_identity import identity
 
@@ -88,10 +88,12 @@ def _plan(config: WorldConfig, split: SplitConfig, index: int) -> FilmPlan:
     kind = _kind(split, index)
     narrow = split.family == "narrow" or rng.random() < split.narrow_share
     frames = tuple(round(rng.uniform(*split.seconds) * config.fps) for _ in range(2 if kind == "cut" else 1))
+    width, height = UHD_SIZE if kind == "uhd" else (config.width, config.height)
+    samples = 1 if kind == "uhd" else config.samples
     return FilmPlan(
         film_id=f"{split.name}_{index:04d}", split=split.name, index=index, kind=kind,
         family="narrow" if narrow else "broad", camera=split.camera, frames=frames, seed=config.seed,
-        width=config.width, height=config.height, fps=config.fps, samples=config.samples, crf=config.crf,
+        width=width, height=height, fps=config.fps, samples=samples, crf=config.crf,
     )  # fmt: skip
 
 

@@ -8,9 +8,23 @@ from typing import Literal
 from openworld.motion.performance import Family
 from openworld.scene.camera import CameraStyle
 
-Kind = Literal["one", "crossing", "cut", "empty", "four", "hidden", "away"]
-"""One person; two who cross and hide each other; two shots with different people; nobody; four who cross; somebody
-who walks behind a pillar; somebody who leaves the frame and comes back."""
+Kind = Literal[
+    "one", "crossing", "cut", "empty", "four", "hidden", "away",
+    "handheld", "closeup", "face", "poster", "screen", "furniture", "group", "late", "blur", "letterbox", "dark", "uhd",
+]  # fmt: skip
+"""What a film shows. First line: one person; two who cross and hide each other; two shots with different people;
+nobody; four who cross; somebody who walks behind a pillar; somebody who leaves the frame and comes back.
+
+Second line, what real video has: a camera in a walking hand; an upper body; a face alone; a poster with a person on
+it; a screen with a person on it; furniture that hides legs; two groups that merge; somebody who enters late while
+another leaves; motion blur; black bars; low light; 4K."""
+
+CONDITIONS: tuple[Kind, ...] = (
+    "handheld", "closeup", "face", "poster", "screen", "furniture", "group", "late", "blur", "letterbox", "dark", "uhd",
+)  # fmt: skip
+"""The second line of `Kind`."""
+UHD_SIZE = (3840, 2160)
+"""Width and height of films of kind "uhd", whatever the world's other films have."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +43,8 @@ class SplitConfig:
     four: int = 0
     hidden: int = 0
     away: int = 0
+    conditions: tuple[tuple[Kind, int], ...] = ()
+    """How many films of each further kind; they follow the others that are counted."""
     seconds: tuple[float, float] = (1.6, 2.4)
     """Shortest and longest shot."""
 
@@ -43,7 +59,7 @@ class SplitConfig:
         """How many films of each kind there are besides those of one person."""
         return (
             ("crossing", self.crossing), ("cut", self.cut), ("empty", self.empty), ("four", self.four),
-            ("hidden", self.hidden), ("away", self.away),
+            ("hidden", self.hidden), ("away", self.away), *self.conditions,
         )  # fmt: skip
 
 
@@ -109,6 +125,17 @@ def labels_world(films: int = 8, seed: int = 0, seconds: float = 3.2) -> WorldCo
     of one person; `seconds` a shot. Their split's name is their own, so none of them is a film of another world."""
     split = SplitConfig("labels", 8 * films + films // 2, narrow_share=0.25, crossing=films, cut=films,
                         empty=films // 2, four=films, hidden=films, away=films, seconds=(seconds, seconds))  # fmt: skip
+    return WorldConfig(splits=(split,), seed=seed)
+
+
+def conditions_world(films: int = 4, seed: int = 0, seconds: float = 3.2) -> WorldConfig:
+    """What real video has and the other worlds lack: `films` of each kind of `CONDITIONS`, a quarter as many of 4K.
+
+    Films of "poster" and "screen" alternate between a real person before the picture and the picture alone.
+    """
+    counts = tuple((kind, max(films // 4, 1) if kind == "uhd" else films) for kind in CONDITIONS)
+    split = SplitConfig("conditions", sum(count for _, count in counts), narrow_share=0.5, conditions=counts,
+                        seconds=(seconds, seconds))  # fmt: skip
     return WorldConfig(splits=(split,), seed=seed)
 
 

@@ -70,6 +70,17 @@ class Rasteriser:
         screen_V3 = project(vertices_V3, focal * scale, centre[0] * scale, centre[1] * scale)
         fill(screen_V3, colours_V3, faces_F3, self._colour, self._nearness)
 
+    def paint(
+        self, vertices: npt.ArrayLike, focal: float, centre: Sequence[float], colours: npt.ArrayLike,
+        faces: Ints | None = None,
+    ) -> None:  # fmt: skip
+        """Draw one mesh in colours (V, 3) in [0, 1] of the screen, without light; the rest as `add`."""
+        vertices_V3 = np.ascontiguousarray(vertices, np.float32)
+        colours_V3 = np.ascontiguousarray(np.broadcast_to(np.asarray(colours, np.float32), vertices_V3.shape))
+        scale = self.samples
+        screen_V3 = project(vertices_V3, focal * scale, centre[0] * scale, centre[1] * scale)
+        fill(screen_V3, colours_V3, self.faces_F3 if faces is None else faces, self._colour, self._nearness)
+
     def picture(self, background: Bytes) -> Bytes:
         """What was drawn over a background (H, W, 3) uint8 RGB, as a new picture of that size."""
         if background.shape != (self.height, self.width, 3):

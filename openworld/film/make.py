@@ -67,14 +67,14 @@ def _make(plan: FilmPlan, video: Path) -> FilmFacts:
     figure = open_figure()
     shots = stage_film(plan, figure)
     people = [
-        (number, truth_of(shot, actor, figure), np.zeros((shot.clock.frames, 25), bool))
+        (number, truth_of(shot, actor, figure), np.zeros((plan.frames[number], 25), bool))
         for number, shot in enumerate(shots)
         for actor in shot.actors
     ]
     size = (plan.width, plan.height)
     write_mp4(_pictures(plan, shots, figure, people), video, plan.fps, plan.crf)
     pts = read_pts(video, plan.fps)
-    lengths = [shot.clock.frames for shot in shots]
+    lengths = plan.frames
     if len(pts) != sum(lengths):
         raise RuntimeError(f"{video}: {sum(lengths)} frames were drawn and the file has {len(pts)}")
     shot_index = np.repeat(np.arange(len(shots), dtype=np.int32), lengths)

@@ -36,11 +36,12 @@ class PersonTruth:
 
 def truth_of(shot: Shot, actor: Actor, figure: Figure) -> PersonTruth:
     """Exact, from the body's keypoint path: BodyModel's translation is added after turning about the root joint."""
-    axes = shot.camera.axes
-    rotations = actor.rotations.astype(np.float64)
+    exposed = shot.exposed
+    axes = shot.camera.axes[exposed]
+    rotations = actor.rotations[exposed].astype(np.float64)
     rotations[:, 0] = axes @ rotations[:, 0]
     root = figure.rest_joints(actor.betas)[0].astype(np.float64)
-    translation = _turned(axes, actor.translation + root - shot.camera.position) - root
+    translation = _turned(axes, actor.translation[exposed] + root - shot.camera.position[exposed]) - root
     rotations_f32, translation_f32 = rotations.astype(np.float32), translation.astype(np.float32)
     keypoints = figure.keypoints(rotations_f32, actor.betas) + translation_f32[:, None]
     return PersonTruth(actor.motion, actor.betas, rotations_f32, translation_f32, keypoints,

@@ -1,10 +1,7 @@
-"""What a lower-body primitive gives: hips, knees, ankles, the bend of the trunk, and how the person travels.
+"""What the lower body does: standing and sitting, gaits, exercises. One function a primitive.
 
-Standing, sitting, bowing, and slow changes of stance.
-
-Walking and running.
-
-Squats, lunges, kicks and jumping jacks.
+Each gives the angles of hips, knees and ankles, the bend of the trunk, and how the person travels (`LowerBody`).
+T frames; radians; metres.
 """
 
 from dataclasses import dataclass, field
@@ -12,6 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from openworld.motion.curves import Clock, Curve, beat, drift, keyframes, pulse
+
+LEG_M = 0.8
+"""Hip to ankle of the neutral open body, for the speed at which the feet do not slide."""
 
 
 @dataclass
@@ -89,30 +89,6 @@ def shift(rng: np.random.Generator, clock: Clock) -> LowerBody:
     body.bend, body.side, body.twist = stances[:, 6], stances[:, 7], stances[:, 8]
     fidget(rng, body)
     return body
-
-
-def slow_phase(rng: np.random.Generator, clock: Clock) -> Curve:
-    """(T) 0.3 to 0.9 turns a second from a random start: the rhythm of everything that is not gait."""
-    return np.asarray(2 * np.pi * (rng.uniform(0.3, 0.9) * clock.seconds + rng.uniform()))
-
-
-def crouch(rng: np.random.Generator, body: LowerBody, depth: Curve) -> None:
-    """Both knees and hips bent by about `depth` (T), feet apart and flat."""
-    for leg in (0, 1):
-        body.hip[:, leg] = depth * rng.uniform(0.9, 1.05)
-        body.knee[:, leg] = depth * rng.uniform(1.05, 1.25)
-        body.ankle[:, leg] = -0.3 * depth
-        body.spread[:, leg] = rng.uniform(0.1, 0.35)
-
-
-def fidget(rng: np.random.Generator, body: LowerBody) -> None:
-    """Small sway and turn of the trunk, in everyone who does not walk."""
-    body.side = body.side + drift(rng, body.clock, 0.05, 0.7)
-    body.twist = body.twist + drift(rng, body.clock, 0.1, 0.6)
-
-
-LEG_M = 0.8
-"""Hip to ankle of the neutral open body, for the speed at which the feet do not slide."""
 
 
 def walk(rng: np.random.Generator, clock: Clock) -> LowerBody:
@@ -199,3 +175,23 @@ def jack(rng: np.random.Generator, clock: Clock) -> LowerBody:
     body.lift = 0.12 * np.abs(np.sin(2 * body.phase))
     fidget(rng, body)
     return body
+
+
+def slow_phase(rng: np.random.Generator, clock: Clock) -> Curve:
+    """(T) 0.3 to 0.9 turns a second from a random start: the rhythm of everything that is not gait."""
+    return np.asarray(2 * np.pi * (rng.uniform(0.3, 0.9) * clock.seconds + rng.uniform()))
+
+
+def crouch(rng: np.random.Generator, body: LowerBody, depth: Curve) -> None:
+    """Both knees and hips bent by about `depth` (T), feet apart and flat."""
+    for leg in (0, 1):
+        body.hip[:, leg] = depth * rng.uniform(0.9, 1.05)
+        body.knee[:, leg] = depth * rng.uniform(1.05, 1.25)
+        body.ankle[:, leg] = -0.3 * depth
+        body.spread[:, leg] = rng.uniform(0.1, 0.35)
+
+
+def fidget(rng: np.random.Generator, body: LowerBody) -> None:
+    """Small sway and turn of the trunk, in everyone who does not walk."""
+    body.side = body.side + drift(rng, body.clock, 0.05, 0.7)
+    body.twist = body.twist + drift(rng, body.clock, 0.1, 0.6)

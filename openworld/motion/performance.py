@@ -13,10 +13,7 @@ import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
 from body.joints import SMPL_24, mirror_permutation
-from openworld.motion import lower_body as lower_calm
-from openworld.motion import lower_body as lower_exercise
-from openworld.motion import lower_body as lower_gait
-from openworld.motion import upper_body, whole_body
+from openworld.motion import lower_body, upper_body, whole_body
 from openworld.motion.curves import Clock, Curve, drift, drifts
 from openworld.motion.lower_body import LowerBody
 
@@ -25,12 +22,12 @@ Lower = Callable[[np.random.Generator, Clock], LowerBody]
 Steer = Callable[[np.random.Generator, Clock], Curve]
 Upper = Callable[[np.random.Generator, LowerBody], Curve]
 
-GAITS: tuple[Lower, ...] = (lower_gait.walk, lower_gait.run)
-NARROW: tuple[Lower, ...] = (
-    lower_gait.walk, lower_calm.stand, lower_calm.sit, lower_exercise.squat, lower_calm.bow,
-)  # fmt: skip
+WALKING: tuple[Lower, ...] = (lower_body.walk,)
+GAITS: tuple[Lower, ...] = (*WALKING, lower_body.run)
+IN_PLACE: tuple[Lower, ...] = (lower_body.stand, lower_body.sit)
+NARROW: tuple[Lower, ...] = (*WALKING, *IN_PLACE, lower_body.squat, lower_body.bow)
 BROAD: tuple[Lower, ...] = (
-    *NARROW, lower_gait.run, lower_exercise.lunge, lower_exercise.kick, lower_exercise.jack, lower_calm.shift,
+    *NARROW, lower_body.run, lower_body.lunge, lower_body.kick, lower_body.jack, lower_body.shift,
 )  # fmt: skip
 ARMS: tuple[Upper, ...] = (
     upper_body.swing, upper_body.gesture, upper_body.wave, upper_body.punch, upper_body.overhead, upper_body.clap,
@@ -66,10 +63,14 @@ class Performance:
 
 
 def perform(
-    rng: np.random.Generator, family: Family, clock: Clock, *, steer: Steer | None = None, walking: bool = False
-) -> Performance:
-    """One clip of the family. `steer` fixes the heading and leaves out tilts and mirroring."""
-    choices = (lower_gait.walk,) if walking else NARROW if family == "narrow" else BROAD
+    rng: np.random.Generator, family: Family, clock: Clock, *, steer: Steer | None = None,
+    among: tuple[Lower, ...] | None = None,
+) -> Performance:  # fmt: skip
+    """One clip of the family, or with a lower body of those in `among`.
+
+    `steer` fixes the heading and leaves out tilts and mirroring.
+    """
+    choices = among or (NARROW if family == "narrow" else BROAD)
     step = choices[rng.integers(len(choices))]
     lower = step(rng, clock)
     arms = _arms_for(rng, step)
@@ -92,7 +93,7 @@ def mirrored(performance: Performance) -> Performance:
 
 
 def _arms_for(rng: np.random.Generator, step: Lower) -> Upper:
-    if step is lower_exercise.jack:
+    if step is lower_body.jack:
         return upper_body.overhead
     choices = ARMS_WHILE_WALKING if step in GAITS else ARMS
     return choices[rng.integers(len(choices))]

@@ -1,22 +1,20 @@
-"""Where a shot takes place: a room or an open field, things in it, the light. World: y up, metres, floor at y = 0.
-
-A box in the foreground, for people to walk behind.
-"""
+"""Where a shot takes place: a room or an open field, things in it, the light. World: y up, metres, floor at y = 0."""
 
 from dataclasses import dataclass
-from itertools import product
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from body.raster import Light
-from body.raster.kernels import Bytes, Floats, Ints
+from body.raster.kernels import Bytes, Floats
 from openworld.scene.backdrop_kernels import add_grain, cast_rays, darken, splat_shadow, turn
 from openworld.scene.camera import Camera
 
 GRAIN_SIDE = 251
 """Side of the tile of sensor noise; prime, so that its shifts repeat late."""
+SHADOW_ROWS, MOST_ROWS = 240, 1080
+"""Pictures of more than MOST_ROWS get shadows of about SHADOW_ROWS, enlarged: single vertices would show in them."""
 BEHIND_PEOPLE_M = 0.8
 """Things stand at least this far behind the people: the backdrop is painted before them."""
 
@@ -80,7 +78,7 @@ def _room(
 ) -> npt.NDArray[np.float64]:
     if outdoors:
         return np.array([-500.0, 0.0, -500.0, 500.0, 500.0, 500.0])
-    inside = np.concatenate([camera.position[None], *(points.reshape(-1, 3) for points in people)])
+    inside = np.concatenate([camera.position, *(points.reshape(-1, 3) for points in people)])
     low = inside.min(0) - rng.uniform(0.6, 4.0, 3)
     high = inside.max(0) + rng.uniform(0.6, 4.0, 3)
     return np.array([low[0], 0.0, low[2], high[0], max(high[1], 2.5), high[2]])
@@ -97,7 +95,7 @@ def _boxes(rng: np.random.Generator, camera: Camera, behind: float, outdoors: bo
         scale = rng.uniform(2.0, 7.0) if outdoors else rng.uniform(0.3, 1.1)
         half = scale * rng.uniform(0.4, 1.0, 3)
         away = behind + BEHIND_PEOPLE_M + 1.5 * scale + (rng.uniform(2, 30) if outdoors else rng.uniform(0, 3))
-        place = camera.position + away * forward + rng.uniform(-0.8, 0.8) * away * right
+        place = camera.position[len(camera.position) // 2] + away * forward + rng.uniform(-0.8, 0.8) * away * right
         base = rng.uniform(0.8, 1.8) if not outdoors and rng.random() < 0.35 else 0.0
         low, high = place - half, place + half
         low[1], high[1] = base, base + 2 * half[1]
@@ -118,18 +116,18 @@ class Backdrop:
     """The empty scene as one camera sees it, frame by frame, with the people's shadows."""
 
     def __init__(self, scenery: Scenery, camera: Camera, size: tuple[int, int]) -> None:
-        """Rays are cast once, wide enough for all that the camera turns to; frames are cut out of that picture."""
+        """For a camera that only turns, rays are cast once, wide enough for all that it turns to, and frames are cut
+        out of that picture. For one that moves they are cast for each frame."""
         self.scenery, self.camera, self.size = scenery, camera, size
-        self._reference = camera.axes[len(camera.axes) // 2]
+        middle = len(camera.axes) // 2
+        self._reference, self._origin = camera.axes[middle], camera.position[middle]
+        self._moves = not np.allclose(camera.position, self._origin, atol=1e-9)
         self._still = bool(np.allclose(camera.axes, self._reference, atol=1e-9))
-        low, high = (np.zeros(2), np.asarray(size, float)) if self._still else self._extent()
+        low, high = (np.zeros(2), np.asarray(size, float)) if self._still or self._moves else self._extent()
         self._corner = low
         wide = (int(high[0] - low[0]), int(high[1] - low[1]))
         centre = (camera.centre[0] - low[0], camera.centre[1] - low[1])
-        self._canvas = cast_rays(
-            wide, camera.focal, centre, self._reference, camera.position, scenery.room, scenery.outdoors, scenery.boxes,
-            scenery.colours, scenery.patterns, scenery.seed,
-        )  # fmt: skip
+        self._canvas = None if self._moves else self._cast(wide, centre, self._reference, self._origin)
 
     def light(self, frame: int) -> Light:
         """The scene's light in the camera frame of `frame`."""
@@ -138,15 +136,36 @@ class Backdrop:
 
     def frame(self, frame: int, people: list[Floats]) -> Bytes:
         """The scene (height, width, 3) with the shadows of people (each (V, 3) world vertices), before the people."""
-        picture = self._canvas.copy() if self._still else turn(self._canvas, self._homography(frame), self.size)
+        picture = self._empty(frame)
         if people:
-            shadow = np.zeros(picture.shape[:2], np.float32)
-            axes, origin = self.camera.axes[frame].astype(np.float32), self.camera.position.astype(np.float32)
+            coarse = self.size[1] // SHADOW_ROWS if self.size[1] > MOST_ROWS else 1
+            shadow = np.zeros((picture.shape[0] // coarse, picture.shape[1] // coarse), np.float32)
+            axes, origin = self.camera.axes[frame].astype(np.float32), self.camera.position[frame].astype(np.float32)
             for vertices in people:
                 sun = self.scenery.towards_sun.astype(np.float32)
-                splat_shadow(shadow, vertices, axes, origin, sun, self.camera.focal)
-            darken(picture, cv2.GaussianBlur(shadow, (0, 0), 1.5), self.scenery.shadow)
+                splat_shadow(shadow, vertices, axes, origin, sun, self.camera.focal / coarse)
+            shadow = cv2.GaussianBlur(shadow, (0, 0), 1.5)
+            if coarse > 1:
+                shadow = cv2.resize(shadow, self.size)
+            darken(picture, shadow, self.scenery.shadow)
         return picture
+
+    def _empty(self, frame: int) -> Bytes:
+        """The scene (height, width, 3) without anybody."""
+        if self._canvas is None:
+            axes, origin = self.camera.axes[frame], self.camera.position[frame]
+            return self._cast(self.size, self.camera.centre, axes, origin)
+        return self._canvas.copy() if self._still else turn(self._canvas, self._homography(frame), self.size)
+
+    def _cast(
+        self, size: tuple[int, int], centre: tuple[float, float], axes: npt.NDArray[np.float64],
+        origin: npt.NDArray[np.float64],
+    ) -> Bytes:  # fmt: skip
+        scenery = self.scenery
+        return cast_rays(
+            size, self.camera.focal, centre, axes, origin, scenery.room, scenery.outdoors, scenery.boxes,
+            scenery.colours, scenery.patterns, scenery.seed,
+        )  # fmt: skip
 
     def expose(self, picture: Bytes, rng: np.random.Generator) -> None:
         """Sensor noise, in place."""
@@ -168,22 +187,3 @@ class Backdrop:
         seen = np.concatenate([corners @ self._homography(t).T for t in range(len(self.camera.axes))])
         px = seen[:, :2] / seen[:, 2:]
         return np.floor(px.min(0)) - 2, np.ceil(px.max(0)) + 2
-
-
-def box_mesh(box_6: npt.NDArray[np.float64]) -> tuple[Floats, Ints]:
-    """Vertices (24, 3) and outward faces (12, 3) of a box given by its lowest and highest x, y, z.
-
-    Each side has corners of its own, so that the edges are shaded as edges.
-    """
-    corners: list[npt.NDArray[np.float64]] = []
-    faces: list[list[int]] = []
-    for axis, end in product(range(3), (0, 3)):
-        one, other = (axis + 1) % 3, (axis + 2) % 3
-        first = len(corners)
-        for along, across in ((0, 0), (3, 0), (3, 3), (0, 3)):
-            corner = np.empty(3)
-            corner[[axis, one, other]] = box_6[axis + end], box_6[one + along], box_6[other + across]
-            corners.append(corner)
-        square = [[first, first + 1, first + 2], [first, first + 2, first + 3]]
-        faces += square if end else [triangle[::-1] for triangle in square]
-    return np.array(corners, np.float32), np.array(faces, np.int32)

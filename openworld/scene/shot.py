@@ -1,6 +1,6 @@
 """One shot: who is in it, where the camera stands, and its frames with what is true in each.
 
-T frames, P people; camera frame x right, y down, z forward, metres.
+T frames as drawn, of which each exposure takes one or more; camera frame x right, y down, z forward, metres.
 """
 
 from collections.abc import Iterator
@@ -14,10 +14,12 @@ from body.raster.kernels import Bytes, Floats
 from openworld.motion.curves import Clock
 from openworld.plan import FilmPlan
 from openworld.scene.actor import Actor
-from openworld.scene.blocking import block
+from openworld.scene.blocking import block, framed_points
 from openworld.scene.camera import Camera, place_camera
+from openworld.scene.exposure import Exposure, exposure_of
 from openworld.scene.figure import Figure
-from openworld.scene.scenery import Backdrop, Scenery, box_mesh, random_scenery
+from openworld.scene.prop import Pictured, Prop, board_corners
+from openworld.scene.scenery import Backdrop, Scenery, random_scenery
 from openworld.seeds import generator
 
 
@@ -26,23 +28,37 @@ class Shot:
     """Everything that a shot's pixels and truth follow from."""
 
     actors: list[Actor]
-    pillar: npt.NDArray[np.float64] | None
+    props: tuple[Prop, ...]
+    pictured: tuple[Pictured, ...]
     camera: Camera
     scenery: Scenery
     clock: Clock
+    exposure: Exposure
     grain_seed: tuple[int, str, str, int]
+
+    @property
+    def exposed(self) -> npt.NDArray[np.int64]:
+        """The drawn frame that the truth of each frame of the film is taken from: the middle of its exposure."""
+        subframes = self.exposure.subframes
+        return np.arange(subframes // 2, self.clock.frames, subframes)
 
 
 def stage(plan: FilmPlan, number: int, figure: Figure) -> Shot:
     """Shot `number` of a film, drawn from the film's own random numbers."""
     rng = generator(plan.seed, "shot", plan.film_id, number)
-    clock = Clock(plan.frames[number], plan.fps)
+    exposure = exposure_of(plan, number)
+    clock = Clock(plan.frames[number] * exposure.subframes, plan.fps * exposure.subframes)
     blocking = block(rng, figure, plan, clock)
     people = [actor.keypoints(figure) for actor in blocking.actors]
-    framed = [points[blocking.framed] for points in people]
-    camera = place_camera(rng, blocking.stance, framed, clock, (plan.width, plan.height))
-    scenery = random_scenery(rng, camera, people)
-    return Shot(blocking.actors, blocking.pillar, camera, scenery, clock, (plan.seed, "grain", plan.film_id, number))
+    size = (plan.width, plan.height)
+    framed = framed_points(blocking, people)
+    camera = place_camera(rng, blocking.stance, framed, clock, size, exposure.inner(size))
+    pictures = [np.tile(board_corners(picture), (clock.frames, 1, 1)) for picture in blocking.pictured]
+    scenery = random_scenery(rng, camera, people + pictures)
+    return Shot(
+        actors=blocking.actors, props=blocking.props, pictured=blocking.pictured, camera=camera, scenery=scenery,
+        clock=clock, exposure=exposure, grain_seed=(plan.seed, "grain", plan.film_id, number),
+    )  # fmt: skip
 
 
 def frames(shot: Shot, figure: Figure, samples: int) -> Iterator[tuple[Bytes, Floats]]:
@@ -51,23 +67,38 @@ def frames(shot: Shot, figure: Figure, samples: int) -> Iterator[tuple[Bytes, Fl
     raster = Rasteriser(figure.faces, *size, samples)
     backdrop = Backdrop(shot.scenery, shot.camera, size)
     rng = generator(*shot.grain_seed)
-    for frame in range(shot.clock.frames):
-        people = [actor.vertices(figure, frame) for actor in shot.actors]
-        background = backdrop.frame(frame, people)
-        raster.clear()
-        for actor, vertices in zip(shot.actors, people, strict=True):
-            seen = _in_camera(vertices, shot.camera, frame)
-            raster.add(seen, shot.camera.focal, shot.camera.centre, actor.albedo, backdrop.light(frame))
-        if shot.pillar is not None:
-            corners, faces = box_mesh(shot.pillar)
-            seen = _in_camera(corners, shot.camera, frame)
-            colour = shot.scenery.colours[-1] ** 2  # the screen's colours are about the root of linear ones
-            raster.add(seen, shot.camera.focal, shot.camera.centre, colour, backdrop.light(frame), faces)
-        picture = raster.picture(background)
+    half = shot.exposure.subframes // 2
+    for middle in shot.exposed.tolist():
+        pictures = [_draw(shot, figure, frame, raster, backdrop) for frame in range(middle - half, middle + 1)]
+        depth = raster.depth()
+        pictures += [_draw(shot, figure, frame, raster, backdrop) for frame in range(middle + 1, middle + half + 1)]
+        picture = shot.exposure.develop(pictures, rng)
         backdrop.expose(picture, rng)
-        yield picture, raster.depth()
+        shot.exposure.mask(picture, depth, samples)
+        yield picture, depth
+
+
+def _draw(shot: Shot, figure: Figure, frame: int, raster: Rasteriser, backdrop: Backdrop) -> Bytes:
+    people = [actor.vertices(figure, frame) for actor in shot.actors]
+    background = backdrop.frame(frame, people)
+    camera, light = shot.camera, backdrop.light(frame)
+    raster.clear()
+    for actor, vertices in zip(shot.actors, people, strict=True):
+        raster.add(_in_camera(vertices, camera, frame), camera.focal, camera.centre, actor.albedo, light)
+    for picture in shot.pictured:
+        vertices, colours = picture.drawn(figure, frame)
+        raster.paint(_in_camera(vertices, camera, frame), camera.focal, camera.centre, colours)
+        for board in picture.boards:
+            assert board.colours is not None
+            seen = _in_camera(board.vertices, camera, frame)
+            raster.paint(seen, camera.focal, camera.centre, board.colours, board.faces)
+    for prop in shot.props:
+        colour = shot.scenery.colours[-1] ** 2  # the screen's colours are about the root of linear ones
+        seen = _in_camera(prop.vertices, camera, frame)
+        raster.add(seen, camera.focal, camera.centre, colour, light, prop.faces)
+    return raster.picture(background)
 
 
 def _in_camera(vertices_V3: Floats, camera: Camera, frame: int) -> npt.NDArray[np.float32]:
     axes = camera.axes[frame].astype(np.float32)
-    return np.asarray((vertices_V3 - camera.position.astype(np.float32)) @ axes.T, np.float32)
+    return np.asarray((vertices_V3 - camera.position[frame].astype(np.float32)) @ axes.T, np.float32)

@@ -5,7 +5,7 @@ import pytest
 
 from body.joints import KEYPOINTS_25, SMPL_24, mirror_permutation
 from openworld.motion.curves import Clock
-from openworld.motion.performance import mirrored, perform
+from openworld.motion.performance import WALKING, mirrored, perform
 from openworld.motion.whole_body import MOST_TILT, straight, there_and_back
 from openworld.scene.figure import Figure
 from openworld.seeds import generator
@@ -60,7 +60,7 @@ def test_knees_bend_backward_only(figure: Figure) -> None:
 
 def test_people_walk_where_they_face() -> None:
     steer = partial(straight, towards=0.7)
-    walkers = [perform(generator(seed), "narrow", CLOCK, steer=steer, walking=True) for seed in range(4)]
+    walkers = [perform(generator(seed), "narrow", CLOCK, steer=steer, among=WALKING) for seed in range(4)]
     for walker in walkers:
         step = walker.path[-1] - walker.path[0]
         assert np.arctan2(step[0], step[2]) == pytest.approx(0.7, abs=0.2)
@@ -69,7 +69,7 @@ def test_people_walk_where_they_face() -> None:
 
 def test_who_turns_back_comes_back() -> None:
     steer = partial(there_and_back, towards=0.7)
-    path = perform(generator(1), "narrow", Clock(100, 25), steer=steer, walking=True).path
+    path = perform(generator(1), "narrow", Clock(100, 25), steer=steer, among=WALKING).path
     away = np.linalg.norm(path - path[0], axis=1)
     assert away[50] > 1
     assert away[-1] < 0.35 * away[50]

@@ -9,7 +9,7 @@ from body.raster import Light, Rasteriser
 from openworld.film.make import Film, make_film
 from openworld.film.truth_file import read_people
 from openworld.plan import plan_films
-from openworld.scene.scenery import box_mesh
+from openworld.scene.prop import box_mesh
 from openworld.worlds import tracking_world
 from storage.tables import row_views
 

@@ -24,7 +24,7 @@ def test_a_turned_backdrop_is_what_the_turned_camera_would_see(seed: int) -> Non
     camera, scenery, _ = _scene(seed)
     turned = Backdrop(scenery, camera, SIZE).frame(4, []).astype(float)
     direct = cast_rays(
-        SIZE, camera.focal, camera.centre, camera.axes[4], camera.position, scenery.room, scenery.outdoors,
+        SIZE, camera.focal, camera.centre, camera.axes[4], camera.position[4], scenery.room, scenery.outdoors,
         scenery.boxes, scenery.colours, scenery.patterns, scenery.seed,
     ).astype(float)  # fmt: skip
     assert np.abs(turned - direct).mean() < 6
@@ -39,10 +39,10 @@ def test_nothing_stands_before_the_people_and_the_room_holds_them(seed: int) -> 
     corners = np.array([[box[i], box[1 + j], box[2 + k]] for box in scenery.boxes
                         for i in (0, 3) for j in (0, 3) for k in (0, 3)])  # fmt: skip
     flat = middle[2] * (1, 0, 1)
-    depth = (corners - camera.position) @ (flat / np.linalg.norm(flat))
+    depth = (corners - camera.position[2]) @ (flat / np.linalg.norm(flat))
     assert depth.min() > farthest - 1e-6
     assert BEHIND_PEOPLE_M > 0
-    inside = np.concatenate([camera.position[None], people[0].reshape(-1, 3)])
+    inside = np.concatenate([camera.position, people[0].reshape(-1, 3)])
     assert (inside >= scenery.room[:3] - 1e-9).all()
     assert (inside <= scenery.room[3:]).all()
 
