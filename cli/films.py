@@ -13,7 +13,8 @@ app = typer.Typer(add_completion=False, help="Make synthetic films with known 3D
 OUT = typer.Option("--out", help="Folder for the films: OUT/SPLIT/FILM.mp4 with FILM.truth.parquet beside it.")
 PRESET = typer.Option(
     help="quickstart (70 short films), study (880 films of 2 s), tracking (30 films of people who cross, hide, leave "
-    "and come back), all of hand-written motion; or mocap (real motion)."
+    "and come back), conditions (45 films of what real video has: hand-held, faces, posters, blur, 4K ...), all of "
+    "hand-written motion; or mocap (real motion)."
 )
 MOTIONS = typer.Option(
     "--motions",
@@ -69,7 +70,7 @@ def look(
 
 
 def _world(preset: str, seed: int, motions: list[Path]) -> "WorldConfig":
-    from openworld.worlds import quickstart_world, study_world, tracking_world
+    from openworld.worlds import conditions_world, quickstart_world, study_world, tracking_world
 
     if motions and preset != "mocap":
         raise typer.BadParameter("goes with --preset mocap only", param_hint="--motions")
@@ -82,7 +83,11 @@ def _world(preset: str, seed: int, motions: list[Path]) -> "WorldConfig":
         return study_world(seed=seed)
     if preset == "tracking":
         return tracking_world(seed=seed)
-    raise typer.BadParameter(f"{preset} is none of quickstart, study, tracking, mocap", param_hint="--preset")
+    if preset == "conditions":
+        return conditions_world(seed=seed)
+    raise typer.BadParameter(
+        f"{preset} is none of quickstart, study, tracking, conditions, mocap", param_hint="--preset"
+    )
 
 
 def _mocap_world(seed: int, motions: list[Path]) -> "WorldConfig":

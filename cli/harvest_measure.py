@@ -18,7 +18,7 @@ FILMS = typer.Option(min=1, help="Films of each kind; eight make 68 films, and 2
 SEED = typer.Option(help="Another seed, other films.")
 REAL = typer.Option(help="Folder with pose_squats.mp4 and the pose2sim clips and their references.", exists=True)
 PART = typer.Option("--part", help="Measure this part only, once or more: errors, tracking, shots, filters, scores, "
-                    "smoothing, sides, real, noise.")  # fmt: skip
+                    "smoothing, sides, real, noise, conditions.")  # fmt: skip
 PAGE = typer.Option(
     "--page", help="Also write the newest tables of all parts into this Markdown page, below its marker line."
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from flows.label_quality.refilter import Changes
 from harvest.backends.protocol import PoseBackend
 from harvest.config import HarvestConfig, LabelConfig
 from harvest.registry import make_backend
-from openworld.worlds import labels_world
+from openworld.worlds import conditions_world, labels_world
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,14 @@ class Bench:
     def world_films(self) -> list[KnownFilm]:
         """Half of the special films of each kind, and as many of one person."""
         return [film for films in by_kind(self.films).values() for film in films[: max(1, self.config.films // 2)]]
+
+    @cached_property
+    def conditions(self) -> list[KnownFilm]:
+        """Half as many films of each kind of `conditions_world`, made when they are first asked for."""
+        world = conditions_world(max(1, self.config.films // 2), self.config.seed, self.config.seconds)
+        return make_known_films(
+            world, self.out / "conditions", lambda done, total: self.told("films of conditions", done, total)
+        )
 
     @property
     def all_films(self) -> list[KnownFilm]:

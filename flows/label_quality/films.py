@@ -16,6 +16,10 @@ KIND_WORDS = {
     "hidden": "somebody behind a pillar", "away": "somebody leaves and comes back",
     "cut": "two shots, a person in each",
     "empty": "nobody",
+    "handheld": "a camera in a walking hand", "blur": "motion blur", "dark": "low light", "letterbox": "black bars",
+    "uhd": "4K", "furniture": "furniture hides the legs", "group": "two groups of three merge",
+    "late": "one enters late, another leaves", "poster": "a poster with a person on it",
+    "screen": "a screen with a person on it", "closeup": "an upper body, close", "face": "a face alone",
 }  # fmt: skip
 """The open world's kinds of film (openworld/worlds.py), in the order of the tables."""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from evaluation.label_quality.table import Table
 from flows.label_quality.bench import Bench, MeasureConfig, Told
 from flows.label_quality.change_tables import filter_tables, side_tables
+from flows.label_quality.condition_tables import condition_tables
 from flows.label_quality.error_tables import error_tables, noise_tables, tracking_tables
 from flows.label_quality.finish_tables import calibration_tables, smoothing_tables
 from flows.label_quality.one_look import OneLookBackend
@@ -27,7 +28,7 @@ def _real_tables(bench: Bench) -> list[Table]:
 PARTS: Mapping[str, Callable[[Bench], list[Table]]] = {
     "errors": error_tables, "tracking": tracking_tables, "shots": shot_tables, "filters": filter_tables,
     "scores": calibration_tables, "smoothing": smoothing_tables, "sides": side_tables, "real": _real_tables,
-    "noise": noise_tables,
+    "noise": noise_tables, "conditions": condition_tables,
 }  # fmt: skip
 """What can be measured by itself, in the order of the page."""
 

@@ -11,6 +11,7 @@ from dashboard.view import read_view
 from evaluation.label_quality.table import Table, from_rows
 from flows.label_quality.bench import MeasureConfig
 from flows.label_quality.derived import CUT_OFF, FROZEN, STILL
+from flows.label_quality.films import KIND_WORDS
 from flows.label_quality.kept import MARK, keep, newest, write_page
 from flows.label_quality.measure import measure
 from harvest.weights import files as weights
@@ -75,3 +76,15 @@ def test_measured_twice_is_the_same_and_asks_no_network_again(tmp_path: Path) ->
     shutil.rmtree(tmp_path / "labels")
     assert _tables(config, tmp_path, parts) == first
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("stages/*")} == answers
+
+
+@pytest.mark.slow
+def test_conditions_are_measured_and_what_is_no_whole_person_apart(tmp_path: Path) -> None:
+    weights.fetch()
+    people, not_whole = _tables(MeasureConfig(films=1, seconds=0.9), tmp_path, ("conditions",))
+    assert people.rows[-1][0] == "all"
+    assert {"motion blur", "low light", "4K", "black bars"} <= {row[0] for row in people.rows}
+    assert not {row[0] for row in people.rows} & {KIND_WORDS["face"], KIND_WORDS["closeup"]}
+    shares = dict(zip([row[0] for row in not_whole.rows], [row[-1] for row in not_whole.rows], strict=True))
+    assert {KIND_WORDS["face"], KIND_WORDS["closeup"]} <= shares.keys()
+    assert all(isinstance(share, float | int) and 0 <= share <= 1 for share in shares.values())
