@@ -18,6 +18,8 @@ from storage.atomic import write_atomically
 
 MODEL_FORMAT = "hmmr-model/1"
 STATE_FORMAT = "hmmr-training-state/1"
+RELEASED = Path(__file__).parent / "released.pt"
+"""The model that comes with the package (docs/model_card.md); scripts/make_released_model.py makes it."""
 MAX_PARAMETERS = 2_000_000_000
 """A configuration that asks for more is no model of ours, and building it would fill the memory."""
 
@@ -65,7 +67,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         checkpoint = Checkpoint(
             config=from_json(_typed(raw, "config", str)), phi_dim=_typed(raw, "phi_dim", int),
             body=_typed(raw, "body", str), step=_typed(raw, "step", int),
-            snapshot=_typed(raw, "snapshot", str) or None, weights=_typed(raw, "weights", dict),
+            snapshot=_typed(raw, "snapshot", str) or None, weights=_single_precision(_typed(raw, "weights", dict)),
         )  # fmt: skip
         _check_weights(checkpoint)
     except (BadConfigError, KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -106,6 +108,14 @@ def _typed(raw: dict[str, Any], name: str, kind: type) -> Any:
     if not isinstance(raw.get(name), kind):
         raise TypeError(f"{name} is {type(raw.get(name)).__name__}, wanted {kind.__name__}")
     return raw[name]
+
+
+def _single_precision(weights: dict[str, Any]) -> dict[str, Any]:
+    """Weights that were stored as float16 to save space, as float32, in which the network computes."""
+    return {
+        name: value.float() if isinstance(value, Tensor) and value.dtype == torch.float16 else value
+        for name, value in weights.items()
+    }
 
 
 def _check_weights(checkpoint: Checkpoint) -> None:

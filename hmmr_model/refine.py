@@ -1,40 +1,51 @@
-"""A prediction moved towards the tracklet's own 2D keypoints, so that the limbs of an overlay lie on limbs.
+"""Refinement: moves a predicted body onto the tracklet's own 2D keypoints, so that the mesh lies on the person.
 
-T frames, J 25 keypoints, K betas. Crop coordinates [-1, 1], metres, camera axes. Like SMPLify (Bogo et al., ECCV 2016),
-but started from, and held to, what the network says of depth, and over all frames at once, up to four minutes.
+It minimises one energy over all frames of a tracklet with Adam, as SMPLify does frame by frame (Bogo et al., ECCV
+2016). The start is the network's prediction; the energy also holds the body near that prediction and, where the 2D
+network gives 3D keypoints of its own, near these, smoothed over time. Weights were chosen on dev films
+(docs/results/model.md).
 
-A long tracklet in stretches that overlap, and what was found for each of them joined without a jolt.
-
-T frames of the tracklet.
+T frames, J 25 keypoints, K betas. Crop coordinates [-1, 1] (x right, y down), metres, camera axes (x right, y down, z
+forward). Tracklets of more than `stretch` frames are refined in stretches that overlap and are blended.
 """
+
+from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
 from body.cameras import weak_perspective
 from body.keypoints import KeypointModel
 from body.rotations import matrix_to_rot6d, rot6d_to_matrix
-from hmmr_model.objective import optimal_camera, second_difference
+from hmmr_model.objective import HIPS, optimal_camera, second_difference
 from hmmr_model.predict import Pose, Prediction
 from hmmr_model.tracks import in_crop
-from storage.lake import Lake
-from storage.tables import TrackletArrays, iter_tracklets
+from storage.lake import LakeReader
+from storage.tables import TrackletArrays, iter_tracklets, read_zero_shot
 
 
 @dataclass(frozen=True)
 class RefineConfig:
-    """Weights chosen on dev films (docs/LOG.md)."""
+    """Steps, learning rate and the weights of the energy's terms."""
 
     steps: int = 80
     learning_rate: float = 0.02
     keypoints_2d: float = 60.0
     """On the mean absolute distance, crop units, of keypoints weighted by their score."""
+    own_3d: float = 30.0
+    """On the mean absolute difference, m, of keypoints about the mid-hip from the 2D network's own 3D; 0 leaves it."""
+    own_3d_smoothing: float = 2.0
+    """Standard deviation, frames, of the Gaussian that smooths the 2D network's own 3D over time."""
     rotations: float = 100.0
     """On the mean squared difference of rotation matrices from the network's."""
+    root: float = 0.0
+    """On the mean squared second difference of the root's rotation matrix, per frame^2."""
     acceleration: float = 60.0
     """On the keypoints' mean absolute second difference, m/frame^2."""
     camera: float = 60.0
@@ -44,114 +55,157 @@ class RefineConfig:
     min_score: float = 0.3
     """Keypoints below count for nothing."""
     stretch: int = 6000
-    """Frames that are moved at once; a longer tracklet, which would take 18 kB of memory a frame, in stretches."""
+    """Frames that are refined at once; a longer tracklet, which would take 18 kB of memory a frame, in stretches."""
     overlap: int = 100
     """Frames that two stretches share."""
 
 
-@dataclass
-class _State:
-    """What is moved; leaves of the graph."""
-
-    rot6d_TJ6: Tensor
-    betas_K: Tensor
-    camera_T3: Tensor
-
-    def all(self) -> list[Tensor]:
-        return [self.rot6d_TJ6, self.betas_K, self.camera_T3]
-
-
-@dataclass(frozen=True)
-class _Aim:
-    """What a stretch is moved towards, and held to."""
-
-    seen_TJ3: Tensor
-    weight_TJ: Tensor
-    first_TJ33: Tensor
-    first_K: Tensor
-
-    def part(self, place: slice) -> "_Aim":
-        return _Aim(self.seen_TJ3[place], self.weight_TJ[place], self.first_TJ33[place], self.first_K)
-
-
 def refine_lake(
-    predictions: Mapping[str, Prediction], lake: Lake, model: KeypointModel, config: RefineConfig | None = None
+    predictions: Mapping[str, Prediction], lake: LakeReader, model: KeypointModel, config: RefineConfig | None = None
 ) -> dict[str, Prediction]:
-    """All of them, each with the keypoints of its tracklet in `lake`. `model` is the body that training named."""
+    """Refines every prediction with its tracklet's 2D keypoints and the 2D network's own 3D, both read from `lake`.
+
+    `model` is the body that the network was trained with.
+    """
+    config = config or RefineConfig()
+    own_3d = read_zero_shot(lake, list(predictions)) if config.own_3d else {}
     return {
-        tracklet.tracklet_id: refine(predictions[tracklet.tracklet_id], tracklet, model, config or RefineConfig())
+        tracklet.tracklet_id: refine(
+            predictions[tracklet.tracklet_id], tracklet, model, config, own_3d.get(tracklet.tracklet_id)
+        )
         for tracklet in iter_tracklets(lake, list(predictions))
     }
 
 
-def refine(prediction: Prediction, tracklet: TrackletArrays, model: KeypointModel, config: RefineConfig) -> Prediction:
-    """The same prediction with rotations, betas, camera and keypoints_3d moved, and every other head's pose with them.
+def refine(
+    prediction: Prediction,
+    tracklet: TrackletArrays,
+    model: KeypointModel,
+    config: RefineConfig,
+    own_3d: NDArray[np.float32] | None = None,
+) -> Prediction:
+    """The prediction with refined rotations, betas, camera and keypoints_3d; the poses of the other heads follow.
 
-    Past and future keep what they say of the change from the present (docs/LOG.md: nearer to the truth than the
-    network's own). One shape for the whole tracklet. Deterministic. Comes back as it is if no keypoint has `min_score`.
+    `own_3d` (T, 25, 3) m, camera axes, is the 2D network's own 3D; joints that it lacks are NaN. Past and future keep
+    their change from the present, which is nearer to the truth than the network's own (docs/LOG.md). One shape for the
+    whole tracklet. Deterministic. Returns `prediction` itself if no keypoint has `min_score`.
     """
     seen_TJ3 = torch.from_numpy(in_crop(tracklet.keypoints, tracklet.boxes))
     weight_TJ = seen_TJ3[..., 2] * (seen_TJ3[..., 2] >= config.min_score)
     if not weight_TJ.any():
         return prediction
-    first_TJ33 = torch.from_numpy(prediction.rotations)
-    aim = _Aim(seen_TJ3, weight_TJ, first_TJ33, torch.from_numpy(prediction.betas).mean(dim=0))
+    network_TJ33 = torch.from_numpy(prediction.rotations)
+    own_TJ3, own_weight_TJ = smoothed_own_3d(own_3d, len(seen_TJ3), config.own_3d_smoothing)
+    targets = _Targets(
+        seen_TJ3=seen_TJ3, weight_TJ=weight_TJ, network_TJ33=network_TJ33,
+        network_K=torch.from_numpy(prediction.betas).mean(dim=0), own_TJ3=own_TJ3, own_weight_TJ=own_weight_TJ,
+    )  # fmt: skip
     points = torch.from_numpy(prediction.keypoints_3d)
     camera = optimal_camera(points[..., :2], seen_TJ3[..., :2], (weight_TJ > 0).float())
     camera = torch.where((weight_TJ > 0).any(dim=-1)[:, None], camera, torch.from_numpy(prediction.camera))
-    start = _State(matrix_to_rot6d(first_TJ33), aim.first_K.clone(), camera)
-    return _moved(prediction, _in_stretches(start, aim, model, config), model, config.stretch)
+    start = _State(matrix_to_rot6d(network_TJ33), targets.network_K.clone(), camera)
+    return _with_state(prediction, _refine_stretches(start, targets, model, config), model, config.stretch)
 
 
-def _in_stretches(start: _State, aim: _Aim, model: KeypointModel, config: RefineConfig) -> _State:
-    """The state moved in stretches. The shape is found in the first one in which anything was seen."""
-    places = stretches(len(aim.seen_TJ3), config.stretch, config.overlap)
-    found, shape = [], start.betas_K
-    shaped = False
+def smoothed_own_3d(own_3d: NDArray[np.float32] | None, frames: int, smoothing: float) -> tuple[Tensor, Tensor]:
+    """The 2D network's own 3D about its mid-hip (T, J, 3), smoothed over time, and 1 where a joint has one (T, J)."""
+    if own_3d is None:
+        return torch.zeros(frames, 25, 3), torch.zeros(frames, 25)
+    known_TJ: NDArray[np.bool_] = np.asarray(np.isfinite(own_3d).all(axis=-1))
+    known_TJ = known_TJ & known_TJ[:, list(HIPS)].all(axis=1, keepdims=True)
+    points_TJ3 = np.where(known_TJ[..., None], own_3d, 0.0)
+    points_TJ3 = points_TJ3 - points_TJ3[:, list(HIPS)].mean(axis=1, keepdims=True)
+    weight_TJ1 = known_TJ[..., None].astype(np.float64)
+    if smoothing > 0:  # normalised by the filtered weight, so that a gap does not pull its neighbours to the origin
+        share_TJ1 = gaussian_filter1d(weight_TJ1, smoothing, axis=0, mode="nearest")
+        filtered = gaussian_filter1d(points_TJ3 * weight_TJ1, smoothing, axis=0, mode="nearest")
+        points_TJ3 = filtered / np.maximum(share_TJ1, 1e-9)
+    return torch.from_numpy(points_TJ3.astype(np.float32)), torch.from_numpy(known_TJ.astype(np.float32))
+
+
+@dataclass
+class _State:
+    """The variables of the minimisation."""
+
+    rot6d_TJ6: Tensor
+    betas_K: Tensor
+    camera_T3: Tensor
+
+
+@dataclass(frozen=True)
+class _Targets:
+    """What the energy compares the body with."""
+
+    seen_TJ3: Tensor
+    weight_TJ: Tensor
+    network_TJ33: Tensor
+    network_K: Tensor
+    own_TJ3: Tensor
+    own_weight_TJ: Tensor
+
+    def part(self, place: slice) -> _Targets:
+        """The same of some frames."""
+        return _Targets(
+            seen_TJ3=self.seen_TJ3[place], weight_TJ=self.weight_TJ[place], network_TJ33=self.network_TJ33[place],
+            network_K=self.network_K, own_TJ3=self.own_TJ3[place], own_weight_TJ=self.own_weight_TJ[place],
+        )  # fmt: skip
+
+
+def _refine_stretches(start: _State, targets: _Targets, model: KeypointModel, config: RefineConfig) -> _State:
+    """The refined state. The first stretch in which a keypoint was seen also fits the shape; the others keep it."""
+    places = stretches(len(targets.seen_TJ3), config.stretch, config.overlap)
+    states, shape = [], start.betas_K
+    fit_shape = True
     for place in places:
         state = _State(start.rot6d_TJ6[place].clone(), shape.clone(), start.camera_T3[place].clone())
-        part = aim.part(place)
+        part = targets.part(place)
         if part.weight_TJ.any():
-            _move(state, part, model, config, with_shape=not shaped)
-            shape, shaped = state.betas_K.detach(), True
-        found.append(state)
-    rot6d = joined([state.rot6d_TJ6.detach() for state in found], places, config.overlap)
-    return _State(rot6d, shape, joined([state.camera_T3.detach() for state in found], places, config.overlap))
+            _minimise(state, part, model, config, fit_shape=fit_shape)
+            shape, fit_shape = state.betas_K.detach(), False
+        states.append(state)
+    rot6d = blend_stretches([state.rot6d_TJ6.detach() for state in states], places, config.overlap)
+    camera = blend_stretches([state.camera_T3.detach() for state in states], places, config.overlap)
+    return _State(rot6d, shape, camera)
 
 
-def _move(state: _State, aim: _Aim, model: KeypointModel, config: RefineConfig, *, with_shape: bool) -> None:
-    leaves = state.all() if with_shape else [state.rot6d_TJ6, state.camera_T3]
+def _minimise(state: _State, targets: _Targets, model: KeypointModel, config: RefineConfig, *, fit_shape: bool) -> None:
+    leaves = [state.rot6d_TJ6, state.camera_T3]
+    if fit_shape:
+        leaves.insert(1, state.betas_K)
     for leaf in leaves:
         leaf.requires_grad_()
     optimiser = torch.optim.Adam(leaves, config.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.steps)
     for _ in range(config.steps):
         optimiser.zero_grad()
-        _energy(state, aim, model, config).backward()  # type: ignore[no-untyped-call]
+        _energy(state, targets, model, config).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
 
 
-def _points(state: _State, model: KeypointModel) -> tuple[Tensor, Tensor]:
+def _energy(state: _State, targets: _Targets, model: KeypointModel, config: RefineConfig) -> Tensor:
     rotations = rot6d_to_matrix(state.rot6d_TJ6)
     points, joints = model(rotations, state.betas_K.expand(len(rotations), -1))
-    return rotations, points - joints[:, :1]
-
-
-def _energy(state: _State, aim: _Aim, model: KeypointModel, config: RefineConfig) -> Tensor:
-    rotations, points = _points(state, model)
-    away_TJ = (weak_perspective(points, state.camera_T3) - aim.seen_TJ3[..., :2]).abs().sum(dim=-1)
-    energy = config.keypoints_2d * (away_TJ * aim.weight_TJ).sum() / aim.weight_TJ.sum()
-    energy = energy + config.rotations * (rotations - aim.first_TJ33).square().mean()
-    energy = energy + config.betas * (state.betas_K - aim.first_K).square().mean()
+    points = points - joints[:, :1]
+    away_TJ = (weak_perspective(points, state.camera_T3) - targets.seen_TJ3[..., :2]).abs().sum(dim=-1)
+    energy = config.keypoints_2d * (away_TJ * targets.weight_TJ).sum() / targets.weight_TJ.sum()
+    energy = energy + config.rotations * (rotations - targets.network_TJ33).square().mean()
+    energy = energy + config.betas * (state.betas_K - targets.network_K).square().mean()
+    if config.own_3d and targets.own_weight_TJ.any():
+        about_hips = points - points[:, list(HIPS)].mean(dim=1, keepdim=True)
+        difference_TJ = (about_hips - targets.own_TJ3).abs().mean(dim=-1)
+        share = (difference_TJ * targets.own_weight_TJ).sum() / targets.own_weight_TJ.sum()
+        energy = energy + config.own_3d * share
     if len(points) > 2:
         energy = energy + config.acceleration * second_difference(points).abs().mean()
         energy = energy + config.camera * second_difference(state.camera_T3[:, None]).abs().mean()
+        if config.root:
+            energy = energy + config.root * second_difference(rotations[:, 0]).square().mean()
     return energy
 
 
 @torch.no_grad()
-def _moved(before: Prediction, state: _State, model: KeypointModel, at_once: int) -> Prediction:
+def _with_state(before: Prediction, state: _State, model: KeypointModel, at_once: int) -> Prediction:
     rotations = rot6d_to_matrix(state.rot6d_TJ6)
 
     def posed(rotations: Tensor) -> Pose:
@@ -162,15 +216,15 @@ def _moved(before: Prediction, state: _State, model: KeypointModel, at_once: int
     now = Pose(before.rotations, before.keypoints_3d)
 
     def carried(pose: Pose | None, present: Pose | None) -> Pose | None:
-        """`pose`, changed at each joint by what turns `present` into `after`."""
+        """`pose`, turned at each joint by what turns `present` into `after`."""
         if pose is None or present is None:
             return None
         turned = np.asarray(pose.rotations @ np.swapaxes(present.rotations, -1, -2) @ after.rotations, np.float32)
         return posed(torch.from_numpy(turned))
 
     return Prediction(
-        before.tracklet_id, after.rotations, betas, state.camera_T3.numpy(), after.keypoints_3d,
-        past=carried(before.past, now), future=carried(before.future, now),
+        tracklet_id=before.tracklet_id, rotations=after.rotations, betas=betas, camera=state.camera_T3.numpy(),
+        keypoints_3d=after.keypoints_3d, past=carried(before.past, now), future=carried(before.future, now),
         hallucinated=after if before.hallucinated is not None else None,
         hallucinated_past=carried(before.hallucinated_past, before.hallucinated),
         hallucinated_future=carried(before.hallucinated_future, before.hallucinated),
@@ -189,7 +243,7 @@ def stretches(frames: int, longest: int, overlap: int) -> list[slice]:
     return [slice(start, min(start + step + overlap, frames)) for start in range(0, frames - overlap, step)]
 
 
-def joined(parts: Sequence[Tensor], places: Sequence[slice], overlap: int) -> Tensor:
+def blend_stretches(parts: Sequence[Tensor], places: Sequence[slice], overlap: int) -> Tensor:
     """(T, ...) of the values of each stretch. Where two overlap, the share of the second rises along a cosine, so that
     neither place nor speed jumps."""
     whole = torch.empty(places[-1].stop, *parts[0].shape[1:], dtype=parts[0].dtype)

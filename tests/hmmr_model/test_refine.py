@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from body.keypoints import KeypointModel
 from body.rotations import axis_angle_to_matrix
 from hmmr_model.predict import Pose, Prediction
-from hmmr_model.refine import RefineConfig, joined, refine, stretches
+from hmmr_model.refine import RefineConfig, blend_stretches, refine, smoothed_own_3d, stretches
 from hmmr_model.tracks import Track
 from storage.tables import TrackletArrays
 
@@ -104,6 +104,44 @@ def test_without_any_keypoint_nothing_is_touched(case: tuple[Track, Prediction],
     track, said = case
     keypoints = track.keypoints_TJ3 * np.array([1, 1, 0], np.float32)
     assert refine(said, _tracklet(keypoints), keypoint_model, RefineConfig()) is said
+
+
+def test_the_2d_networks_own_3d_turns_a_body_that_the_picture_cannot_tell_from_the_true_one(
+    case: tuple[Track, Prediction], keypoint_model: KeypointModel
+) -> None:
+    """A body mirrored in depth has nearly the same 2D keypoints: only the network's own 3D says that it is wrong."""
+    track, _ = case
+    assert track.labels is not None
+    mirror = np.diag([1.0, 1.0, -1.0]).astype(np.float32)
+    rotations = torch.from_numpy(mirror @ track.labels.rotations_TJ33 @ mirror)
+    flipped = _said(rotations, torch.from_numpy(track.labels.betas_TK), keypoint_model)
+    own = track.labels.joints_TJ3.copy()
+    own[7] = np.nan  # a frame without, and joints without
+    own[:, 19:] = np.nan
+    config = RefineConfig(rotations=1.0)
+
+    def wrong_by(own_3d: np.ndarray | None) -> float:
+        refined = refine(flipped, _tracklet(track.keypoints_TJ3), keypoint_model, config, own_3d)
+        assert np.isfinite(refined.keypoints_3d).all()
+        return float(np.abs(refined.keypoints_3d - track.labels.joints_TJ3).mean())  # type: ignore[union-attr]
+
+    assert wrong_by(own) < 0.7 * wrong_by(None)
+    assert wrong_by(np.full_like(own, np.nan)) == wrong_by(None)
+
+
+def test_the_own_3d_is_smoothed_about_its_hips_and_a_gap_pulls_nothing() -> None:
+    still = np.tile(np.random.default_rng(0).normal(size=(25, 3)).astype(np.float32), (30, 1, 1))
+    points, weight = smoothed_own_3d(still, 30, 2.0)
+    assert weight.all()
+    about_hips = still[0] - still[0, 2:4].mean(axis=0)
+    np.testing.assert_allclose(points, np.broadcast_to(about_hips, points.shape), atol=1e-6)
+    still[10:13, 5:] = np.nan
+    still[20, 2] = np.nan
+    points, weight = smoothed_own_3d(still, 30, 2.0)
+    np.testing.assert_allclose(points, np.broadcast_to(about_hips, points.shape), atol=1e-6)
+    assert not weight[10:13, 5:].any()
+    assert not weight[20].any(), "without a hip the frame has no origin"
+    assert not smoothed_own_3d(None, 4, 2.0)[1].any()
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
@@ -207,15 +245,15 @@ def test_parts_of_one_whole_give_it_back() -> None:
     whole = torch.rand(100, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     places = stretches(100, 30, 10)
     assert len(places) > 2
-    torch.testing.assert_close(joined([whole[place] for place in places], places, 10), whole)
+    torch.testing.assert_close(blend_stretches([whole[place] for place in places], places, 10), whole)
     (only,) = stretches(100, 100, 10)
-    assert torch.equal(joined([whole[only]], [only], 10), whole)
+    assert torch.equal(blend_stretches([whole[only]], [only], 10), whole)
 
 
 def test_two_parts_that_differ_are_joined_without_a_jump_of_place_or_speed() -> None:
     places = stretches(150, 100, 30)
     low, high = (torch.full((place.stop - place.start, 1), float(n)) for n, place in enumerate(places))
-    path = joined([low, high], places, 30)[:, 0]
+    path = blend_stretches([low, high], places, 30)[:, 0]
     assert (float(path[0]), float(path[-1])) == (0.0, 1.0)
     assert (path.diff() >= 0).all()
     assert path.diff().max() < 2 / 30
