@@ -133,6 +133,14 @@ class HarvestOptions:
         ),
     ] = 1.0
     per_day: Annotated[int, typer.Option(min=1, max=10**9, help="Most items a day of one host.")] = 2000
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait/--no-wait",
+            help="Wait for items of this list that other runs hold: a dead run's come back after 150 s. Without, they "
+            "are left pending.",
+        ),
+    ] = True
 
     def config(self) -> "HarvestConfig":
         """The settings of the harvest. typer.BadParameter names an option whose value cannot be."""
@@ -144,7 +152,7 @@ class HarvestOptions:
             truth_films=self.truth_films, phis=tuple(self.phi) if self.phi else HarvestConfig().phis,
             device=self.device, pace=PaceConfig(interval_s=self.interval_s, per_day=self.per_day),
             apart_from=tuple(self.apart_from or ()), limit=self.limit, workers=self.workers, threads=self.threads,
-            retry_failed=True,
+            wait_for_others=self.wait, retry_failed=True,
         )  # fmt: skip
 
     def _download(self) -> "DownloadConfig":

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from harvest.label import TABLES_OF_A_VIDEO, LabelledVideo
 from harvest.rows import read_features
@@ -53,25 +52,26 @@ class Shard:
         return old or large or len(self._waiting) >= self._max_videos
 
     def commit(self) -> tuple[str, ...]:
-        """Write all that waits. Returns the items that went in; those that are somebody else's by now are left out."""
+        """Write all that waits. Returns the items that went in; those that are somebody else's by now are left out.
+
+        LakeError, OSError: nothing is lost, all waits for the next call.
+        """
         if not self._waiting:
             return ()
         videos = {item_id: video for item_id, video in self._waiting.items() if _is_whole(video)}
+        items = self._write(videos)
         self._waiting = {}
-        there = self._label_keys(list(videos))
+        return items
+
+    def _write(self, videos: dict[str, LabelledVideo]) -> tuple[str, ...]:
+        there = self._ledger.labels.among({(item_id, video.label_key) for item_id, video in videos.items()})
         fresh = [video for item_id, video in videos.items() if (item_id, video.label_key) not in there]
         try:
             # before the ledger calls them done: cut short, it is only done again
-            make_current(self._lake, there & {(item_id, video.label_key) for item_id, video in videos.items()},
-                         datetime.now(UTC))  # fmt: skip
+            make_current(self._lake, there, datetime.now(UTC))
             return commit_shard(self._lake, self._ledger, self._worker, _tables(fresh), _finished(videos))
         except CommitAborted:
             return ()
-
-    def _label_keys(self, item_ids: list[str]) -> set[tuple[str, str]]:
-        """(source, label_key) of labels that the lake has already: back to an earlier recipe adds no row twice."""
-        known = self._lake.read("videos", ["source_id", "label_key"], pc.field("source_id").isin(item_ids))
-        return set(zip(*(known.column(name).to_pylist() for name in ("source_id", "label_key")), strict=True))
 
 
 def _kept(video: LabelledVideo) -> list[Kept]:

@@ -14,6 +14,7 @@ from harvest.tracking.sides import SidesConfig
 from harvest.tracking.track import TrackConfig
 from harvest.video.decode import DecodeConfig
 from harvest.video.shots import ShotConfig
+from storage.ledger.leases import LEASE_S
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,10 @@ class HarvestConfig:
     """Videos per commit."""
     shard_seconds: float = 30.0
     """A commit is made at least this often."""
+    lease_s: float = LEASE_S
+    """So long after its last beat a run's items are free for other runs."""
+    wait_for_others: bool = True
+    """Whether a run waits for items of its list that other runs hold; otherwise it ends and leaves them pending."""
     stage_cache_gb: float = 20.0
     """Limit of the cache of the networks' answers, which a run with other thresholds reads instead of asking again."""
     retry_failed: bool = False

@@ -23,7 +23,7 @@ from harvest.session import Asked, Session, Watch
 from harvest.sources.expand import Source, expand, fair_order
 from harvest.sources.ledger_items import sources_to_do, to_item
 from storage.lake import Lake
-from storage.ledger.items import FAILED, PENDING, REJECTED
+from storage.ledger.items import FAILED, REJECTED
 from storage.ledger.ledger import Ledger
 from storage.ledger.lists import lists_failed_again, lists_were_read
 from storage.recover import resume
@@ -134,9 +134,7 @@ def _enter(ledger: Ledger, found: Sequence[Source], config: HarvestConfig, diges
 
 def _turn(ledger: Ledger, found: Sequence[Source], limit: int | None) -> list[Source]:
     """The sources that this call works on, in their order: what is pending, or failed and due."""
-    now = ledger.clock()
-    due = {entry.item.item_id for entry in ledger.entries(FAILED) if entry.due_at is not None and entry.due_at <= now}
-    due |= {entry.item.item_id for entry in ledger.entries(PENDING)}
+    due = ledger.ready(source.item_id for source in found)
     ready = [source for source in found if source.item_id in due]
     if limit is None:
         return ready
@@ -146,7 +144,7 @@ def _turn(ledger: Ledger, found: Sequence[Source], limit: int | None) -> list[So
 
 def _report(lake: Lake, ledger: Ledger, found: Sequence[Source], errors: dict[str, HarvestError]) -> HarvestReport:
     wanted = {source.item_id: source for source in found}
-    entries = [entry for entry in ledger.entries() if entry.item.item_id in wanted]
+    entries = ledger.entries(among=wanted)
     # a source that was labelled again has rows of each label version: those of the last count
     labels = pa.array([entry.label_key for entry in entries if entry.label_key], pa.string())
     among = pc.field("label_key").isin(labels) & pc.field("source_id").isin(pa.array(wanted, pa.string()))

@@ -1,10 +1,11 @@
 """The state of one call of `harvest`: who works on what, who waits for a host, what waits for its commit."""
 
+import logging
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import chain, repeat
 from pathlib import Path
 
 from harvest.commit import Shard
@@ -19,17 +20,17 @@ from harvest.workers import Outcome, Progress, Workers
 from storage.errors import HostClosed, LedgerError
 from storage.lake import Lake
 from storage.ledger.ledger import Ledger
-from storage.recover import worker_name
+from storage.recover import resume, scratch_folder, worker_name
 from storage.stage_cache import prune
 
 Watch = Callable[["Asked | Progress | Ended"], None]
 """Told what happens, for progress bars."""
 
-_ONLY = (200, 20_000)
-"""Ids in the first SQL query for a claim, and in each further one."""
 _WAIT_S = 0.5
-_RENEW_S = 120.0
-"""Leases last 15 minutes."""
+_LOOK_S = 2.0
+"""How often a run that has nothing else to do looks whether other runs have let go of its items."""
+
+_log = logging.getLogger(__name__)
 
 
 class Asked:
@@ -55,46 +56,66 @@ class Session:
         self._lake, self._ledger, self._config = lake, ledger, config
         self._sources, self._tell = sources, tell
         self._name = worker_name()
+        ledger.leases.beat(self._name, config.lease_s)
+        self._scratch = _scratch(lake, ledger, self._name)
         self._shard = Shard(lake, ledger, self._name, max_videos=config.shard_videos, max_seconds=config.shard_seconds)
         threads = threads_each(config.threads, config.workers, len(sources))
-        self._workers = Workers(replace(config, threads=threads), _downloads(lake), ledger.url)
+        self._workers = Workers(replace(config, threads=threads), self._scratch, ledger.url)
         self._pace = Pace(ledger, config.pace)
-        self._known = KnownVideos.of(lake, [Lake(other, create=False) for other in config.apart_from])
+        self._known = KnownVideos.of([Lake(other, create=False) for other in config.apart_from])
         self._working: set[str] = set()
         self._queue: list[tuple[float, Source]] = []
         self._tries: dict[str, int] = {}
-        self._todo = dict.fromkeys(sources)
-        self._patient_until = self._renewed = time.monotonic()
+        self._patient_until = self._looked_at = time.monotonic()
+        self._others = 0
         self.errors: dict[str, HarvestError] = {}
 
     def work(self) -> None:
-        """Until nothing can be claimed. Whatever ends this, finished videos are committed and the rest given back."""
-        try:
-            while self._goes_on():
-                for event in self._workers.events(_WAIT_S):
-                    self._on(event)
-                if not self._working:
-                    time.sleep(_WAIT_S / 5)
-                if self._shard.due:
-                    self._shard.commit()
-                self._renew()
-        finally:
-            self._workers.close()
-            self._shard.commit()
-            self._ledger.release(self._name)
-            self._prune()
+        """Until nothing can be claimed, and no other run holds an item of this one's list.
 
-    def _prune(self) -> None:
+        Whatever ends this, finished videos are committed and the rest given back.
+        """
+        with self._ledger.leases.beating(self._name, self._config.lease_s):
+            self._ledger.leases.plan(self._name, list(self._sources))
+            try:
+                while self._goes_on():
+                    for event in self._workers.events(_WAIT_S):
+                        self._on(event)
+                    if not self._working:
+                        time.sleep(_WAIT_S / 5)
+                    if self._shard.due:
+                        self._shard.commit()
+            finally:
+                self._workers.close()
+                self._shard.commit()
+                self._ledger.release(self._name)
+                self._clean_up()
+
+    def _clean_up(self) -> None:
         """A lake on S3 keeps no stage files: erase would not find what lies on this machine."""
         if self._lake.layout.remote:
-            prune(_downloads(self._lake), 0, younger_s=0)
+            shutil.rmtree(self._scratch, ignore_errors=True)
         else:
-            prune(_downloads(self._lake), self._config.stage_cache_gb * 1e9)
+            prune(self._scratch, self._config.stage_cache_gb * 1e9)
 
     def _goes_on(self) -> bool:
         """Whether anything is done, or waited for. The clock is read first, so that what came due meanwhile is seen."""
         patient = time.monotonic() < self._patient_until
-        return bool(self._fill() or self._working or self._queue or patient)
+        return bool(self._fill() or self._working or self._queue or patient or self._others_hold_some())
+
+    def _others_hold_some(self) -> bool:
+        """Whether another run holds an item of this one's list. What a dead one left in mid-commit is settled here."""
+        if not self._config.wait_for_others:
+            return False
+        if not self._others or time.monotonic() - self._looked_at > _LOOK_S:
+            self._looked_at = time.monotonic()
+            before, self._others = self._others, self._ledger.leases.held_by_others(self._name, self._name)
+            if self._others:
+                self._shard.commit()
+                resume(self._lake, self._ledger)
+            if self._others and not before:
+                _log.warning("waiting for %d items that other runs hold (--no-wait leaves them)", self._others)
+        return self._others > 0
 
     def _fill(self) -> bool:
         """Give every idle worker an item whose host may be asked now; says whether any was given."""
@@ -137,17 +158,8 @@ class Session:
 
     def _lease(self) -> Source | None:
         """The first source that is still to be done, due, and nobody else's, in the order of the sources."""
-        ids, start = list(self._todo), 0
-        for size in chain(_ONLY[:1], repeat(_ONLY[1])):
-            if start >= len(ids):
-                return None
-            claims = self._ledger.claim(self._name, 1, only=ids[start : start + size])
-            if claims:
-                item_id = claims[0].item.item_id
-                del self._todo[item_id]
-                return self._sources[item_id]
-            start += size
-        return None
+        claims = self._ledger.claim(self._name, 1, self._config.lease_s, plan=self._name)
+        return self._sources[claims[0].item.item_id] if claims else None
 
     def _again(self, item_id: str, error: HarvestError) -> bool:
         """Whether this run waits for the item's next try."""
@@ -169,7 +181,7 @@ class Session:
         if event.error:
             self._end(event.source, event.error)
         if error and self._again(item_id, error):
-            self._todo[item_id] = None
+            self._ledger.leases.want_again(self._name, item_id)
         else:
             self._tell(Ended(event.source, error, event.labelled.n_tracklets if event.labelled else 0))
 
@@ -177,11 +189,11 @@ class Session:
         """To the next commit, but for the labels of a copy of what the lake has."""
         (video,) = labelled.rows["videos"]
         prints = list(video["fingerprints"])
-        original = self._known.original_of(source.item_id, video["content_sha256"], prints)
-        if labelled.n_tracklets and original:
-            labelled.reject_all(_copy(source, original))
-        elif labelled.n_tracklets:
-            self._known.add(source.item_id, video["content_sha256"], prints)
+        if labelled.n_tracklets:
+            told = (source.item_id, video["content_sha256"], prints)
+            original = self._known.original_of(*told) or self._ledger.copies.keep(*told)
+            if original:
+                labelled.reject_all(_copy(source, original))
         self._shard.add(source.item_id, labelled)
 
     def _end(self, source: Source, error: HarvestError) -> None:
@@ -197,19 +209,12 @@ class Session:
                     error_class=type(error).__name__, retry_in_s=error.retry_after_s,
                 )  # fmt: skip
 
-    def _renew(self) -> None:
-        if time.monotonic() - self._renewed > _RENEW_S:
-            self._renewed = time.monotonic()
-            held = [*self._working, *self._shard.item_ids, *(source.item_id for _, source in self._queue)]
-            with suppress(LedgerError):
-                self._ledger.renew(self._name, held)
-
 
 def _copy(source: Source, original: str) -> Duplicate:
     lake, _, item_id = original.rpartition(":")
     return Duplicate(source.name, f"is a copy of item {item_id[:16]}, which {lake or 'the lake'} has")
 
 
-def _downloads(lake: Lake) -> Path:
-    """Where files lie while they are worked on: the lake's cache, or a local folder for a lake on S3."""
-    return Path("hmmr-downloads").absolute() if lake.layout.remote else Path(lake.layout.cache)
+def _scratch(lake: Lake, ledger: Ledger, worker: str) -> Path:
+    """Where files lie while they are worked on: the lake's cache, or a local folder of this run for a lake on S3."""
+    return scratch_folder(ledger, worker, Path("hmmr-downloads")) if lake.layout.remote else Path(lake.layout.cache)

@@ -21,8 +21,8 @@ from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from storage.disk import Disk, is_full
-from storage.errors import CommitAborted, LakeDamaged, LakeFull, SchemaMismatch, SchemaTooNew, SchemaTooOld
+from storage.disk import Disk, is_away, is_full
+from storage.errors import CommitAborted, LakeDamaged, LakeFull, SchemaMismatch, SchemaTooNew, SchemaTooOld, ServiceAway
 from storage.schema import SCHEMA_VERSION
 from storage.validate import schema_of
 
@@ -75,7 +75,7 @@ class DeltaFolder:
     def _load(self) -> DeltaTable | None:
         for attempt in range(_LOADS):
             try:
-                return DeltaTable(self.where, storage_options=self.disk.delta_options)
+                return self.disk.patiently(lambda: DeltaTable(self.where, storage_options=self.disk.delta_options))
             except TableNotFoundError:
                 return None
             except DeltaError as error:  # a log that is being cleaned up can fail to load once or twice
@@ -94,15 +94,14 @@ class DeltaFolder:
 
     def _create(self) -> None:
         self.disk.make_folder(self.where)
+        settings = {VERSION_KEY: str(SCHEMA_VERSION), "delta.checkpointInterval": CHECKPOINT_EVERY}
         try:
-            DeltaTable.create(
-                self.where,
-                schema_of(self.name),
-                mode="ignore",
-                configuration={VERSION_KEY: str(SCHEMA_VERSION), "delta.checkpointInterval": CHECKPOINT_EVERY},
-                storage_options=self.disk.delta_options,
-                raise_if_key_not_exists=False,
-            )
+            self.disk.patiently(
+                lambda: DeltaTable.create(
+                    self.where, schema_of(self.name), mode="ignore", configuration=settings,
+                    storage_options=self.disk.delta_options, raise_if_key_not_exists=False,
+                )
+            )  # fmt: skip
         except CommitFailedError:
             return  # another process made it at the same moment
         except (DeltaError, OSError) as error:
@@ -117,7 +116,7 @@ class DeltaFolder:
         name = f"part-{part}.parquet" if shard is None else f"shard-{shard}-{part[:8]}.parquet"
         path = f"{self.where}/{name}"
         try:
-            write_parquet(table, self.disk.inner(path), self.disk.filesystem)
+            self.disk.patiently(lambda: write_parquet(table, self.disk.inner(path), self.disk.filesystem))
         except (OSError, pa.ArrowException) as error:
             self.disk.delete(path)
             raise _translated(error, self.where) from error
@@ -132,14 +131,18 @@ class DeltaFolder:
 
     def append(self, table: pa.Table, transaction: str | None, *, shard: bool = False) -> int:
         """Commit rows; a transaction that is already in the log is a no-op. Returns the version."""
+        if transaction is None and self.disk.layout.remote:
+            transaction = uuid.uuid4().hex  # an answer may be lost on the way: then the log says whether it took effect
         current = self.open_or_create()
         if transaction is not None and _seen(current, transaction):
             return int(current.version())
         adds = [self.write_file(table, transaction if shard else None)] if table.num_rows else []
         try:
             return self._commit(lambda _: adds, transaction, current)
+        except ServiceAway:
+            raise  # nobody knows whether the files are part of the table; a sweep finds out later
         except BaseException:
-            self.discard(adds)
+            self._discard_unused(adds)
             raise
 
     def abort(self, transaction: str) -> bool:
@@ -159,9 +162,17 @@ class DeltaFolder:
         live = set(self.file_names(table))
         if not set(removed) <= live:
             raise CommitFailedError("a file to be replaced is no longer part of the table")
-        self._write(table, [*actions, *added], None)
-        table.update_incremental()
-        return int(table.version())
+        try:
+            self._write(table, [*actions, *added], None)
+        except (DeltaError, OSError) as error:
+            if not is_away(error) or not self._has_replaced(removed, added):
+                raise
+        return int(self.open_or_create().version())
+
+    def _has_replaced(self, removed: Sequence[str], added: Sequence[AddAction]) -> bool:
+        """Whether a swap took effect whose answer was lost on the way."""
+        live = set(self.file_names(self.open_or_create()))
+        return not live & set(removed) and {add.path for add in added} <= live
 
     def file_names(self, table: DeltaTable) -> list[str]:
         """Names of the files of a version, relative to the table's folder."""
@@ -172,6 +183,12 @@ class DeltaFolder:
         for add in adds:
             self.disk.delete(f"{self.where}/{add.path}")
 
+    def _discard_unused(self, adds: Sequence[AddAction]) -> None:
+        """As `discard`, but for those that are part of the table after all: the error came after the commit."""
+        table = self.open() if adds else None
+        live = set(self.file_names(table)) if table is not None else set()
+        self.discard([add for add in adds if add.path not in live])
+
     def _commit(
         self,
         actions: Callable[[DeltaTable], list[AddAction]],
@@ -179,9 +196,10 @@ class DeltaFolder:
         table: DeltaTable,
         mark: int = DONE,
     ) -> int:
-        for attempt in range(_ATTEMPTS):
+        attempt = 0
+        while True:
             if transaction is not None and _seen(table, transaction):
-                self.discard(actions(table))
+                self._discard_unused(actions(table))
                 return int(table.version())
             todo = actions(table)
             if not todo and transaction is None:
@@ -195,11 +213,12 @@ class DeltaFolder:
                     raise _translated(error, self.where) from error
                 time.sleep(random.random() * 0.05 * min(attempt + 1, 10))
             except (DeltaError, OSError) as error:
-                # A log that is being cleaned up can fail to load once or twice; anything else fails again at once.
-                if is_full(error) or attempt >= 3:
+                # A log that is being cleaned up can fail to load once or twice; anything else fails again at once. A
+                # server that is away is waited for by the next line.
+                if is_full(error) or attempt >= (_ATTEMPTS if is_away(error) else 3):
                     raise _translated(error, self.where) from error
+            attempt += 1
             table = self.open_or_create()
-        raise AssertionError("unreachable")
 
     def _write(
         self, table: DeltaTable, actions: Sequence[AddAction | RemoveAction], transaction: str | None, mark: int = DONE

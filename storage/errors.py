@@ -11,6 +11,7 @@ LakeError
 ├── LakeFull            the disk ran full; nothing was committed
 ├── SnapshotMissing     no snapshot of that digest, or its file is damaged
 ├── LabelsMissing       no labels of the version that was asked for, or of several
+├── ServiceAway         a database or S3 server did not answer for longer than it is waited for
 ├── NoWindows           no tracklet of a snapshot has the features that windows are asked of
 └── LedgerError         an item is not in a state that allows the step, or the database is no ledger
     └── HostClosed      a host is not to be asked for a while: banned, or its day is spent
@@ -63,6 +64,10 @@ class LabelsMissing(LakeError):
 
 class NoWindows(LakeError):
     """No tracklet of the snapshot has the features that were asked for."""
+
+
+class ServiceAway(LakeError):
+    """A database or S3 server did not answer for longer than one waits for it; nothing that was finished is lost."""
 
 
 class LedgerError(LakeError):

@@ -96,7 +96,7 @@ class Lake:
         """
         for _ in range(_READS):
             try:
-                return self._read(name, columns, where)
+                return self.disk.patiently(lambda: self._read(name, columns, where))
             except FileNotFoundError as error:  # an erase or a sweep took a file of the version that was being read
                 gone = error
             except (pa.ArrowInvalid, OSError):
@@ -143,16 +143,24 @@ class Lake:
         files = sorted(self.folder(name).file_names(table))
         if name == LAST_OF_SHARD:
             return files
-        return [file for file in files if (shard := shard_of(file)) is None or self.is_whole(shard)]
+        shard_by_file = {file: shard_of(file) for file in files}
+        whole = self._whole_among({shard for shard in shard_by_file.values() if shard is not None})
+        return [file for file, shard in shard_by_file.items() if shard is None or shard in whole]
 
     def is_whole(self, shard: str) -> bool:
         """Whether a commit of several tables has reached its last table."""
-        if shard not in self._whole:
-            table = self.folder(LAST_OF_SHARD).open()
-            if table is None or table.transaction_version(shard) != DONE:
-                return False
-            self._whole.add(shard)
-        return True
+        return bool(self._whole_among({shard}))
+
+    def _whole_among(self, shards: set[str]) -> set[str]:
+        """Those of these commits that have reached their last table, by one look at its log for all of them."""
+        unknown = shards - self._whole
+        last = self.folder(LAST_OF_SHARD).open() if unknown else None
+        if last is not None:
+            # A file of the commit is proof enough. Its mark is looked for where it has none: it kept no tracklet, or
+            # its file was joined with others since.
+            self._whole |= unknown & {shard_of(file) for file in self.folder(LAST_OF_SHARD).file_names(last)}
+            self._whole |= {shard for shard in unknown - self._whole if last.transaction_version(shard) == DONE}
+        return shards & self._whole
 
     def version(self, name: str) -> int:
         """Version of a table, -1 where nothing was written."""

@@ -13,6 +13,8 @@ LEDGER_VARIABLE = "HMMR_LEDGER"
 RECEIPTS_VARIABLE = "HMMR_RECEIPTS"
 """Environment variable with the folder for receipts of erasures, for lakes on S3."""
 
+PATIENCE_VARIABLE = "HMMR_PATIENCE_S"
+"""Environment variable with the seconds that an absent PostgreSQL or S3 server is waited for."""
 
 STAGES = "stages"
 """Folder of a source's stage outputs, within its cache."""

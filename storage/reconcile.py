@@ -84,6 +84,7 @@ def _check_items(lake: Lake, ledger: Ledger, found: Findings, repair: bool) -> N
         if there == entry.tracklets:
             continue
         if there == 0 and repair:
+            _forget_labels(lake, ledger, entry.item.item_id, entry.label_key)
             ledger.put_back(entry.item.item_id, "lost_rows")
             found.repaired.append(f"{entry.item.item_id}: its {entry.tracklets} tracklets are gone; pending again")
         else:
@@ -92,6 +93,15 @@ def _check_items(lake: Lake, ledger: Ledger, found: Findings, repair: bool) -> N
             )
     strangers = sorted({source for source, _ in pairs} - known)
     found.notes += [f"{source}: in the lake, never asked for (appended by hand?)" for source in strangers]
+
+
+def _forget_labels(lake: Lake, ledger: Ledger, item_id: str, label_key: str) -> None:
+    """Take away what is left of labels whose tracklets are gone, so that they can be written once more."""
+    mine = (pc.field("source_id") == item_id) & (pc.field("label_key") == label_key)
+    for name in ORDER[:-1]:
+        if "label_key" in TABLES[name].names:
+            delete_rows(lake, name, mine)
+    ledger.labels.forget([item_id])
 
 
 def _check_doubles(lake: Lake, found: Findings) -> None:

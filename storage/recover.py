@@ -1,9 +1,11 @@
-"""Commits that were begun and not ended: carried through or rolled back, by what `tracklets` says of them."""
+"""What a run leaves that did not end well: open commits, settled by what `tracklets` says of them; caches; files."""
 
 import os
 import secrets
+import shutil
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 from storage.commit import LAST, ORDER
 from storage.delta import shard_of
@@ -21,20 +23,52 @@ class Settled:
 
 
 def worker_name() -> str:
-    """A name for this process as a worker, from which `resume` can tell later whether it still runs."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+    """A new name for a run: where it runs, for people to read, and a random part that makes it unique."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(6)}"
 
 
 def resume(lake: Lake, ledger: Ledger) -> Settled:
-    """Call this before claiming: leases of dead processes of this machine end now, and open commits are settled.
+    """Call this before claiming, and while waiting: commits of runs whose lease ran out are settled.
 
-    Workers on other machines are left to their leases. What a worker cached of a source while that was erased goes.
+    What a worker cached of a source while that was erased goes.
     """
-    for worker in ledger.workers():
-        if _is_dead(worker):
-            ledger.expire(worker)
+    ledger.leases.forget_the_dead()
+    learn_from(lake, ledger)
     drop_erased_caches(lake, ledger)
     return settle_open_commits(lake, ledger)
+
+
+def learn_from(lake: Lake, ledger: Ledger) -> None:
+    """Tell a ledger which labels and contents its lake has, if it was made before ledgers knew that."""
+    if not ledger.labels.learnt():
+        rows = lake.read("videos", ["source_id", "label_key"])
+        ledger.labels.learn(set(zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True)))
+    if not ledger.copies.learnt():
+        used = set(lake.read("tracklets", ["source_id"])["source_id"].unique().to_pylist())
+        videos = lake.read("videos", ["source_id", "content_sha256", "fingerprints"]).to_pylist()
+        ledger.copies.learn(
+            [(row["source_id"], row["content_sha256"], row["fingerprints"]) for row in videos
+             if row["source_id"] in used and row["content_sha256"]]
+        )  # fmt: skip
+
+
+def scratch_folder(ledger: Ledger, worker: str, base: Path) -> Path:
+    """A folder below `base` that is this worker's alone. Those of workers that no longer beat are deleted.
+
+    Workers of other ledgers may have folders there too: each ledger knows its own by a name that follows from its key.
+    """
+    mine = (base / ledger.tombstones.hash("ledger", "scratch")[:16]).absolute()
+    alive = ledger.leases.alive()
+    for folder in mine.iterdir() if mine.is_dir() else ():
+        if folder.name not in {_folder_name(name) for name in (*alive, worker)}:
+            shutil.rmtree(folder, ignore_errors=True)
+    folder = mine / _folder_name(worker)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _folder_name(worker: str) -> str:
+    return worker.replace(":", "-").replace("/", "-")
 
 
 def drop_erased_caches(lake: Lake, ledger: Ledger) -> int:
@@ -43,20 +77,6 @@ def drop_erased_caches(lake: Lake, ledger: Ledger) -> int:
     for source in erased:
         lake.disk.delete_folder(lake.layout.source_cache(source))
     return len(erased)
-
-
-def _is_dead(worker: str) -> bool:
-    host, _, rest = worker.partition(":")
-    pid = rest.partition(":")[0]
-    if host != socket.gethostname() or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
 
 
 def settle_open_commits(lake: Lake, ledger: Ledger, *, force: bool = False) -> Settled:
@@ -99,4 +119,4 @@ def forget_shard(lake: Lake, name: str, commit_id: str) -> None:
         for file in files:
             lake.disk.delete(f"{folder.where}/{file}")
 
-    persist(attempt, f"{name} of {lake.root}")
+    persist(lake, attempt, f"{name} of {lake.root}")

@@ -59,7 +59,7 @@ def change_rows(
     lake: Lake, name: str, where: pc.Expression | None, change: Callable[[pa.Table], tuple[pa.Table, int]]
 ) -> Rewritten:
     """Replace each file that has a matching row by `change(its rows)`, which also counts the rows it changed."""
-    return persist(lambda: _change_once(lake, name, where, change), f"{name} of {lake.root}")
+    return persist(lake, lambda: _change_once(lake, name, where, change), f"{name} of {lake.root}")
 
 
 def _change_once(
@@ -110,7 +110,7 @@ def compact(lake: Lake, name: str, target_bytes: int = TARGET_BYTES) -> Rewritte
     folder = lake.folder(name)
     done = Rewritten()
     for group in _groups(lake, name, target_bytes):
-        joined = persist(partial(_join, lake, folder, name, group), f"{name} of {lake.root}")
+        joined = persist(lake, partial(_join, lake, folder, name, group), f"{name} of {lake.root}")
         done = Rewritten(done.rows + joined.rows, done.files + joined.files)
     return done
 
@@ -198,11 +198,11 @@ def _delete_files(folder: DeltaFolder, files: Sequence[str]) -> None:
         folder.disk.delete(f"{folder.where}/{file}")
 
 
-def persist(attempt: Callable[[], Result], what: str) -> Result:
+def persist(lake: Lake, attempt: Callable[[], Result], what: str) -> Result:
     """`attempt()`, again and again while other writers are faster; LakeError if they always are."""
     for tried in range(_TRIES):
         try:
-            return attempt()
+            return lake.disk.patiently(attempt)
         except (CommitFailedError, FileNotFoundError, DeltaError) as error:
             if is_full(error):
                 raise

@@ -63,7 +63,7 @@ class Pace:
         """A host that asks for patience gets it from everybody: the one that said so, not one that led to it."""
         host = error.host or (source.host if source.is_url else None)
         if isinstance(error, RateLimited | Banned) and error.retry_after_s and host:
-            self._hosts.ban(host, time.time() + error.retry_after_s)
+            self._hosts.ban(host, self._hosts.clock() + error.retry_after_s)
 
     @contextmanager
     def request(self, item: str, url: str) -> Iterator[None]:

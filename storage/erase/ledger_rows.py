@@ -9,7 +9,7 @@ from storage.errors import LedgerError
 from storage.json_text import MISFIT, read_object, word
 from storage.ledger.items import ERASED
 from storage.ledger.ledger import Ledger
-from storage.ledger.tables import COMMITS, ERASURES, EVENTS, HOSTS, ITEMS
+from storage.ledger.tables import BY_ITEM, COMMITS, ERASURES, EVENTS, HOSTS, ITEMS
 
 
 def sources_of(
@@ -102,6 +102,8 @@ def _anonymise_one(ledger: Ledger, connection: Connection, source: str) -> None:
         .where(ITEMS.c.item_id == source)
         .values(item_id=grave, host="erased", request="{}", recipe="", tracklets=0, **blank)
     )
+    for table in BY_ITEM:
+        connection.execute(delete(table).where(table.c.item_id == source))
     forgotten = {"item_id": grave, "reason": None, "error_class": None}
     connection.execute(update(EVENTS).where(EVENTS.c.item_id == source).values(**forgotten))
 
@@ -110,8 +112,8 @@ def purge(ledger: Ledger) -> None:
     """Make the database forget deleted bytes: free pages, write-ahead log, dead rows."""
     with ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if ledger.engine.dialect.name == "postgresql":
-            for table in ("items", "events"):
-                connection.execute(text(f"VACUUM FULL {table}"))
+            for table in (ITEMS, EVENTS, *BY_ITEM):
+                connection.execute(text(f"VACUUM FULL {table.name}"))
             return
         raw = connection.connection.dbapi_connection
         assert raw is not None

@@ -1,13 +1,13 @@
 """What each host may be asked for: one budget for all workers, and bans that outlive a process."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.errors import HostClosed
+from storage.ledger.database import Database, transactional
 from storage.ledger.tables import HOSTS
 
 DAY_S = 86_400
@@ -32,68 +32,68 @@ class HostBudget:
 class HostBudgets:
     """The table of hosts. A host that was never limited is free."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
-        self.engine, self.clock = engine, clock
+    def __init__(self, database: Database) -> None:
+        self.database, self.clock = database, database.clock
 
-    def limit(self, host: str, *, interval_s: float = 0.0, per_day: int | None = None) -> None:
+    @transactional
+    def limit(self, connection: Connection, host: str, *, interval_s: float = 0.0, per_day: int | None = None) -> None:
         """Set the pace of a host; what was spent stays spent."""
-        with self.engine.begin() as connection:
-            self._ensure(connection, host)
-            self._write(connection, host, interval_s=interval_s, per_day=per_day)
+        self._ensure(connection, host)
+        self._write(connection, host, interval_s=interval_s, per_day=per_day)
 
-    def ban(self, host: str, until: float) -> None:
+    @transactional
+    def ban(self, connection: Connection, host: str, until: float) -> None:
         """No item of this host is claimed before `until`; a ban is only ever made longer."""
-        with self.engine.begin() as connection:
-            self._ensure(connection, host)
-            longer = and_(HOSTS.c.host == host, HOSTS.c.banned_until < until)
-            connection.execute(update(HOSTS).where(longer).values(banned_until=until))
+        self._ensure(connection, host)
+        longer = and_(HOSTS.c.host == host, HOSTS.c.banned_until < until)
+        connection.execute(update(HOSTS).where(longer).values(banned_until=until))
 
-    def admit(self, host: str, patience_s: float) -> float:
+    @transactional
+    def admit(self, connection: Connection, host: str, patience_s: float) -> float:
         """Count one item of today's quota; returns the seconds until the host may be asked, 0 for now.
 
         HostClosed, and nothing is counted, if a ban or a spent day lasts longer than `patience_s`.
         """
         now = self.clock()
-        with self.engine.begin() as connection:
-            row = self._locked(connection, host)
-            today = int(now // DAY_S)
-            spent = row.spent if row.day == today else 0
-            full = row.per_day is not None and spent >= row.per_day
-            opens = max(row.banned_until, (today + 1) * DAY_S if full else 0.0)
-            if opens - now > patience_s:
-                raise HostClosed(host, opens - now)
-            if not full:
-                self._write(connection, host, day=today, spent=spent + 1)
+        row = self._locked(connection, host)
+        today = int(now // DAY_S)
+        spent = row.spent if row.day == today else 0
+        full = row.per_day is not None and spent >= row.per_day
+        opens = max(row.banned_until, (today + 1) * DAY_S if full else 0.0)
+        if opens - now > patience_s:
+            raise HostClosed(host, opens - now)
+        if not full:
+            self._write(connection, host, day=today, spent=spent + 1)
         return float(max(0.0, opens - now, min(row.next_at - now, row.interval_s)))
 
-    def slot(self, host: str, patience_s: float) -> float:
+    @transactional
+    def slot(self, connection: Connection, host: str, patience_s: float) -> float:
         """Take a slot for one request that goes out now: 0, or the seconds after which to ask again, and none is taken.
         HostClosed if a ban lasts longer than `patience_s`. `answered` is to be called when the request has ended."""
         now = self.clock()
-        with self.engine.begin() as connection:
-            row = self._locked(connection, host)
-            if row.banned_until - now > patience_s:
-                raise HostClosed(host, row.banned_until - now)
-            # a slot further away than the interval is of a clock that was wrong, and would be waited for as long
-            far = row.next_at > now + row.interval_s
-            if far:
-                self._write(connection, host, next_at=now + row.interval_s)
-            start = max(now + row.interval_s if far else row.next_at, row.banned_until)
-            if start <= now:
-                self._write(connection, host, next_at=now + row.interval_s)
+        row = self._locked(connection, host)
+        if row.banned_until - now > patience_s:
+            raise HostClosed(host, row.banned_until - now)
+        # a slot further away than the interval is of a clock that was wrong, and would be waited for as long
+        far = row.next_at > now + row.interval_s
+        if far:
+            self._write(connection, host, next_at=now + row.interval_s)
+        start = max(now + row.interval_s if far else row.next_at, row.banned_until)
+        if start <= now:
+            self._write(connection, host, next_at=now + row.interval_s)
         return float(max(0.0, start - now))
 
-    def answered(self, host: str) -> None:
+    @transactional
+    def answered(self, connection: Connection, host: str) -> None:
         """The interval to the next request begins anew: nobody knows when this one, slow to start, came to the host."""
-        with self.engine.begin() as connection:
-            row = self._locked(connection, host)
-            self._write(connection, host, next_at=self.clock() + row.interval_s)
+        row = self._locked(connection, host)
+        self._write(connection, host, next_at=self.clock() + row.interval_s)
 
-    def budget(self, host: str) -> HostBudget:
+    @transactional
+    def budget(self, connection: Connection, host: str) -> HostBudget:
         """What is known of a host."""
-        with self.engine.begin() as connection:
-            self._ensure(connection, host)
-            row = connection.execute(select(HOSTS).where(HOSTS.c.host == host)).one()
+        self._ensure(connection, host)
+        row = connection.execute(select(HOSTS).where(HOSTS.c.host == host)).one()
         spent = row.spent if row.day == int(self.clock() // DAY_S) else 0
         return HostBudget(host, row.interval_s, row.per_day, spent, row.next_at, row.banned_until)
 

@@ -9,37 +9,51 @@ lease may end the item. Every change is an event row as well, so that `storage/r
 """
 
 import json
-import time
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.errors import LedgerError
 from storage.json_text import BadJsonError, read_object
 from storage.layout import Layout
+from storage.ledger.committed import CommittedLabels, note_labels
+from storage.ledger.copies import Copies, release
+from storage.ledger.database import Database, transactional
 from storage.ledger.hosts import HostBudgets
 from storage.ledger.items import DONE, ERASED, FAILED, PENDING, REJECTED, STATES, Books, Claim, Entry, Finished, Item
-from storage.ledger.tables import COMMITS, EVENTS, HOSTS, ITEMS, connect
+from storage.ledger.leases import LEASE_S, Leases, drop_from_plans
+from storage.ledger.tables import COMMITS, EVENTS, ITEMS
 from storage.ledger.tombstones import Tombstones
 
-DEFAULT_LEASE_S = 900.0
-"""Longer than one video takes; a worker renews it while it works on."""
+_CHUNK = 1_000
+"""Items asked for in one transaction: short locks, and few enough parameters for SQLite."""
+
+_log = logging.getLogger(__name__)
 
 
 class Ledger:
-    """One ledger. Times are seconds since 1970; `clock` is replaced in tests."""
+    """One ledger. Times are seconds since 1970 on the database's clock; tests give a `clock` of their own.
 
-    def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
-        self.url, self.clock = url, clock
-        self.engine = connect(url)
-        self.hosts = HostBudgets(self.engine, clock)
-        self.tombstones = Tombstones(self.engine, clock)
+    Every step waits for a PostgreSQL that is away (storage/patience.py), and is right when it is made twice.
+    """
+
+    def __init__(self, url: str, clock: Callable[[], float] | None = None) -> None:
+        self.url = url
+        self.database = Database(url, clock)
+        self.engine, self.clock = self.database.engine, self.database.clock
+        self.hosts = HostBudgets(self.database)
+        self.tombstones = Tombstones(self.database)
+        self.leases = Leases(self.database, self.hosts)
+        self.copies = Copies(self.database)
+        self.labels = CommittedLabels(self.database)
 
     @classmethod
-    def open(cls, where: str | Path, clock: Callable[[], float] = time.time) -> "Ledger":
+    def open(cls, where: str | Path, clock: Callable[[], float] | None = None) -> "Ledger":
         """The ledger of a lake (folder or s3:// URL; $HMMR_LEDGER overrules), or of a SQLAlchemy URL."""
         text = str(where)
         is_database = "://" in text and not text.startswith(("s3://", "file://"))
@@ -61,155 +75,203 @@ class Ledger:
         rejected for one of these reasons (a licence may have been vouched for since). Erased items stay erased,
         and an item whose source, URL, uploader or host was erased is entered as erased.
         """
+        # Sorted, so that two runs which ask for the same items lock them in the same order.
+        rest = iter(sorted({item.item_id: item for item in items}.values(), key=lambda item: item.item_id))
         fresh = 0
-        with self.engine.begin() as connection:
-            for item in items:
-                fresh += self._ask_one(connection, item, recipe, retry_failed, retry_rejected)
+        while chunk := list(islice(rest, _CHUNK)):
+            fresh += self._ask_some(chunk, recipe, retry_failed, retry_rejected)
         return fresh
 
-    def _ask_one(
-        self, connection: Connection, item: Item, recipe: str, retry_failed: bool, retry_rejected: Sequence[str]
-    ) -> int:
-        if self.tombstones.covers(connection, item):
-            self._enter_erased(connection, item)
-            return 0
-        if self._insert(connection, item, PENDING, recipe):
-            self._event(connection, item.item_id, None, PENDING, 0)
-            return 1
-        row = self._row(connection, item.item_id)
-        stale = row.state in (DONE, REJECTED) and bool(recipe) and row.recipe != recipe
-        again = (retry_failed and row.state == FAILED) or (row.state == REJECTED and row.reason in retry_rejected)
-        if not (stale or again):
-            return 0
-        self._move(connection, row, PENDING, reason="relabel" if stale else "retry", recipe=recipe or row.recipe,
-                   request=json.dumps(dict(item.request), sort_keys=True), attempts=0, due_at=None)  # fmt: skip
-        return 1
+    @transactional
+    def _ask_some(
+        self, connection: Connection, items: Sequence[Item], recipe: str, retry_failed: bool,
+        retry_rejected: Sequence[str],
+    ) -> int:  # fmt: skip
+        erased = self.tombstones.covered(connection, items)
+        for item in items:
+            if item.item_id in erased:
+                self._enter_erased(connection, item)
+        wanted = {item.item_id: item for item in items if item.item_id not in erased}
+        new = self._insert(connection, list(wanted.values()), PENDING, recipe)
+        self._events(connection, [{"item_id": i, "was": None, "state": PENDING, "attempt": 0} for i in sorted(new)])
+        old = sorted(wanted.keys() - new)
+        rows = connection.execute(select(ITEMS).where(ITEMS.c.item_id.in_(old)).order_by(ITEMS.c.item_id)).all()
+        stale = [row for row in rows if row.state in (DONE, REJECTED) and bool(recipe) and row.recipe != recipe]
+        again = [
+            row for row in rows
+            if (retry_failed and row.state == FAILED) or (row.state == REJECTED and row.reason in retry_rejected)
+        ]  # fmt: skip
+        redone = {row.item_id: row for row in (*stale, *again)}
+        if redone:
+            locked = connection.execute(select(ITEMS).where(ITEMS.c.item_id.in_(redone)).order_by(ITEMS.c.item_id)
+                                        .with_for_update()).all()  # fmt: skip
+            relabelled = {row.item_id for row in stale}
+            changes = [
+                {"reason": "relabel" if row.item_id in relabelled else "retry", "recipe": recipe or row.recipe,
+                 "request": _request(wanted[row.item_id]), "attempts": 0, "due_at": None}
+                for row in locked
+            ]  # fmt: skip
+            self._move_all(connection, locked, PENDING, changes)
+        return len(new) + len(redone)
 
-    def _insert(self, connection: Connection, item: Item, state: str, recipe: str) -> bool:
-        make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        statement = make(ITEMS).values(
-            item_id=item.item_id, url=item.url, host=item.host, uploader=item.uploader,
-            request=json.dumps(dict(item.request), sort_keys=True), state=state, attempts=0, recipe=recipe,
-            tracklets=0, changed_at=self.clock(),
-        )  # fmt: skip
+    def _insert(self, connection: Connection, items: Sequence[Item], state: str, recipe: str) -> set[str]:
+        """Enter those that are not there; returns their ids."""
+        if not items:
+            return set()
+        make = postgresql.insert if self.database.is_postgres else sqlite.insert
+        now = self.clock()
+        rows = [
+            {"item_id": item.item_id, "url": item.url, "host": item.host, "uploader": item.uploader,
+             "request": _request(item), "state": state, "attempts": 0, "recipe": recipe, "tracklets": 0,
+             "changed_at": now}
+            for item in items
+        ]  # fmt: skip
         # RETURNING, because psycopg has no row count for an insert that does nothing.
-        new = statement.on_conflict_do_nothing(index_elements=["item_id"]).returning(ITEMS.c.item_id)
-        return connection.execute(new).first() is not None
+        statement = make(ITEMS).on_conflict_do_nothing(index_elements=["item_id"]).returning(ITEMS.c.item_id)
+        return set(connection.execute(statement, rows).scalars())
 
     def _enter_erased(self, connection: Connection, item: Item) -> None:
         grave = Item(self.tombstones.grave(item.item_id), host="erased")
-        if self._insert(connection, grave, ERASED, ""):
-            self._event(connection, grave.item_id, None, ERASED, 0, reason="tombstone")
+        if self._insert(connection, [grave], ERASED, ""):
+            told = {"item_id": grave.item_id, "was": None, "state": ERASED, "attempt": 0, "reason": "tombstone"}
+            self._events(connection, [told])
 
     # ---- working ---------------------------------------------------------------------------------------------
 
     def claim(
-        self, worker: str, limit: int = 1, lease_s: float = DEFAULT_LEASE_S, *, only: Sequence[str] | None = None
-    ) -> list[Claim]:
+        self, worker: str, limit: int = 1, lease_s: float = LEASE_S, *, only: Sequence[str] | None = None,
+        plan: str | None = None,
+    ) -> list[Claim]:  # fmt: skip
         """Lease up to `limit` items: pending, or failed and due, whose host is not banned and has budget left.
 
-        `only`: none but these item ids.
+        `plan`: those that this plan wants, in its order; they leave the plan. `only`: none but these item ids.
+        An item whose row is damaged ends as failed and is left out.
         """
-        now = self.clock()
-        with self.engine.begin() as connection:
-            rows = connection.execute(self._claimable(now, limit, only)).all()
-            claims = []
-            for row in rows:
-                self._move(connection, row, PENDING, reason="claimed", worker=worker, lease_until=now + lease_s,
-                           attempts=row.attempts + 1, due_at=None)  # fmt: skip
-                claims.append(Claim(_item(row), row.attempts + 1, now + lease_s))
-        return claims
+        began, tries = self.clock(), 0
 
-    def _claimable(self, now: float, limit: int, only: Sequence[str] | None) -> Any:
-        free = or_(ITEMS.c.worker.is_(None), ITEMS.c.lease_until < now)
-        due = and_(ITEMS.c.state == FAILED, ITEMS.c.due_at <= now)
-        # An item of an open commit is settled by reconcile, which alone knows whether its rows are in the lake.
-        ready = and_(or_(and_(ITEMS.c.state == PENDING, free), due), ITEMS.c.commit_id.is_(None))
-        closed = select(HOSTS.c.host).where(self.hosts.closed(now))
-        query = select(ITEMS).where(ready, ITEMS.c.host.not_in(closed)).order_by(ITEMS.c.changed_at, ITEMS.c.item_id)
-        if only is not None:
-            query = query.where(ITEMS.c.item_id.in_(only))
-        return query.limit(limit).with_for_update(skip_locked=True)
+        def work(connection: Connection) -> list[Claim]:
+            nonlocal tries
+            tries += 1
+            taken = [] if tries == 1 else self._claimed_since(connection, worker, began)
+            if taken:
+                return [Claim(_item(row), row.attempts, row.lease_until) for row in taken]
+            until = self.clock() + lease_s
+            claims: list[tuple[Row[Any], Claim]] = []
+            while not claims and (rows := self.leases.claimable(connection, limit, only, plan)):
+                for row in rows:
+                    try:
+                        claims.append((row, Claim(_item(row), row.attempts + 1, until)))
+                    except LedgerError as error:
+                        self._set_aside(connection, row, error)
+            changes = {"reason": "claimed", "worker": worker, "lease_until": until, "due_at": None}
+            told = [{**changes, "attempts": claim.attempts} for _, claim in claims]
+            self._move_all(connection, [row for row, _ in claims], PENDING, told)
+            return [claim for _, claim in claims]
 
-    def renew(self, worker: str, item_ids: Sequence[str], lease_s: float = DEFAULT_LEASE_S) -> None:
-        """Hold on to items for longer. LedgerError names those that another worker has by now."""
-        with self.engine.begin() as connection:
-            for item_id in item_ids:
+        return self.database.run(work)
+
+    def _set_aside(self, connection: Connection, row: Row[Any], error: LedgerError) -> None:
+        """A row that cannot be read costs its own item and nothing else."""
+        _log.error("%s", error)
+        self._move(connection, row, FAILED, reason="damaged_row", error_class=type(error).__name__, request="{}",
+                   evidence=None, due_at=None)  # fmt: skip
+
+    def _claimed_since(self, connection: Connection, worker: str, began: float) -> list[Row[Any]]:
+        """What a try took whose answer was lost with the connection."""
+        mine = (ITEMS.c.worker == worker, ITEMS.c.state == PENDING, ITEMS.c.changed_at >= began)
+        return list(connection.execute(select(ITEMS).where(*mine, ITEMS.c.commit_id.is_(None))).all())
+
+    def renew(self, worker: str, item_ids: Sequence[str], lease_s: float = LEASE_S) -> None:
+        """Hold on to items for longer. LedgerError names one that another worker has by now."""
+
+        def work(connection: Connection) -> None:
+            for item_id in sorted(item_ids):
                 self._held(connection, item_id, worker)
-                connection.execute(
-                    update(ITEMS).where(ITEMS.c.item_id == item_id).values(lease_until=self.clock() + lease_s)
-                )
+                until = self.clock() + lease_s
+                connection.execute(update(ITEMS).where(ITEMS.c.item_id == item_id).values(lease_until=until))
+
+        self.database.run(work)
 
     def release(self, worker: str) -> int:
         """Give back everything that a worker holds and has not ended (Ctrl-C). The tries do not count."""
-        with self.engine.begin() as connection:
-            held = select(ITEMS).where(ITEMS.c.worker == worker, ITEMS.c.state == PENDING, ITEMS.c.commit_id.is_(None))
-            rows = connection.execute(held).all()
-            for row in rows:
-                self._move(connection, row, PENDING, reason="released", attempts=row.attempts - 1)
-        return len(rows)
 
-    def workers(self) -> list[str]:
-        """Names of all who hold an item."""
-        held = select(ITEMS.c.worker).where(ITEMS.c.worker.is_not(None)).distinct().order_by(ITEMS.c.worker)
-        with self.engine.begin() as connection:
-            return [str(name) for name in connection.execute(held).scalars()]
+        def work(connection: Connection) -> int:
+            held = select(ITEMS).where(ITEMS.c.worker == worker, ITEMS.c.state == PENDING, ITEMS.c.commit_id.is_(None))
+            rows = connection.execute(held.order_by(ITEMS.c.item_id).with_for_update()).all()
+            changes = [{"reason": "released", "attempts": row.attempts - 1} for row in rows]
+            self._move_all(connection, rows, PENDING, changes)
+            return len(rows)
+
+        return self.database.run(work)
 
     def expire(self, worker: str) -> None:
         """End the leases of a worker that is known to be dead, as if their time had run out."""
-        with self.engine.begin() as connection:
+
+        def work(connection: Connection) -> None:
             connection.execute(update(ITEMS).where(ITEMS.c.worker == worker).values(lease_until=0.0))
 
-    def note_evidence(self, item_id: str, evidence: Mapping[str, Any]) -> None:
+        self.database.run(work)
+
+    @transactional
+    def note_evidence(self, connection: Connection, item_id: str, evidence: Mapping[str, Any]) -> None:
         """Keep what the policy saw, before any byte is fetched."""
-        with self.engine.begin() as connection:
-            text = json.dumps(dict(evidence), sort_keys=True)
-            connection.execute(update(ITEMS).where(ITEMS.c.item_id == item_id).values(evidence=text))
+        told = json.dumps(dict(evidence), sort_keys=True)
+        connection.execute(update(ITEMS).where(ITEMS.c.item_id == item_id).values(evidence=told))
 
     # ---- ending ----------------------------------------------------------------------------------------------
 
-    def reject(self, item_id: str, worker: str, reason: str, *, evidence: Mapping[str, Any] | None = None) -> None:
+    @transactional
+    def reject(
+        self, connection: Connection, item_id: str, worker: str, reason: str, *,
+        evidence: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
         """End an item with a 'no' that trying again will not change. `reason` is a stable slug."""
-        with self.engine.begin() as connection:
-            row = self._held(connection, item_id, worker)
-            extra = {} if evidence is None else {"evidence": json.dumps(dict(evidence), sort_keys=True)}
-            self._move(connection, row, REJECTED, reason=reason, **extra)
+        row = self._held(connection, item_id, worker)
+        extra = {} if evidence is None else {"evidence": json.dumps(dict(evidence), sort_keys=True)}
+        self._move(connection, row, REJECTED, reason=reason, **extra)
 
+    @transactional
     def fail(
-        self, item_id: str, worker: str, reason: str, *, error_class: str = "", retry_in_s: float | None = None
-    ) -> None:
+        self, connection: Connection, item_id: str, worker: str, reason: str, *, error_class: str = "",
+        retry_in_s: float | None = None,
+    ) -> None:  # fmt: skip
         """End this try. With `retry_in_s` the item is due again after that time, without it never."""
-        with self.engine.begin() as connection:
-            row = self._held(connection, item_id, worker)
-            due = None if retry_in_s is None else self.clock() + retry_in_s
-            self._move(connection, row, FAILED, reason=reason, error_class=error_class, due_at=due)
+        row = self._held(connection, item_id, worker)
+        due = None if retry_in_s is None else self.clock() + retry_in_s
+        self._move(connection, row, FAILED, reason=reason, error_class=error_class, due_at=due)
 
-    def open_commit(self, commit_id: str, worker: str, finished: Mapping[str, Finished]) -> list[str]:
+    @transactional
+    def open_commit(
+        self, connection: Connection, commit_id: str, worker: str, finished: Mapping[str, Finished]
+    ) -> list[str]:
         """Say, before the first row is written, which items a commit to the lake will finish.
 
         Returns those that the worker still holds; the others were erased or taken over and are left out.
         """
-        held = []
-        with self.engine.begin() as connection:
-            connection.execute(
-                insert(COMMITS).values(commit_id=commit_id, worker=worker, state="open", opened_at=self.clock())
-            )
-            for item_id, end in finished.items():
-                mine = (ITEMS.c.item_id == item_id, ITEMS.c.worker == worker, ITEMS.c.state == PENDING)
-                values = {"commit_id": commit_id, "label_key": end.label_key, "tracklets": end.tracklets,
-                          "reason": end.rejected}  # fmt: skip
-                if connection.execute(update(ITEMS).where(*mine).values(**values)).rowcount:
-                    held.append(item_id)
-        return held
+        make = postgresql.insert if self.database.is_postgres else sqlite.insert
+        commit = make(COMMITS).values(commit_id=commit_id, worker=worker, state="open", opened_at=self.clock())
+        connection.execute(commit.on_conflict_do_nothing(index_elements=["commit_id"]))
+        held = set()
+        for item_id, end in sorted(finished.items()):
+            mine = (ITEMS.c.item_id == item_id, ITEMS.c.worker == worker, ITEMS.c.state == PENDING)
+            values = {"commit_id": commit_id, "label_key": end.label_key, "tracklets": end.tracklets,
+                      "reason": end.rejected}  # fmt: skip
+            if connection.execute(update(ITEMS).where(*mine).values(**values)).rowcount:
+                held.add(item_id)
+        return [item_id for item_id in finished if item_id in held]
 
-    def close_commit(self, commit_id: str, *, done: bool = True) -> None:
+    @transactional
+    def close_commit(self, connection: Connection, commit_id: str, *, done: bool = True) -> None:
         """Settle a commit: its items are done, or (rolled back) pending again. A second time does nothing."""
-        with self.engine.begin() as connection:
-            closing = update(COMMITS).where(COMMITS.c.commit_id == commit_id, COMMITS.c.state == "open")
-            if connection.execute(closing.values(state="done" if done else "aborted")).rowcount == 0:
-                return
-            for row in connection.execute(select(ITEMS).where(ITEMS.c.commit_id == commit_id)).all():
-                self._settle_item(connection, row, done)
+        closing = update(COMMITS).where(COMMITS.c.commit_id == commit_id, COMMITS.c.state == "open")
+        if connection.execute(closing.values(state="done" if done else "aborted")).rowcount == 0:
+            return
+        mine = select(ITEMS).where(ITEMS.c.commit_id == commit_id).order_by(ITEMS.c.item_id)
+        rows = connection.execute(mine.with_for_update()).all()
+        if done:
+            note_labels(connection, [(row.item_id, row.label_key) for row in rows if row.state != ERASED])
+        for row in rows:
+            self._settle_item(connection, row, done)
 
     def _settle_item(self, connection: Connection, row: Row[Any], done: bool) -> None:
         if row.state == ERASED:  # erased while the commit was open: it stays so
@@ -219,55 +281,74 @@ class Ledger:
         else:
             self._move(connection, row, PENDING, reason="rolled_back", commit_id=None)
 
-    def open_commits(self, *, older_than_lease: bool = True) -> dict[str, list[str]]:
+    @transactional
+    def open_commits(self, connection: Connection, *, older_than_lease: bool = True) -> dict[str, list[str]]:
         """Commits that were opened and not settled, with their items; by default only those whose lease ran out."""
         query = select(COMMITS.c.commit_id, ITEMS.c.item_id, ITEMS.c.lease_until).where(
             COMMITS.c.state == "open", ITEMS.c.commit_id == COMMITS.c.commit_id
         )
-        found: dict[str, list[str]] = {}
+        items: dict[str, list[str]] = {}
         live: set[str] = set()
-        with self.engine.begin() as connection:
-            for row in connection.execute(query.order_by(ITEMS.c.item_id)).all():
-                found.setdefault(row.commit_id, []).append(row.item_id)
-                if older_than_lease and (row.lease_until or 0.0) >= self.clock():
-                    live.add(row.commit_id)
-        return {commit: items for commit, items in found.items() if commit not in live}
+        for row in connection.execute(query.order_by(ITEMS.c.item_id)).all():
+            items.setdefault(row.commit_id, []).append(row.item_id)
+            if older_than_lease and (row.lease_until or 0.0) >= self.leases.expired_before():
+                live.add(row.commit_id)
+        return {commit: named for commit, named in items.items() if commit not in live}
 
     # ---- looking ---------------------------------------------------------------------------------------------
 
-    def books(self) -> Books:
+    @transactional
+    def books(self, connection: Connection) -> Books:
         """How many items are in which state."""
-        with self.engine.begin() as connection:
-            counts = dict(
-                connection.execute(select(ITEMS.c.state, func.count()).group_by(ITEMS.c.state)).tuples().all()
-            )
-            asked = connection.execute(select(func.count()).select_from(ITEMS)).scalar_one()
+        counts = dict(connection.execute(select(ITEMS.c.state, func.count()).group_by(ITEMS.c.state)).tuples().all())
+        asked = connection.execute(select(func.count()).select_from(ITEMS)).scalar_one()
         return Books(asked=asked, **{state: counts.get(state, 0) for state in STATES})
 
-    def reasons(self) -> dict[str, int]:
+    @transactional
+    def reasons(self, connection: Connection) -> dict[str, int]:
         """How many items were rejected or have failed, by reason."""
         ended = ITEMS.c.state.in_((REJECTED, FAILED))
-        with self.engine.begin() as connection:
-            query = select(ITEMS.c.reason, func.count()).where(ended).group_by(ITEMS.c.reason)
-            return {str(reason): count for reason, count in connection.execute(query).tuples().all()}
+        query = select(ITEMS.c.reason, func.count()).where(ended).group_by(ITEMS.c.reason)
+        return {str(reason): count for reason, count in connection.execute(query).tuples().all()}
 
-    def entry(self, item_id: str) -> Entry:
+    @transactional
+    def entry(self, connection: Connection, item_id: str) -> Entry:
         """All about one item; LedgerError if it was never asked for."""
-        with self.engine.begin() as connection:
-            return _entry(self._row(connection, item_id))
+        return _entry(self._row(connection, item_id))
 
-    def entries(self, state: str | None = None) -> list[Entry]:
-        """All items, or those in one state, sorted by id."""
+    @transactional
+    def entries(
+        self, connection: Connection, state: str | None = None, *, among: Iterable[str] | None = None
+    ) -> list[Entry]:
+        """All items, those in one state, or those `among` these ids, sorted by id."""
         query = select(ITEMS).order_by(ITEMS.c.item_id)
         if state is not None:
             query = query.where(ITEMS.c.state == state)
-        with self.engine.begin() as connection:
+        if among is None:
             return [_entry(row) for row in connection.execute(query).all()]
+        ids = sorted(set(among))
+        chunks = [ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK)]
+        return [
+            _entry(row) for some in chunks for row in connection.execute(query.where(ITEMS.c.item_id.in_(some))).all()
+        ]
 
-    def next_due(self) -> float | None:
+    @transactional
+    def ready(self, connection: Connection, item_ids: Iterable[str]) -> set[str]:
+        """Those of these items that are pending, whoever holds them, or failed and due."""
+        ids, can = sorted(set(item_ids)), or_(ITEMS.c.state == PENDING, self._due())
+        found: set[str] = set()
+        for start in range(0, len(ids), _CHUNK):
+            among = ITEMS.c.item_id.in_(ids[start : start + _CHUNK])
+            found.update(connection.execute(select(ITEMS.c.item_id).where(among, can)).scalars())
+        return found
+
+    def _due(self) -> ColumnElement[bool]:
+        return and_(ITEMS.c.state == FAILED, ITEMS.c.due_at <= self.clock())
+
+    @transactional
+    def next_due(self, connection: Connection) -> float | None:
         """When the next item that failed is due (seconds since 1970); None if none will ever be."""
-        with self.engine.begin() as connection:
-            return connection.execute(select(func.min(ITEMS.c.due_at)).where(ITEMS.c.state == FAILED)).scalar()
+        return connection.execute(select(func.min(ITEMS.c.due_at)).where(ITEMS.c.state == FAILED)).scalar()
 
     # ---- inside ----------------------------------------------------------------------------------------------
 
@@ -285,27 +366,50 @@ class Ledger:
         return row
 
     def _move(self, connection: Connection, row: Row[Any], state: str, **values: Any) -> None:
-        new = {"worker": None, "lease_until": None, "reason": None, "error_class": None, **values}
-        changed = {**new, "state": state, "changed_at": self.clock()}
-        connection.execute(update(ITEMS).where(ITEMS.c.item_id == row.item_id).values(**changed))
-        attempt, worker = new.get("attempts", row.attempts), new["worker"] or row.worker
-        why = {"reason": new["reason"], "error_class": new["error_class"], "worker": worker}
-        self._event(connection, row.item_id, row.state, state, attempt, **why)
+        self._move_all(connection, [row], state, [values])
+
+    def _move_all(
+        self, connection: Connection, rows: Sequence[Row[Any]], state: str, changes: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Bring locked rows into a state, each with values of its own, all of the same columns; and note it."""
+        if not rows:
+            return
+        now, blank = self.clock(), {"worker": None, "lease_until": None, "reason": None, "error_class": None}
+        events, updates = [], []
+        for row, change in zip(rows, changes, strict=True):
+            new = {**blank, **change}
+            updates.append({"of": row.item_id, **new, "state": state, "changed_at": now})
+            events.append(
+                {"item_id": row.item_id, "was": row.state, "state": state, "attempt": new.get("attempts", row.attempts),
+                 "reason": new["reason"], "error_class": new["error_class"], "worker": new["worker"] or row.worker}
+            )  # fmt: skip
+        columns = [name for name in updates[0] if name != "of"]
+        statement = update(ITEMS).where(ITEMS.c.item_id == bindparam("of"))
+        connection.execute(statement.values({name: bindparam(name) for name in columns}), updates)
+        lost = state in (REJECTED, ERASED) or (state == FAILED and updates[0].get("due_at") is None)
+        if lost or state == DONE:
+            drop_from_plans(connection, [row.item_id for row in rows])
+        if lost:
+            release(connection, [row.item_id for row in rows])
+        self._events(connection, events)
 
     def end(self, connection: Connection, row: Row[Any], state: str, **values: Any) -> None:
         """Bring an item into a state inside a transaction of the caller, whoever holds it (erase, reconcile)."""
         self._move(connection, row, state, **values)
 
-    def put_back(self, item_id: str, reason: str) -> None:
+    @transactional
+    def put_back(self, connection: Connection, item_id: str, reason: str) -> None:
         """Make a done item pending again, because the lake does not have what it says (reconcile)."""
-        with self.engine.begin() as connection:
-            self._move(connection, self._row(connection, item_id), PENDING, reason=reason, attempts=0)
+        self._move(connection, self._row(connection, item_id), PENDING, reason=reason, attempts=0)
 
-    def _event(
-        self, connection: Connection, item_id: str, was: str | None, state: str, attempt: int, **values: Any
-    ) -> None:
-        row = {"item_id": item_id, "at": self.clock(), "was": was, "state": state, "attempt": attempt, **values}
-        connection.execute(insert(EVENTS).values(**row))
+    def _events(self, connection: Connection, events: Sequence[Mapping[str, Any]]) -> None:
+        if events:
+            told = {"reason": None, "error_class": None, "worker": None, "at": self.clock()}
+            connection.execute(insert(EVENTS), [{**told, **event} for event in events])
+
+
+def _request(item: Item) -> str:
+    return json.dumps(dict(item.request), sort_keys=True)
 
 
 def _item(row: Row[Any]) -> Item:

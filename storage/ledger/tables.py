@@ -1,25 +1,10 @@
-"""The ledger's database: items, what happened to them, hosts, commits, tombstones. Times: seconds since 1970."""
+"""The ledger's tables. Times are seconds since 1970 on the database's clock.
 
-from pathlib import Path
-from typing import Any
+A ledger of an older version gets the tables and indexes that it lacks when it is opened (storage/ledger/database.py);
+columns are only ever added as nullable ones.
+"""
 
-from sqlalchemy import (
-    Column,
-    Engine,
-    Float,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    create_engine,
-    event,
-    select,
-)
-from sqlalchemy.exc import DBAPIError
-
-from storage.errors import LakeFull, LedgerError
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 METADATA = MetaData()
 
@@ -45,7 +30,14 @@ ITEMS = Table(
     Column("tracklets", Integer, nullable=False),
     Column("changed_at", Float, nullable=False),
     Index("items_by_state", "state", "due_at"),
+    Index("items_by_turn", "state", "changed_at", "item_id"),
 )
+"""One row an item that was ever asked for: its state, who holds it until when, and how it ended."""
+
+Index("items_by_worker", ITEMS.c.worker, postgresql_where=ITEMS.c.worker.is_not(None),
+      sqlite_where=ITEMS.c.worker.is_not(None))  # fmt: skip
+Index("items_by_commit", ITEMS.c.commit_id, postgresql_where=ITEMS.c.commit_id.is_not(None),
+      sqlite_where=ITEMS.c.commit_id.is_not(None))  # fmt: skip
 
 EVENTS = Table(
     "events",
@@ -60,6 +52,57 @@ EVENTS = Table(
     Column("worker", String(128)),
     Column("attempt", Integer, nullable=False),
 )
+"""Every change of an item's state, in order."""
+
+WORKERS = Table(
+    "workers",
+    METADATA,
+    Column("worker", String(128), primary_key=True),
+    Column("began_at", Float, nullable=False),
+    Column("alive_until", Float, nullable=False),
+)
+"""Runs that beat: one that has not beaten for the time of a lease is dead, wherever it ran."""
+
+WANTED = Table(
+    "wanted",
+    METADATA,
+    Column("plan", String(128), primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("item_id", String(128), nullable=False, index=True),
+)
+"""The items that a run still wants to work on, in its order; an item that has ended is wanted by nobody."""
+
+LABELS = Table(
+    "labels",
+    METADATA,
+    Column("item_id", String(128), primary_key=True),
+    Column("label_key", String(128), primary_key=True),
+)
+"""Labels whose rows are in the lake."""
+
+CONTENTS = Table(
+    "contents",
+    METADATA,
+    Column("content", String(64), primary_key=True),
+    Column("item_id", String(128), nullable=False, index=True),
+)
+"""SHA-256 of the videos that gave tracklets: each content belongs to the item that was first."""
+
+SIGHTS = Table(
+    "sights",
+    METADATA,
+    Column("item_id", String(128), primary_key=True),
+    Column("prints", LargeBinary, nullable=False),
+)
+"""Fingerprints of sampled pictures of those videos, 8 bytes each."""
+
+SIGHT_BANDS = Table(
+    "sight_bands",
+    METADATA,
+    Column("band", BigInteger, primary_key=True, autoincrement=False),
+    Column("item_id", String(128), primary_key=True, index=True),
+)
+"""Parts of those fingerprints, by which pictures that look alike are found without looking at all of them."""
 
 HOSTS = Table(
     "hosts",
@@ -99,43 +142,7 @@ ERASURES = Table(
 """Erasures under way: what the source was known by, so that one that is cut short still finds everything."""
 
 SECRETS = Table("secrets", METADATA, Column("name", String(32), primary_key=True), Column("value", String(128)))
+"""The key of the tombstones, and what the ledger has learnt from the lake."""
 
-
-def connect(url: str) -> Engine:
-    """Engine for a SQLAlchemy URL, with the tables made. SQLite gets WAL, a patient lock and secure deletes.
-
-    LedgerError if that is no database, or one whose tables of these names are another program's.
-    """
-    if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_immediate)
-    event.listen(engine, "handle_error", _translate)
-    try:
-        METADATA.create_all(engine)
-        with engine.begin() as connection:
-            for table in METADATA.sorted_tables:
-                connection.execute(select(table).limit(0))
-    except DBAPIError as error:
-        where = engine.url.render_as_string(hide_password=True)
-        raise LedgerError(f"{where} is no ledger: {error.orig}; move it away or name another") from error
-    return engine
-
-
-def _translate(context: Any) -> None:
-    if "disk is full" in str(context.original_exception) or "No space left" in str(context.original_exception):
-        raise LakeFull("no space left for the ledger; free some space and run again") from context.original_exception
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # Transactions are begun by _begin_immediate, not by the driver at the first write: a reader that turns
-    # writer in mid-transaction would fail at once instead of waiting for its turn.
-    connection.isolation_level = None
-    for pragma in ("busy_timeout=60000", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-        connection.execute(f"PRAGMA {pragma}").fetchall()
-
-
-def _begin_immediate(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+BY_ITEM = (LABELS, WANTED, CONTENTS, SIGHTS, SIGHT_BANDS)
+"""Tables of what is known of items beside their own row: erase takes the item's rows out of each."""

@@ -12,6 +12,7 @@ from harvest.duplicates import KnownVideos
 from harvest.video.fingerprint import SAMPLE_SECONDS, bits_apart, fingerprint
 from storage.example_rows import tracklet_row, video_row
 from storage.lake import Lake
+from storage.ledger.ledger import Ledger
 from storage.tables import rows_to_table
 
 
@@ -69,21 +70,23 @@ def test_a_real_re_encode_is_a_copy(clip: Callable[..., Path], tmp_path: Path, h
     other = clip("other.mp4", "-vf", "hue=h=90*t,hflip,vflip,rotate=-t", seconds=3.0, size="320x240", rate="25")
     copy = tmp_path / "copy.mp4"
     subprocess.run([ffmpeg_program(), "-v", "error", "-i", str(first), *how, str(copy)], check=True)
-    known = KnownVideos()
+    known, ledger = KnownVideos(), Ledger.open(tmp_path)
     known.add("first", "hash-1", _sampled(first))
-    assert known.original_of("copy", "hash-2", _sampled(copy)) == "first"
-    assert known.original_of("other", "hash-3", _sampled(other)) is None
+    assert ledger.copies.keep("first", "hash-1", _sampled(first)) is None
+    for original_of in (known.original_of, ledger.copies.original_of):
+        assert original_of("copy", "hash-2", _sampled(copy)) == "first"
+        assert original_of("other", "hash-3", _sampled(other)) is None
+    ledger.close()
 
 
 def test_another_lakes_video_is_a_copy_whatever_its_name(tmp_path: Path) -> None:
-    test_set, pool = Lake(tmp_path / "test"), Lake(tmp_path / "pool")
+    test_set = Lake(tmp_path / "test")
     video = video_row("a", content_sha256="hash-a", fingerprints=_prints(range(9)))
     test_set.append("videos", rows_to_table("videos", [video]))
     test_set.append("tracklets", rows_to_table("tracklets", [tracklet_row("a")]))
-    known = KnownVideos.of(pool, [test_set])
+    known = KnownVideos.of([test_set])
     for source, content, prints in (("a", "hash-a", []), ("b", "hash-b", _prints(range(2, 9)))):
         assert known.original_of(source, content, prints) == f"{test_set.root}:a"
-    assert KnownVideos.of(test_set).original_of("a", "hash-a", _prints(range(9))) is None
 
 
 def test_little_evidence_is_none() -> None:

@@ -1,0 +1,176 @@
+"""Who works on what: an ordered plan a run, leases on its items, and the beats that say that the run is alive.
+
+A lease belongs to a worker (a run's name) and ends at a time on the database's clock. Beats renew all leases of a
+worker in one statement. Nobody judges a worker by its process id or host name: without beats its leases run out.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, text, update
+
+from storage.errors import LakeError
+from storage.ledger.database import Database
+from storage.ledger.hosts import HostBudgets
+from storage.ledger.items import FAILED, PENDING
+from storage.ledger.tables import HOSTS, ITEMS, WANTED, WORKERS
+
+LEASE_S = 150.0
+"""A dead run's items come back after so long; a beat that is late by two minutes (a paused container) costs nothing."""
+
+BEATS_A_LEASE = 5
+
+_FORGOTTEN_AFTER_S = 86_400.0
+
+_CHUNK = 5_000
+"""Rows of one statement: SQLite takes 32,766 parameters."""
+
+_MANY = 10_000
+"""Items of a plan from which on the planner is told how large it is."""
+
+_log = logging.getLogger(__name__)
+
+
+class Leases:
+    """Plans, leases and beats of one ledger."""
+
+    def __init__(self, database: Database, hosts: HostBudgets) -> None:
+        self._db, self._hosts = database, hosts
+
+    # ---- plans -------------------------------------------------------------------------------------------------
+
+    def plan(self, name: str, item_ids: Sequence[str]) -> None:
+        """What a run wants to work on, in this order; it stands over an earlier plan of that name."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(WANTED).where(WANTED.c.plan == name))
+            for start in range(0, len(item_ids), _CHUNK):
+                rows = [
+                    {"plan": name, "place": start + place, "item_id": item_id}
+                    for place, item_id in enumerate(item_ids[start : start + _CHUNK])
+                ]
+                connection.execute(insert(WANTED), rows)
+            if len(item_ids) > _MANY:
+                connection.execute(text("ANALYZE wanted"))
+
+        self._db.run(work)
+
+    def want_again(self, name: str, item_id: str) -> None:
+        """Put an item at the end of a plan: a later try of it is to be made by the same run."""
+
+        def work(connection: Connection) -> None:
+            mine = WANTED.c.plan == name
+            if connection.execute(select(WANTED).where(mine, WANTED.c.item_id == item_id)).first() is not None:
+                return
+            last = connection.execute(select(func.max(WANTED.c.place)).where(mine)).scalar()
+            place = 0 if last is None else last + 1
+            connection.execute(insert(WANTED).values(plan=name, place=place, item_id=item_id))
+
+        self._db.run(work)
+
+    def held_by_others(self, name: str, worker: str) -> int:
+        """How many items of a plan somebody else holds now, or has in an open commit: they may still come back."""
+        busy = and_(ITEMS.c.state == PENDING, ITEMS.c.worker.is_not(None), ITEMS.c.worker != worker)
+        wanted = WANTED.join(ITEMS, WANTED.c.item_id == ITEMS.c.item_id)
+        query = select(func.count()).select_from(wanted).where(WANTED.c.plan == name, busy)
+        return int(self._db.run(lambda connection: connection.execute(query).scalar_one()))
+
+    # ---- leases ------------------------------------------------------------------------------------------------
+
+    def claimable(
+        self, connection: Connection, limit: int, only: Sequence[str] | None, plan: str | None
+    ) -> list[Row[Any]]:
+        """Up to `limit` items that may be leased now, locked: of a plan in its order, else those that changed first."""
+        now = self._db.clock()
+        closed = select(HOSTS.c.host).where(self._hosts.closed(now))
+        # An item of an open commit is settled by reconcile, which alone knows whether its rows are in the lake.
+        can = and_(ITEMS.c.commit_id.is_(None), ITEMS.c.host.not_in(closed))
+        free = or_(ITEMS.c.worker.is_(None), ITEMS.c.lease_until < self.expired_before())
+        pending = and_(ITEMS.c.state == PENDING, free, can)
+        due = and_(ITEMS.c.state == FAILED, ITEMS.c.due_at <= now, can)
+        if plan is not None:
+            wanted = WANTED.join(ITEMS, WANTED.c.item_id == ITEMS.c.item_id)
+            query = select(ITEMS).select_from(wanted).where(WANTED.c.plan == plan, or_(pending, due))
+            query = query.order_by(WANTED.c.place).limit(limit)
+            rows = list(connection.execute(query.with_for_update(of=ITEMS, skip_locked=True)).all())
+            taken = [row.item_id for row in rows]
+            connection.execute(delete(WANTED).where(WANTED.c.plan == plan, WANTED.c.item_id.in_(taken)))
+            return rows
+        rows = []
+        for ready in (pending, due):  # one after the other: each is one walk along an index
+            query = select(ITEMS).where(ready).order_by(ITEMS.c.changed_at, ITEMS.c.item_id)
+            if only is not None:
+                query = query.where(ITEMS.c.item_id.in_(only))
+            query = query.limit(limit - len(rows)).with_for_update(skip_locked=True)
+            rows += connection.execute(query).all() if len(rows) < limit else []
+        return rows
+
+    def expired_before(self) -> float:
+        """A lease that ended before this time has run out. Just after the server was away everybody's has ended, and
+        each gets the time to beat again."""
+        now, back = self._db.clock(), self._db.outage_ended_at
+        return now - LEASE_S if back and now - back < LEASE_S else now
+
+    def beat(self, worker: str, lease_s: float = LEASE_S) -> None:
+        """Say that a worker is alive: all that it holds is its own for another lease."""
+
+        def work(connection: Connection) -> None:
+            now = self._db.clock()
+            alive = {"alive_until": now + lease_s}
+            if connection.execute(update(WORKERS).where(WORKERS.c.worker == worker).values(alive)).rowcount == 0:
+                connection.execute(insert(WORKERS).values(worker=worker, began_at=now, **alive))
+            mine = (ITEMS.c.worker == worker, ITEMS.c.state == PENDING)
+            connection.execute(update(ITEMS).where(*mine).values(lease_until=now + lease_s))
+
+        self._db.run(work)
+
+    @contextmanager
+    def beating(self, worker: str, lease_s: float = LEASE_S) -> Iterator[None]:
+        """Inside, a thread beats for `worker`. Afterwards the worker is forgotten, and its plan with it."""
+        self.beat(worker, lease_s)
+        over = threading.Event()
+
+        def run() -> None:
+            while not over.wait(lease_s / BEATS_A_LEASE):
+                try:
+                    self.beat(worker, lease_s)
+                except LakeError as error:  # the run's own next step says it too, and ends it
+                    _log.warning("the leases of %s could not be renewed: %s", worker, error)
+
+        thread = threading.Thread(target=run, name=f"beat {worker}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join(timeout=lease_s / BEATS_A_LEASE)
+            self.forget([worker])
+
+    def alive(self) -> set[str]:
+        """Names of the workers that have beaten within their lease."""
+        query = select(WORKERS.c.worker).where(WORKERS.c.alive_until >= self._db.clock())
+        return set(self._db.run(lambda connection: connection.execute(query).scalars().all()))
+
+    def forget_the_dead(self) -> None:
+        """Take workers off the books that have not beaten for a day: a run that was only stopped keeps its plan."""
+        long_ago = WORKERS.c.alive_until < self._db.clock() - _FORGOTTEN_AFTER_S
+        query = select(WORKERS.c.worker).where(long_ago)
+        self.forget(self._db.run(lambda connection: connection.execute(query).scalars().all()))
+
+    def forget(self, workers: Sequence[str]) -> None:
+        """Take workers and their plans off the books; what they still hold comes back when its lease runs out."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(WORKERS).where(WORKERS.c.worker.in_(workers)))
+            connection.execute(delete(WANTED).where(WANTED.c.plan.in_(workers)))
+
+        if workers:
+            self._db.run(work)
+
+
+def drop_from_plans(connection: Connection, item_ids: Sequence[str]) -> None:
+    """Items that have ended are wanted by no plan any more."""
+    connection.execute(delete(WANTED).where(WANTED.c.item_id.in_(item_ids)))
