@@ -46,3 +46,26 @@ def test_every_dependency_has_its_row() -> None:
     told = {name.strip() for row in rows for name in row.split("|")[1].split(",")}
     assert len(names) > 30
     assert not names - told
+
+
+def test_every_path_in_the_architecture_exists() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    paths = re.findall(r"`((?:" + "|".join((*ROOMS, "scripts", "tests", "docs")) + r")/[\w./*-]*)`", text)
+    assert len(paths) > 80
+    assert not [path for path in paths if not list(ROOT.glob(path.rstrip("/")))]
+
+
+def test_every_room_and_folder_stands_in_the_architecture() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    folders = {path.parent.relative_to(ROOT) for path in CODE if path.relative_to(ROOT).parts[0] in ROOMS}
+    assert not [str(folder) for folder in folders if f"`{folder}/" not in text]
+
+
+def test_the_index_of_the_log_has_a_line_for_every_note() -> None:
+    noted = [
+        line[3:] for page in (ROOT / "docs" / "log").glob("*.md") for line in page.read_text().splitlines()
+        if line.startswith("## ")
+    ]  # fmt: skip
+    index = (ROOT / "docs" / "LOG.md").read_text()
+    listed = [f"{date} {title}" for date, title in re.findall(r"(?m)^- (\S+) \*\*(.+?)\*\*: ", index)]
+    assert sorted(noted) == sorted(listed)
