@@ -29,7 +29,7 @@ from evaluation.readers.datasets import Dataset
 from evaluation.readers.pictures import pictures
 from evaluation.readers.truth_files import write_truth
 from evaluation.sequence import BenchmarkSequence
-from harvest.phi.protocol import Phi
+from harvest.phi.protocol import Phi, TurnedPhi
 from harvest.video.fingerprint import fingerprint
 from storage.lake import Lake
 from storage.tables import rows_to_table
@@ -133,7 +133,7 @@ def _prepare_run(
     labels = _labels(run, seen.there, keypoints, from_body)
     common = {"tracklet_id": name, "source_id": source, "label_key": f"prepare/{phi.name}"}
     rows = {
-        "features": _features(run, phi, seen, common),
+        "features": _features(run, phi, seen, keypoints, common),
         "labels3d": None if labels is None else labels | {"tracklet_id": name, "source_id": source},
         "videos": _video(run, seen, common),
         "tracklets": _tracklet(run, seen, boxes, keypoints, common),
@@ -223,12 +223,15 @@ def _labels(
     return row | {"translation": None if place is None else np.nan_to_num(place).astype(np.float32)}
 
 
-def _features(run: BenchmarkSequence, phi: Phi, seen: _Seen, common: dict[str, str]) -> dict[str, Any]:
+def _features(
+    run: BenchmarkSequence, phi: Phi, seen: _Seen, keypoints: NDArray[np.float32], common: dict[str, str]
+) -> dict[str, Any]:
     return common | {
         "phi_name": phi.name,
         "phi_dim": phi.dim,
         "phi": seen.phi.astype("<f2").tobytes(),
         "zero_shot_3d": None if seen.zero_shot is None else seen.zero_shot.reshape(len(run), 75),
+        "turn": phi.turns(keypoints) if isinstance(phi, TurnedPhi) else None,
     }
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harvest.backends.protocol import PoseBackend, ReadsFile
-from harvest.phi.protocol import Phi
+from harvest.phi.protocol import Phi, TurnedPhi
 from harvest.stopwatch import Stopwatch
 from harvest.video.decode import Frame
 from storage.labels.key import Recipe, digest
@@ -138,6 +138,7 @@ class CachedPhi:
     def __init__(self, phi: Phi, files: StageFiles, watch: Stopwatch | None = None) -> None:
         self._phi, self._watch = phi, watch or Stopwatch()
         self.name, self.dim = phi.name, phi.dim
+        self.is_turned = isinstance(phi, TurnedPhi)
         fields: RecordFields = [("phi", "<f2", (phi.dim,)), ("zero_shot", "<f4", (75,)), ("has_zero_shot", "?", ())]
         self.store = files.store(f"phi/{phi.name}", f"phi {phi.name} {phi.dim}", phi.weights, fields)
         self._has_zero_shot = False
@@ -167,6 +168,12 @@ class CachedPhi:
             for n, features, zero in zip(unknown, fresh, zeros, strict=True):
                 rows[n] = self.store.add(keys[n], features.astype(np.float16), zero, self._has_zero_shot)
         return [row for row in rows if row is not None]
+
+    def turns(self, keypoints_N25x3: np.ndarray) -> np.ndarray:
+        """(N) radians by which each crop is turned (`TurnedPhi.turns`); zeros if this φ has upright crops."""
+        if isinstance(self._phi, TurnedPhi):
+            return self._phi.turns(keypoints_N25x3)
+        return np.zeros(len(keypoints_N25x3), np.float32)
 
     def kept(self, rows_T: NDArray[np.int64]) -> tuple[Kept, Kept | None]:
         """(T, D) features and (T, 75) 3D of these rows, still on the disk. None if this φ gives no 3D."""

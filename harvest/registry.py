@@ -12,7 +12,7 @@ from harvest.phi.protocol import Phi
 
 BACKENDS = ("embedded", "truth", "rtm:SET or rtm:FILE.yaml", "mmlab:FILE.yaml")
 PHIS = (
-    "blazepose_penultimate", "keypoints", "movenet_pyramid",
+    "blazepose_penultimate", "blazepose_turned", "keypoints", "movenet_pyramid",
     "resnet50_v1:CHECKPOINT", "resnet50_v2:CHECKPOINT", "vit:MODEL:CHECKPOINT",
 )  # fmt: skip
 
@@ -64,6 +64,10 @@ def _make_phi(wanted: str, device: str) -> Phi:
         from harvest.phi.blazepose import BlazePosePhi
 
         return BlazePosePhi(device=device)
+    if name == "blazepose_turned":
+        from harvest.phi.blazepose import TurnedBlazePosePhi
+
+        return TurnedBlazePosePhi(device=device)
     if name == "keypoints":
         from harvest.phi.keypoints import KeypointsPhi
 

@@ -77,6 +77,7 @@ def tracklet_row(video: VideoFacts, shot: ShotFacts, person_index: int, person: 
         "n_frames": stop - first,
         "seconds": float((stop - first) / video.rate),
         "mean_score": float(keypoints[observed][:, _joints_of(video), 2].mean()),
+        "bridged_share": float(1 - observed.mean()),
         **_quality(video, person.track.keypoints[cut][observed]),
         "tags": list(video.source.tags),
         "backend": video.backend,
@@ -114,6 +115,7 @@ def feature_rows(
             "phi_dim": phi.dim,
             "phi": features,
             "zero_shot_3d": zero_shot,
+            "turn": person.labels.turns[p].between(first, stop) if phi.is_turned else None,
             "label_key": video.label_key,
         })  # fmt: skip
     return rows

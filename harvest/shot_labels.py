@@ -68,6 +68,8 @@ class TrackLabels:
     """The boxes of one track and where its features are, by frame n of the shot."""
 
     boxes: ByFrame[np.float32] = field(default_factory=lambda: ByFrame((4,), np.float32))
+    turns: list[ByFrame[np.float32]] = field(default_factory=list)
+    """For each φ the turn of a frame's crop, radians."""
     feature_rows: list[ByFrame[np.int64]] = field(default_factory=list)
     """For each φ the row of its store (network_cache.py) that holds a frame's features."""
 
@@ -134,7 +136,10 @@ class ShotLabeller:
 
     def _labels_of(self, i: int) -> TrackLabels:
         if i not in self._labels:
-            self._labels[i] = TrackLabels(feature_rows=[ByFrame((), np.int64) for _ in self._phis])
+            self._labels[i] = TrackLabels(
+                turns=[ByFrame((), np.float32) for _ in self._phis],
+                feature_rows=[ByFrame((), np.int64) for _ in self._phis],
+            )
         return self._labels[i]
 
     def _settle(self, *, over: bool = False) -> None:
@@ -197,8 +202,9 @@ class ShotLabeller:
 
         def compute(run_both: RunBoth | None = None) -> None:
             for p, phi in enumerate(self._phis):
-                for (labels, n), row in zip(places, phi.rows(frames, boxes, keypoints, run_both), strict=True):
-                    labels.feature_rows[p][n] = row
+                rows, turns = phi.rows(frames, boxes, keypoints, run_both), phi.turns(keypoints)
+                for (labels, n), row, turn in zip(places, rows, turns, strict=True):
+                    labels.feature_rows[p][n], labels.turns[p][n] = row, turn
 
         if over:
             self._overlap.wait()

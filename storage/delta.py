@@ -23,7 +23,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from storage.disk import Disk, is_away, is_full
 from storage.errors import CommitAborted, LakeDamaged, LakeFull, SchemaMismatch, SchemaTooNew, SchemaTooOld, ServiceAway
-from storage.schema import SCHEMA_VERSION
+from storage.schema import LATER_COLUMNS, SCHEMA_VERSION
 from storage.validate import schema_of
 
 VERSION_KEY = "hmmr.schema_version"
@@ -136,6 +136,7 @@ class DeltaFolder:
         current = self.open_or_create()
         if transaction is not None and _seen(current, transaction):
             return int(current.version())
+        current = self._with_later_columns(current) if table.num_rows else current
         adds = [self.write_file(table, transaction if shard else None)] if table.num_rows else []
         try:
             return self._commit(lambda _: adds, transaction, current)
@@ -144,6 +145,23 @@ class DeltaFolder:
         except BaseException:
             self._discard_unused(adds)
             raise
+
+    def _with_later_columns(self, table: DeltaTable) -> DeltaTable:
+        """The table with those of LATER_COLUMNS that it still lacks, which other writers may add at the same moment."""
+        for _ in range(_ATTEMPTS):
+            names = {field.name for field in table.schema().fields}
+            missing = [column for column in LATER_COLUMNS.get(self.name, ()) if column not in names]
+            if not missing:
+                return table
+            columns = Schema.from_arrow(schema_of(self.name).empty_table().select(missing).schema)
+            try:
+                table.alter.add_columns(list(columns.fields))
+            except (CommitFailedError, DeltaError) as error:
+                if is_full(error):
+                    raise _translated(error, self.where) from error
+                time.sleep(random.random() * 0.05)
+            table = self.open_or_create()
+        raise LakeFull(f"cannot add columns to table {self.where}")
 
     def abort(self, transaction: str) -> bool:
         """Make sure that `transaction` can never be committed here. False if it already is."""
@@ -249,9 +267,13 @@ def _columns_of(name: str) -> dict[str, str]:
 
 
 def _check_columns(name: str, where: str, table: DeltaTable) -> None:
-    """A user's own further columns do no harm; one of ours that is not there, or is something else, does."""
+    """A user's own further columns do no harm; one of ours that is not there, or is something else, does, unless it is
+    one of LATER_COLUMNS that was not added yet."""
     found = {field.name: str(field.type) for field in table.schema().fields}
-    wrong = sorted(column for column, kind in _columns_of(name).items() if found.get(column) != kind)
+    later = set(LATER_COLUMNS.get(name, ())) - found.keys()
+    wrong = sorted(
+        column for column, kind in _columns_of(name).items() if column not in later and found.get(column) != kind
+    )
     if wrong:
         raise SchemaMismatch(
             f"table {where} lacks {', '.join(wrong[:5])} or has it in another type: not a lake of ours"

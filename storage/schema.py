@@ -50,6 +50,7 @@ TRACKLETS = pa.schema(
         _column("licence", pa.string(), "open, closed, unknown, or vouched with its date"),
         _column("label_key", pa.string(), "hash of input content, stages, versions, configuration, weights"),
         _column("committed_at", pa.timestamp("us", tz="UTC"), "when the row was written"),
+        _column("bridged_share", _F32, "share of the frames that the tracker bridged", required=False),
     ]
 )
 
@@ -63,6 +64,8 @@ FEATURES = pa.schema(
         _column("zero_shot_3d", _ROWS_F32, "(T, 75) 25 x (x, y, z) m, hip-centred, camera axes, by the 2D network "
                 "itself; NaN for joints it lacks; null for a phi without", width=75, required=False),
         _column("label_key", pa.string(), "label_key of the tracklet that phi was computed for"),
+        _column("turn", pa.list_(_F32), "(T) radians by which phi's crop is turned about its centre, clockwise in the "
+                "picture, so that the trunk stands upright in it; null: upright crops", required=False),
     ]
 )  # fmt: skip
 
@@ -210,6 +213,10 @@ PROBES = pa.schema(
         _column("answer", pa.string(), "HTTP status or class of the error"),
     ]
 )
+
+LATER_COLUMNS: dict[str, tuple[str, ...]] = {"tracklets": ("bridged_share",), "features": ("turn",)}
+"""Nullable columns that tables of this schema version may lack, since they came later. There they read as null; the
+next append adds them to the table (storage/delta.py)."""
 
 TABLES: dict[str, pa.Schema] = {
     "tracklets": TRACKLETS,

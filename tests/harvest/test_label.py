@@ -78,6 +78,24 @@ def test_streamed_boxes_and_phi_are_those_of_the_whole_track(
         assert (phi[:, 4:].mean(axis=1) < 75).all() == (row["shot_index"] == 0)
 
 
+def test_a_phi_of_turned_crops_leaves_its_turns_in_the_row(two_shots: Path, rectangles: type, box_phi: object) -> None:
+    class Turned(type(box_phi)):  # type: ignore[misc]
+        name = "turned"
+
+        def turns(self, keypoints_N25x3: np.ndarray) -> np.ndarray:
+            return keypoints_N25x3[:, 0, 0].astype(np.float32)  # type: ignore[no-any-return]
+
+    (source,) = expand([two_shots])
+    labeller = Labeller(rectangles(), [box_phi, Turned()], LabelConfig(), Policy())  # type: ignore[list-item]
+    rows = labeller.label(two_shots, source, VERDICT).rows
+    assert [row["phi_name"] for row in rows["features"]] == ["box", "turned"] * 3
+    for i, tracklet in enumerate(rows["tracklets"]):
+        upright, turned = rows["features"][2 * i : 2 * i + 2]
+        assert upright["turn"] is None
+        np.testing.assert_array_equal(turned["turn"], tracklet["keypoints"][:, 0])
+        assert tracklet["bridged_share"] == 0
+
+
 def test_batches_do_not_change_labels(two_shots: Path, rectangles: type, box_phi: object) -> None:
     usual, odd = (_label(two_shots, rectangles(), box_phi, LabelConfig(phi_every=n)) for n in (16, 5))
     for a, b in zip(usual.rows["tracklets"], odd.rows["tracklets"], strict=True):

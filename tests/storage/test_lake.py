@@ -1,6 +1,7 @@
 """The lake's promise to every other room."""
 
 import multiprocessing
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 
 from storage.errors import CommitAborted, NoSuchLake, SchemaMismatch
 from storage.example_rows import feature_row, shard, source_name, tracklet_row
 from storage.lake import Lake
 from storage.schema import TABLES
 from storage.tables import rows_to_table
+
+MADE_BEFORE = Path(__file__).parents[1] / "made_at_21bc6ec" / "labelled"
 
 
 def rows(*names: str) -> pa.Table:
@@ -129,3 +133,21 @@ def test_three_processes_at_once_lose_and_double_nothing(tmp_path: Path) -> None
         worker.join()
     found = Lake(tmp_path).read("tracklets", ["source_id"]).column(0).to_pylist()
     assert sorted(found) == sorted(source_name(100 * w + i) for w in range(3) for i in range(6))
+
+
+def test_a_table_that_lacks_a_later_column_is_read_and_appended_to(tmp_path: Path) -> None:
+    """A lake made at 21bc6ec: the columns read as null, and the next append adds them to the Delta table."""
+    shutil.copytree(MADE_BEFORE, tmp_path / "lake")
+    lake = Lake(tmp_path / "lake")
+    place = lake.layout.table("tracklets")
+    assert "bridged_share" not in DeltaTable(place).to_pyarrow_table().column_names
+    before = lake.read("tracklets")
+    assert set(before["bridged_share"].to_pylist()) == {None}
+    assert set(lake.read("features", ["turn"]).column(0).to_pylist()) == {None}
+    settings = DeltaTable(place).metadata().configuration
+    lake.append("tracklets", rows_to_table("tracklets", [tracklet_row(source_name(2), bridged_share=0.25)]))
+    after = lake.read("tracklets")
+    assert sorted(after["bridged_share"].to_pylist(), key=str) == [0.25, *[None] * before.num_rows]
+    assert after.filter(pc.is_null(after["bridged_share"])).equals(before)
+    assert "bridged_share" in DeltaTable(place).to_pyarrow_table().column_names
+    assert DeltaTable(place).metadata().configuration == settings
