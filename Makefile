@@ -30,9 +30,10 @@ check: setup  ## ruff, mypy, hadolint
 bench: setup  ## speed, as ratios measured in one run
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-trial: setup  ## long trials of the lake: 100 killed harvests (resumable, out/trials), 100 random histories
+trial: setup  ## long trials: 100 killed harvests (resumable, out/trials), 100 random histories, 7,500 damaged benchmarks
 	@$(BIN)/python scripts/kill_trials.py --trials 100 --out out/trials
 	@HMMR_TRIALS=20 $(BIN)/python -m pytest tests/storage/test_machine.py
+	@HMMR_FUZZ=500 $(BIN)/python -m pytest tests/evaluation/readers/test_fuzz.py
 
 clean:  ## remove what the recipes made, but not lakes elsewhere
 	rm -rf $(VENV) out build *.egg-info

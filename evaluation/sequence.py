@@ -18,6 +18,8 @@ from evaluation.errors import BadDatasetError
 
 MOST_FRAMES = 2**31 - 1
 """The largest number of a frame that the lake can hold."""
+MOST_FPS = 10_000.0
+"""Motion capture records up to 500 frames a second."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def check_lengths(path: Path, sequence: BenchmarkSequence) -> None:
     for name, values in rows.items():
         if values is not None and len(values) != len(sequence):
             raise BadDatasetError(path, f"{sequence.name} has {len(sequence)} frames, and {len(values)} rows of {name}")
-    if sequence.frame_ids.ndim != 1 or sequence.valid.ndim != 1:
+    if sequence.frame_ids.ndim != 1 or sequence.valid.ndim != 1 or sequence.valid.dtype != np.bool_:
         raise BadDatasetError(path, f"{sequence.name}: frame numbers or flags that are not one a frame")
     if len(sequence) and (np.abs(sequence.frame_ids) > MOST_FRAMES).any():
         raise BadDatasetError(path, f"{sequence.name} numbers its frames beyond {MOST_FRAMES}")
@@ -137,13 +139,13 @@ def shaped(path: Path, name: str, value: Any, *shape: int | None) -> NDArray[np.
 
 
 def rate_of(path: Path, value: Any) -> float:
-    """A frame rate, in frames per second; BadDatasetError where it is no finite number above 0."""
+    """A frame rate, in frames per second; BadDatasetError where it is no number above 0 and up to MOST_FPS."""
     try:
         rate = float(value)
     except (TypeError, ValueError, OverflowError):
         rate = math.nan
-    if not (math.isfinite(rate) and rate > 0):
-        raise BadDatasetError(path, f"a frame rate of {str(value)[:40]}; wanted a number above 0")
+    if not 0 < rate <= MOST_FPS:
+        raise BadDatasetError(path, f"a frame rate of {str(value)[:40]}; wanted a number above 0, up to {MOST_FPS:g}")
     return rate
 
 

@@ -95,6 +95,11 @@ def _box(fitted: Fitted) -> Html:
 
 def _value(report: Mapping[str, Any]) -> list[Html]:
     value = report["marginal"]
+    if not value.get("stands", True):  # reports of earlier code do not say whether a law is identified
+        why = "the error does not depend on them, as far as these runs show"
+        if report["law"] is None:
+            why = f"no law of error against hours is identified ({report['no_law']})"
+        return [element("p", f"One more hour has no price: {why}.")]
     said = (
         f"At {hours_text(value['at_hours'])} one more hour lowers the error by {between(value['per_next_hour'])}, "
         f"a doubling by {between(value['per_doubling'])} ({value['law']} law; 95 % intervals over all laws)."

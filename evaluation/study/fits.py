@@ -61,6 +61,21 @@ def best_law(fits: dict[str, LawFit]) -> str:
     return min(fits, key=lambda law: fits[law].aicc)
 
 
+def identified_law(fits: dict[str, LawFit], sizes: int, *, scatter_known: bool) -> tuple[str | None, str]:
+    """The law that the data identify, or None and why none is.
+
+    It is the one with the lowest AICc, if its own parameters are identified and the runs show how much they scatter:
+    without that no criterion can weigh one law against another.
+    """
+    if not scatter_known:
+        return None, "one run of each size cannot show how much runs scatter"
+    if sizes < LEAST_SIZES:
+        return None, f"{sizes} {'size' if sizes == 1 else 'sizes'}; a law needs at least {LEAST_SIZES}"
+    best = best_law(fits)
+    why_not = fits[best].why_not
+    return (None, f"the {best} law fits best, but {why_not}") if why_not else (best, "")
+
+
 def curve_hours(hours_H: Float) -> Float:
     """Places at which a law is drawn: zero, and the span of the sizes in equal doublings."""
     positive = hours_H[hours_H > 0]
@@ -113,7 +128,7 @@ def _why_not(law: str, sizes: int, parameters: dict[str, Interval], p_misfit: fl
     if sizes < LEAST_SIZES:
         return f"{sizes} sizes; a law needs at least {LEAST_SIZES}"
     alpha, amount = parameters.get("alpha"), parameters.get("A", parameters.get("b"))
-    if amount is not None and amount.low <= 1e-9 <= amount.high:
+    if amount is not None and amount.low <= 1e-9 and amount.high >= -1e-9:
         return "the interval of its amount reaches 0"
     if alpha is not None and alpha.low <= 1.05 * ALPHA_RANGE[0]:
         return "the interval of alpha reaches 0"

@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from evaluation.study.draws import DRAWS, Draws, Noise, draw, noise
-from evaluation.study.fits import LawFit, best_law, fit_laws
+from evaluation.study.fits import LawFit, best_law, fit_laws, identified_law
 from evaluation.study.power import more_runs
 from evaluation.study.steps import CONFIDENCE, Interval, gap_closed, interval, step, steps
 from evaluation.study.table import MAIN, StudyTable
 from evaluation.study.trend import Trend, trend
 from evaluation.study.value import marginal_value
-from evaluation.study.verdict import DELTA_SHARE, verdict
+from evaluation.study.verdict import DELTA_SHARE, LEVEL, verdict
 
 CEILING = "ceiling"
 
@@ -33,21 +33,25 @@ def report(tables: Mapping[str, StudyTable], options: ReportOptions | None = Non
     falls = trend(table, draws)
     answer = verdict(table.hours_H, draws, falls, scatter_known=found.df > 0)
     fits = fit_laws(table, draws, found)
-    best = best_law(fits)
+    law, no_law = identified_law(fits, len(table.hours_H), scatter_known=found.df > 0)
     return {
         "verdict": answer.answer,
         "reason": answer.reason,
         "trend_p": falls.p,
-        "delta": DELTA_SHARE * float(draws.mean_H[0]),
+        "trend_level": LEVEL,
+        "delta": DELTA_SHARE * abs(float(draws.mean_H[0])),
         "confidence": CONFIDENCE,
+        "intervals": _intervals(table, found),
         **_design(table),
         "trend": _trend(falls),
         "sizes": _sizes(table, draws),
         "steps": [asdict(found) for found in steps(table.hours_H, draws)],
         "total_change": asdict(step(table.hours_H, draws, 0, len(table.hours_H) - 1).change),
-        "best_law": best,
+        "best_law": best_law(fits),
+        "law": law,
+        "no_law": no_law,
         "fits": {name: _fit(law, draws) for name, law in fits.items()},
-        "marginal": _marginal(fits, table, draws, chosen),
+        "marginal": _marginal(fits, law, table, draws, chosen),
         "gap_closed": _gap(tables),
         "more_runs": _more(answer.answer, table, draws, found),
     }
@@ -62,6 +66,13 @@ def _design(table: StudyTable) -> dict[str, Any]:
         "sequences": len(table.sequences),
         "dropped_sequences": list(table.dropped),
     }
+
+
+def _intervals(table: StudyTable, found: Noise) -> str:
+    """What the intervals hold: the scatter of runs and sequences, of the sequences alone, or nothing at all."""
+    if found.df > 0:
+        return "runs and sequences"
+    return "sequences" if len(table.sequences) > 1 else "none"
 
 
 def _trend(found: Trend) -> dict[str, Any]:
@@ -94,15 +105,25 @@ def _fit(found: LawFit, draws: Draws) -> dict[str, Any]:
         "identified": not found.why_not,
         "why_not": found.why_not,
         "extrapolation": foretold
-        and {**asdict(foretold), "error": foretold.value - largest, "relative": foretold.value / largest - 1},
+        and {
+            **asdict(foretold),
+            "error": foretold.value - largest,
+            "relative": foretold.value / largest - 1 if largest else None,
+        },
         "curve": [[hours, band.value, band.low, band.high] for hours, band in found.curve],
     }
 
 
-def _marginal(fits: Mapping[str, LawFit], table: StudyTable, draws: Draws, options: ReportOptions) -> dict[str, Any]:
+def _marginal(
+    fits: Mapping[str, LawFit], law: str | None, table: StudyTable, draws: Draws, options: ReportOptions
+) -> dict[str, Any]:
+    """Values at the largest size. `stands` says whether a law that falls or rises is identified: without one they are
+    guesses."""
     last = float(draws.mean_H[-1])
     targets: Sequence[float] = options.targets or (last - DELTA_SHARE * float(draws.mean_H[0]),)
-    return asdict(marginal_value(fits, float(table.hours_H[-1]), targets, options.cost_per_hour))
+    value = marginal_value(fits, float(table.hours_H[-1]), targets, options.cost_per_hour)
+    reaches = [asdict(reach) | {"answer": reach.answer} for reach in value.reach]
+    return asdict(value) | {"reach": reaches, "stands": law not in (None, "constant")}
 
 
 def _gap(tables: Mapping[str, StudyTable]) -> dict[str, float] | None:
@@ -115,6 +136,10 @@ def _gap(tables: Mapping[str, StudyTable]) -> dict[str, float] | None:
 
 def _more(answer: str, table: StudyTable, draws: Draws, found: Noise) -> dict[str, Any] | None:
     if answer != "undecided":
+        return None
+    if len(table.hours_H) < 2:
+        return {"seeds": None, "runs": None, "answer": answer, "note": "run a second size first"}
+    if not draws.mean_H[0]:
         return None
     if found.df == 0:
         return {"seeds": None, "runs": None, "answer": answer, "note": "run at least a second seed of each size first"}

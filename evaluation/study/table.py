@@ -20,6 +20,10 @@ MAIN = "semi"
 """The variant whose error is asked about; rows without a `variant` column are all of it."""
 
 
+MOST_SIZES = 64
+"""Every pair of sizes is compared, and each law is refitted to all: 64 sizes take some 10 s."""
+
+
 class StudyRowsError(ValueError):
     """Rows that no study can be made of; the message names the row or what is missing."""
 
@@ -107,6 +111,11 @@ def table(rows: Iterable[tuple[float, str, str, float]]) -> StudyTable:
         raise StudyRowsError("no sequence was scored in every run, so no difference can be paired")
     order = sorted(cells)
     hours_H = np.array(sorted({hours for hours, _ in order}))
+    if len(hours_H) > MOST_SIZES:
+        raise StudyRowsError(
+            f"{len(hours_H)} sizes; up to {MOST_SIZES} are compared: round the hours, so that runs of about the same "
+            "size share one"
+        )
     return StudyTable(
         hours_H=hours_H,
         size_C=np.searchsorted(hours_H, [hours for hours, _ in order]),

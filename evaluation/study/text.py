@@ -12,28 +12,50 @@ def text(report: dict[str, Any], unit: str = "mm") -> str:
     lines = [
         f"More video helps, monotonically: {report['verdict'].upper()}",
         f"  {report['reason']}",
-        f"  {report['runs']} runs, {len(report['hours'])} sizes, {report['sequences']} test sequences, "
-        f"trend p = {report['trend_p']:.3g}",
+        f"  {_counted(report['runs'], 'run')}, {_counted(len(report['hours']), 'size')}, "
+        f"{_counted(report['sequences'], 'test sequence')}, trend p = {report['trend_p']:.3g} "
+        f"(below {report['trend_level']:g} counts)",
         "",
         *_sizes(report, unit),
         "",
         *_laws(report),
-        *_rest(report, unit),
+        *_value(report, unit),
     ]
+    if report["gap_closed"]:
+        lines.append(f"share of the gap to the ceiling that was closed: {_between(report['gap_closed'])}")
+    if report["more_runs"]:
+        lines.append(f"to decide: {_more(report['more_runs'])}")
     return "\n".join(lines)
 
 
+_HOLDS = {
+    "runs and sequences": "95 % interval",
+    "sequences": "95 % of sequences",
+    "none": "no interval",
+}
+_NOTES = {
+    "sequences": "one run of each size: the intervals hold what other test sequences would change, not other runs",
+    "none": "one run of each size on one test sequence: nothing shows how sure a number is",
+}
+
+
 def _sizes(report: dict[str, Any], unit: str) -> list[str]:
-    lines = [f"{'hours':>10} {'runs':>5} {unit:>8}   95 % interval        change from the size before"]
-    changes = ["", *[_between(found["change"], signed=True) for found in report["steps"]]]
+    bare = report["intervals"] == "none"
+    lines = [f"{'hours':>10} {'runs':>5} {unit:>8}   {_HOLDS[report['intervals']]:<20} change from the size before"]
+    steps = [found["change"] for found in report["steps"]]
+    changes = ["", *[f"{change['value']:+.3g}" if bare else _between(change, signed=True) for change in steps]]
     for size, change in zip(report["sizes"], changes, strict=True):
-        spread = f"{size['low']:8.2f} to {size['high']:8.2f}"
-        lines.append(f"{size['hours']:10.4g} {size['runs']:5d} {size['mean']:8.2f}   {spread} {change:>30}")
-    return lines
+        spread = "" if bare else f"{size['low']:8.2f} to {size['high']:8.2f}"
+        lines.append(f"{size['hours']:10.4g} {size['runs']:5d} {size['mean']:8.2f}   {spread:<20} {change:>30}")
+    note = _NOTES.get(report["intervals"])
+    return [*lines, f"  {note}"] if note else lines
 
 
 def _laws(report: dict[str, Any]) -> list[str]:
-    lines = []
+    """The law that the data identify and the others beside it; without one, why there is none."""
+    if report["law"] is None:
+        return [f"no law of error against hours is identified: {report['no_law']}"]
+    lines = [f"law: {report['law']}"]
     for name, law in sorted(report["fits"].items(), key=lambda item: -item[1]["weight"]):
         values = ", ".join(f"{key} {_between(value)}" for key, value in law["parameters"].items())
         note = "" if law["identified"] else f"  NOT IDENTIFIED: {law['why_not']}"
@@ -41,26 +63,39 @@ def _laws(report: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _rest(report: dict[str, Any], unit: str) -> list[str]:
+def _value(report: dict[str, Any], unit: str) -> list[str]:
+    """What the next hour is worth, as far as the identified law says it."""
     value = report["marginal"]
+    if report["law"] == "constant":
+        return ["the error does not depend on the hours, as far as these runs show: the next hour has no price"]
+    if not value["stands"]:
+        return ["the next hour has no price without a law"]
     lines = [
         f"next hour is worth {_between(value['per_next_hour'])} {unit}, a doubling {_between(value['per_doubling'])} "
-        f"{unit} (by the {value['law']} law)"
+        f"{unit} (by the {value['law']} law; intervals over all laws by their weights)"
     ]
-    for reach in value["reach"]:
-        hours = "out of reach" if reach["hours"] is None else f"{reach['hours']:.3g} hours"
-        lines.append(f"to {reach['target']:.2f} {unit}: {hours} ({reach['share'] * 100:.0f} % of the refits get there)")
-    if report["gap_closed"]:
-        lines.append(f"share of the gap to the ceiling that was closed: {_between(report['gap_closed'])}")
-    if report["more_runs"]:
-        lines.append(f"to decide: {_more(report['more_runs'])}")
-    return lines
+    if value["cost_per_mm"]:
+        lines.append(f"one {unit} costs {_between(value['cost_per_mm'])}")
+    return lines + [f"to {reach['target']:.2f} {unit}: {_reached(reach)}" for reach in value["reach"]]
+
+
+def _reached(reach: dict[str, Any]) -> str:
+    if reach["answer"] == "out of reach":
+        return "out of reach by every law that fits"
+    if reach["answer"] == "unclear":
+        return f"the data cannot tell: {reach['share'] * 100:.0f} % of the refits get there"
+    most = "no end" if reach["high"] is None else f"{reach['high']:.3g}"
+    return f"{reach['hours']:.3g} hours [{reach['low']:.3g}, {most}]"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _more(more: dict[str, Any]) -> str:
     if more["runs"] is None:
         return str(more["note"])
-    return f"{more['runs']} more runs would probably give '{more['answer']}' ({more['note']})"
+    return f"{_counted(more['runs'], 'more run')} would probably give '{more['answer']}' ({more['note']})"
 
 
 def _between(value: dict[str, float], *, signed: bool = False) -> str:

@@ -55,10 +55,11 @@ def falling(value_BH: Float, weight_H: Float) -> Float:
     n = value_BH.shape[1]
     total_BH = np.concatenate([np.zeros((len(value_BH), 1)), np.cumsum(value_BH * weight_H, axis=1)], axis=1)
     mass_H = np.concatenate([[0.0], np.cumsum(weight_H)])
-    fit_BH = np.empty_like(value_BH)
-    for i in range(n):
-        block = [(total_BH[:, i + 1 :] - total_BH[:, [a]]) / (mass_H[i + 1 :] - mass_H[a]) for a in range(i + 1)]
-        fit_BH[:, i] = np.min([means.max(axis=1) for means in block], axis=0)
+    fit_BH = np.full_like(value_BH, np.inf)
+    for start in range(n):
+        mean_BH = (total_BH[:, start + 1 :] - total_BH[:, [start]]) / (mass_H[start + 1 :] - mass_H[start])
+        highest_BH = np.maximum.accumulate(mean_BH[:, ::-1], axis=1)[:, ::-1]  # over all blocks that end here or later
+        np.minimum(fit_BH[:, start:], highest_BH, out=fit_BH[:, start:])
     return fit_BH
 
 

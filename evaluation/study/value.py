@@ -9,6 +9,7 @@ Legend: B draws.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -21,6 +22,10 @@ _FARTHEST = 1e4
 """Times the largest size beyond which 'hours to the target' is called out of reach."""
 
 
+SURELY = 0.95
+"""Share of the draws that must agree before a target is called reached, or out of reach."""
+
+
 @dataclass(frozen=True)
 class Reach:
     """Hours to a target. None where the law never gets there; `share` of the draws that do."""
@@ -30,6 +35,13 @@ class Reach:
     low: float | None
     high: float | None
     share: float
+
+    @property
+    def answer(self) -> Literal["reached", "out of reach", "unclear"]:
+        """Whether the laws agree that the target is met within _FARTHEST times the largest size."""
+        if self.hours is not None and self.share >= SURELY:
+            return "reached"
+        return "out of reach" if self.hours is None and self.share <= 1 - SURELY else "unclear"
 
 
 @dataclass(frozen=True)

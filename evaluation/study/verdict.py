@@ -41,7 +41,9 @@ def verdict(hours_H: Float, draws: Draws, trend: Trend, *, scatter_known: bool) 
         return Verdict("undecided", "only one size was run")
     if not scatter_known:
         return Verdict("undecided", "one run of each size cannot show how much runs scatter")
-    delta = DELTA_SHARE * float(draws.mean_H[0])
+    delta = DELTA_SHARE * abs(float(draws.mean_H[0]))
+    if delta == 0:
+        return Verdict("undecided", "the error without video is 0, so nothing can lower it")
     rises = rising_pairs(draws, delta, RISE_LEVEL)
     if rises:
         start, end = max(rises, key=lambda pair: draws.mean_H[pair[1]] - draws.mean_H[pair[0]])
@@ -51,8 +53,12 @@ def verdict(hours_H: Float, draws: Draws, trend: Trend, *, scatter_known: bool) 
         said = f"the total change lies between {total.low:+.2f} and {total.high:+.2f}, inside ±{delta:.2f} (1 %)"
         return Verdict("fails", f"{said}: no effect worth the name")
     if trend.p < LEVEL:
-        return Verdict("holds", f"the error falls with the size (p = {trend.p:.2g}) and nowhere rises by more than 1 %")
-    return Verdict("undecided", f"the trend may be luck (p = {trend.p:.2g}), and no rise is beyond doubt either")
+        return Verdict("holds", f"the error falls with the size ({_p(trend)}) and nowhere rises by more than 1 %")
+    return Verdict("undecided", f"the trend may be luck ({_p(trend)}), and no rise is beyond doubt either")
+
+
+def _p(trend: Trend) -> str:
+    return f"p = {trend.p:.2g}; below {LEVEL:g} counts"
 
 
 def _rise_reason(found: Step, delta: float) -> str:

@@ -1,12 +1,14 @@
 import json
+import time
 
 import numpy as np
 import pytest
 
 from evaluation.study.report import ReportOptions, report
 from evaluation.study.simulate import LAWS, Design, flat, saturating, simulate
-from evaluation.study.table import StudyTable, table
+from evaluation.study.table import StudyRowsError, StudyTable, table
 from evaluation.study.text import text
+from evaluation.study.value import Reach
 
 QUICK = ReportOptions(draws=600)
 STEADY = Design(seeds=3, sequences=12, sequence_sd=8, seed_sd=1, run_sd=0.3, response_sd=0.3, rest_sd=1)
@@ -94,3 +96,82 @@ def test_undecided_says_how_many_more_runs_would_decide() -> None:
     assert found["verdict"] == "undecided"
     assert found["more_runs"]["runs"] == (found["more_runs"]["seeds"] - 3) * 7
     assert found["more_runs"]["seeds"] > 3
+
+
+HOURS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+
+
+def _rows(error, hours=HOURS, seeds=3, sequences=4) -> StudyTable:
+    rng = np.random.default_rng(0)
+    return table(
+        (h, str(seed), f"s{place}", error(h) + place + rng.normal())
+        for h in hours for seed in range(seeds) for place in range(sequences)
+    )  # fmt: skip
+
+
+def test_each_statement_follows_from_the_law_that_is_identified() -> None:
+    found = report({"semi": _rows(saturating)}, ReportOptions(targets=(90.0, 20.0), draws=600))
+    assert (found["law"], found["no_law"]) == ("saturating", "")
+    told = text(found)
+    assert "by the saturating law" in told
+    assert "to 20.00 mm: out of reach by every law that fits" in told
+    assert found["marginal"]["reach"][0]["answer"] == "reached"
+    assert "hours [" in told
+
+
+def test_a_flat_curve_has_no_price_an_hour() -> None:
+    found = report({"semi": _rows(flat)}, QUICK)
+    assert (found["law"], found["marginal"]["stands"]) == ("constant", False)
+    assert "the next hour has no price" in text(found)
+    assert "next hour is worth" not in text(found)
+
+
+@pytest.mark.parametrize(("sizes", "why"), [(1, "1 size; a law"), (2, "2 sizes; a law"), (4, "4 sizes; a law")])
+def test_without_a_law_nothing_is_weighed_or_priced(sizes: int, why: str) -> None:
+    found = report({"semi": _rows(saturating, HOURS[:sizes])}, QUICK)
+    told = text(found)
+    assert found["law"] is None
+    assert f"no law of error against hours is identified: {why} needs at least 5" in told
+    for word in ("weight", "worth", "refits", "out of reach"):
+        assert word not in told
+
+
+def test_one_seed_says_what_its_intervals_hold() -> None:
+    told = text(report({"semi": _rows(saturating, seeds=1)}, QUICK))
+    assert "95 % of sequences" in told
+    assert "the intervals hold what other test sequences would change, not other runs" in told
+    assert "no law of error against hours is identified: one run of each size" in told
+    bare = report({"semi": _rows(saturating, seeds=1, sequences=1)}, QUICK)
+    assert bare["intervals"] == "none"
+    assert "no interval" in text(bare)
+    assert "[" not in text(bare), "an interval of nothing is no interval"
+
+
+def test_a_target_on_which_the_laws_differ_is_not_called_out_of_reach() -> None:
+    reach = Reach(target=80.0, hours=None, low=12.0, high=None, share=0.8)
+    assert reach.answer == "unclear"
+    assert Reach(80.0, 12.0, 9.0, None, 0.96).answer == "reached"
+    assert Reach(80.0, None, None, None, 0.02).answer == "out of reach"
+
+
+def test_the_threshold_stands_beside_p() -> None:
+    told = text(report({"semi": _rows(saturating)}, QUICK))
+    assert told.count("below 0.01 counts") == 2
+
+
+def test_errors_that_are_all_zero_decide_nothing() -> None:
+    rows = [(h, str(seed), name, 0.0) for h in HOURS for seed in range(3) for name in "ab"]
+    found = report({"semi": table(rows), "ceiling": table(rows[-6:])}, QUICK)
+    json.dumps(found, allow_nan=False)
+    assert found["verdict"] == "undecided"
+    assert "the error without video is 0" in text(found)
+
+
+def test_too_many_sizes_are_refused_with_the_way_out_and_64_are_soon_done() -> None:
+    rows = [(h / 10, "0", name, 100.0) for h in range(3000) for name in "ab"]
+    with pytest.raises(StudyRowsError, match="3000 sizes; up to 64 are compared: round the hours"):
+        table(rows)
+    study = _rows(saturating, hours=tuple(np.arange(64) / 4), seeds=2)
+    began = time.process_time()
+    report({"semi": study})
+    assert time.process_time() - began < 45
