@@ -44,6 +44,13 @@ class HarvestOptions:
             "stated are rejected; files on your disk are vouched for by being named."
         ),
     ] = None
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Licences to take beside open ones, once or more: nc (not for commercial use), nd (no derivatives), "
+            "nc-nd."
+        ),
+    ] = None
     allow_private: Annotated[
         bool,
         typer.Option("--allow-private", help="Hosts that you name yourself may be loopback or private addresses."),
@@ -163,16 +170,21 @@ class HarvestOptions:
         return DownloadConfig(contact=self.contact)
 
     def _policy(self) -> "Policy":
+        from harvest.fetch.licences import ASKED_FOR
         from harvest.fetch.optout import OptOutList
         from harvest.fetch.policy import Policy
 
         if self.licence not in (None, "open"):
             raise typer.BadParameter("only open can be vouched for", param_hint="--licence")
+        if not set(self.also or ()) <= set(ASKED_FOR):
+            raise typer.BadParameter(f"one of {', '.join(ASKED_FOR)}", param_hint="--also")
         try:
             wishes = OptOutList.load(self.opt_out) if self.opt_out else OptOutList()
         except (OSError, ValueError) as error:
             raise typer.BadParameter(str(error), param_hint="--opt-out") from error
-        return Policy(licence=self.licence, allow_private=self.allow_private, opt_out=wishes)
+        return Policy(
+            licence=self.licence, also=tuple(self.also or ()), allow_private=self.allow_private, opt_out=wishes
+        )
 
     def _label(self) -> "LabelConfig":
         from dataclasses import replace

@@ -5,7 +5,7 @@ Nothing here may import torch or prefect: `hmmr --help` answers at once.
 
 import importlib
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -94,5 +94,15 @@ app = typer.Typer(
 
 
 @app.callback()
-def _root() -> None:
+def _root(
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Tell each step on stderr, before the command: hmmr --verbose harvest ...")
+    ] = False,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Log lines as JSON, one object a line, with the item's id.")
+    ] = False,
+) -> None:
     """The house is drawn in ARCHITECTURE.md; `hmmr GROUP --help` explains each group."""
+    from cli.logs import log_to_stderr
+
+    log_to_stderr(verbose=verbose, as_json=log_json)

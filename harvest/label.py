@@ -4,6 +4,7 @@ The rows are a pure function of the file and the settings.
 """
 
 import json
+import logging
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from harvest.rows import (
     ShotFacts,
     VideoFacts,
     feature_rows,
+    missing_rows,
     nobody_row,
     read_features,
     reject_row,
@@ -39,6 +41,8 @@ from harvest.video.overlap import Overlap
 from harvest.video.shots import split_shots
 from storage.atomic import file_sha256
 from storage.layout import STAGES
+
+_log = logging.getLogger(__name__)
 
 OnFrame = Callable[[int, int], None]
 """Called after each frame with (working frames done, working frames in all)."""
@@ -121,6 +125,7 @@ class Labeller:
         )  # fmt: skip
         prints = self._label_with_cache(video, facts, content, labelled, progress)
         labelled.rejection = _rejection(source, labelled)
+        self._note_missing(video, facts, labelled)
         row = _video_row(path, content, video, facts, verdict, prints, origin or {})
         row["recipe"] = self.recipe.to_json()
         row["stage_seconds"] = json.dumps(self._watch.rounded(), sort_keys=True)
@@ -150,6 +155,15 @@ class Labeller:
             if self._cache is None:
                 labelled.rows["features"] = [read_features(row) for row in labelled.rows["features"]]
         return prints
+
+    def _note_missing(self, video: Video, facts: VideoFacts, labelled: LabelledVideo) -> None:
+        """Every picture of the file that is in no shot has a row with its reason."""
+        rejects = labelled.rows["rejects"]
+        rejects += missing_rows(facts, video.lost_F, "not_decoded")
+        rejects += missing_rows(facts, video.timing.shown_F & ~video.inside_F, "outside_sections")
+        if video.lost_F.any():
+            lost, wanted = int(video.lost_F.sum()), int(video.inside_F.sum())
+            _log.warning("%s: %d of %d pictures could not be decoded", facts.source.name, lost, wanted)
 
     def _label_shots(
         self,
@@ -214,7 +228,7 @@ def _longest_step(video: Video) -> Fraction:
 def _rejection(source: Source, labelled: LabelledVideo) -> HarvestError | None:
     if labelled.rows["tracklets"]:
         return None
-    reasons = sorted({row["reason"] for row in labelled.rows["rejects"]})
+    reasons = sorted({row["reason"] for row in labelled.rows["rejects"]})  # before rows of missing pictures join them
     if reasons == ["no_person"]:
         return NoPerson(source.name, "nobody was seen in it")
     if not reasons:

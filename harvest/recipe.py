@@ -21,7 +21,7 @@ def recipe(config: LabelConfig, backend: PoseBackend, phis: Sequence[Phi]) -> Re
     """The stages of labelling in order. NoCalibrationError if the config asks for calibrated scores and the backend has
     no calibration."""
     stages = [
-        Stage("decode", "1", _plain({"max_fps": config.decode.max_fps, "max_side": config.decode.max_side})),
+        Stage("decode", "2", _plain({"max_fps": config.decode.max_fps, "max_side": config.decode.max_side})),
         Stage("shots", "3", _plain(identity(config.shots))),
         Stage("people", "3", _plain({"backend": backend.name, **identity(config.people)}), dict(backend.weights)),
         Stage("track", "3", _plain(identity(config.track))),

@@ -182,6 +182,34 @@ def nobody_row(video: VideoFacts, shot: ShotFacts) -> dict[str, Any]:
     }
 
 
+MOST_STRETCHES = 64
+"""A video with more stretches of missing pictures has one row for all of them."""
+
+
+def missing_rows(video: VideoFacts, missing_F: NDArray[np.bool_], reason: str) -> list[dict[str, Any]]:
+    """Pictures of the file that are in no shot, as rows of `rejects`: one for each stretch of consecutive pictures."""
+    index = np.flatnonzero(missing_F)
+    stretches = np.split(index, np.flatnonzero(np.diff(index) > 1) + 1) if len(index) else []
+    return [
+        {
+            "source_id": video.source.item_id,
+            "shot_index": -1,
+            "person_index": -1,
+            "first_frame": int(stretch[0]),
+            "last_frame": int(stretch[-1]),
+            "n_frames": len(stretch),
+            "stage": "decode",
+            "reason": reason,
+            "measured": float(len(index)),
+            "threshold": 0.0,
+            "preset": video.preset.name,
+            "label_key": video.label_key,
+            "keypoints": None,
+        }
+        for stretch in (stretches if len(stretches) <= MOST_STRETCHES else [index])
+    ]
+
+
 def video_reject_row(video: Mapping[str, Any], preset: str, reason: str) -> dict[str, Any]:
     """A whole video that was not kept, as a row of `rejects`; `video` is its row of `videos`."""
     return {

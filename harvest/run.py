@@ -5,6 +5,7 @@ Pure of orchestration: workers label, this process alone claims items, commits s
 stopped at any moment and called again.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from storage.ledger.ledger import Ledger
 from storage.ledger.lists import lists_failed_again, lists_were_read
 from storage.recover import resume
 
+_log = logging.getLogger(__name__)
+
 POLICY_REASONS = ("licence_unknown", "licence_closed", "address_refused", "too_long", "too_large",
                    "too_many_pixels", "robots_refused", "opted_out")  # fmt: skip
 """A second call may answer these otherwise: the user may vouch, allow, or raise a limit."""
@@ -44,6 +47,7 @@ def harvest(
     ledger = Ledger.open(lake.root)
     try:
         planned = _ask(sources, lake, ledger, config)
+        _log.info("%d sources, %d to be worked on", len(planned.asked), len(planned.turn))
         tell(Asked(planned.asked, len(planned.turn)))
         return _report(lake, ledger, planned.asked, _work(lake, ledger, config, planned.turn, tell))
     finally:

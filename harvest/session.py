@@ -84,7 +84,7 @@ class Session:
                     if not self._working:
                         time.sleep(_WAIT_S / 5)
                     if self._shard.due:
-                        self._shard.commit()
+                        _log.info("%d items are in the lake", len(self._shard.commit()))
             finally:
                 self._workers.close()
                 self._shard.commit()
@@ -125,6 +125,7 @@ class Session:
             if source is None:
                 break
             self._working.add(source.item_id)
+            _log.info("begins: %s", source.name, extra={"item": source.item_id})
             self._workers.submit(source)
             given = True
         return given
@@ -171,6 +172,7 @@ class Session:
             self._tell(event)
             return
         item_id = event.source.item_id
+        _log_outcome(event)
         self._working.discard(item_id)
         self.errors.pop(item_id, None)
         if event.labelled:
@@ -208,6 +210,14 @@ class Session:
                     source.item_id, self._name, error.reason,
                     error_class=type(error).__name__, retry_in_s=error.retry_after_s,
                 )  # fmt: skip
+
+
+def _log_outcome(event: Outcome) -> None:
+    """One line for the end of an item: what it gave, or why it gave nothing."""
+    error = event.error or (event.labelled.rejection if event.labelled else None)
+    tracklets = event.labelled.n_tracklets if event.labelled else 0
+    end = f"{error.reason}: {error.message}" if error else f"{tracklets} tracklets"
+    _log.info("ends after %.1f s: %s: %s", event.seconds, event.source.name, end, extra={"item": event.source.item_id})
 
 
 def _copy(source: Source, original: str) -> Duplicate:

@@ -4,6 +4,7 @@ A worker that dies or falls silent costs its own item and is replaced; nothing e
 process (spawn): networks and decoders do not survive a fork, and the address guard must not touch the parent.
 """
 
+import logging
 import multiprocessing as mp
 import os
 import signal
@@ -14,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from harvest.config import HarvestConfig
@@ -46,7 +48,8 @@ class Workers:
     """A fixed number of processes. `submit` while `idle`, `events` until all is done, `close` in a finally."""
 
     def __init__(self, config: HarvestConfig, downloads: Path, ledger_url: str) -> None:
-        self._config, self._serving = config, (config, downloads, ledger_url)
+        level = logging.getLogger("harvest").getEffectiveLevel()
+        self._config, self._serving = config, (config, downloads, ledger_url, level)
         self._context = mp.get_context("spawn")
         self._free: list[_Worker] = []
         self._busy: list[_Worker] = []
@@ -71,6 +74,9 @@ class Workers:
             event = worker.poll(ready, self._config.item_seconds)
             if event is None:
                 continue
+            if isinstance(event, logging.LogRecord):
+                logging.getLogger(event.name).handle(event)
+                continue
             if isinstance(event, Outcome):
                 self._busy.remove(worker)
                 if worker.alive:
@@ -85,7 +91,7 @@ class Workers:
 
 
 class _Worker:
-    def __init__(self, context: Any, serving: tuple[HarvestConfig, Path, str]) -> None:
+    def __init__(self, context: Any, serving: tuple[HarvestConfig, Path, str, int]) -> None:
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, *serving), daemon=True)
         self._process.start()
@@ -107,12 +113,12 @@ class _Worker:
         with suppress(OSError):  # a dead process is seen by the next poll
             self._pipe.send(source)
 
-    def poll(self, ready: set[Any], limit_s: float) -> "Progress | Outcome | None":
+    def poll(self, ready: set[Any], limit_s: float) -> "Progress | Outcome | logging.LogRecord | None":
         assert self._source is not None
         if self._pipe in ready:
             with suppress(EOFError, OSError):
                 self._heard = time.monotonic()
-                event: Progress | Outcome = self._pipe.recv()
+                event: Progress | Outcome | logging.LogRecord = self._pipe.recv()
                 return event
         if not self._process.is_alive():
             code = self._process.exitcode
@@ -132,9 +138,13 @@ class _Worker:
         self._pipe.close()
 
 
-def _serve(pipe: Connection, config: HarvestConfig, downloads: Path, ledger_url: str) -> None:
-    """A worker's life. Ctrl-C is the parent's to handle."""
+def _serve(pipe: Connection, config: HarvestConfig, downloads: Path, ledger_url: str, log_level: int) -> None:
+    """A worker's life. Ctrl-C is the parent's to handle; so are its log lines."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    send = _Sender(pipe)
+    logger = logging.getLogger("harvest")
+    logger.handlers, logger.propagate = [send], False
+    logger.setLevel(log_level)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     import cv2
 
@@ -147,25 +157,43 @@ def _serve(pipe: Connection, config: HarvestConfig, downloads: Path, ledger_url:
             source: Source = pipe.recv()
         except EOFError:
             return
-        began = time.monotonic()
+        began, send.item = time.monotonic(), source.item_id
         labelled, error = None, None
         try:
             worker = worker or ItemWorker(config, downloads, ledger_url)
-            labelled = worker.do(source, _reporter(pipe, source))
+            labelled = worker.do(source, _reporter(send, source))
         except HarvestError as caught:
             error = caught
         except Exception as caught:
             where = traceback.extract_tb(caught.__traceback__)[-1]
             error = InternalError(source.name, f"{type(caught).__name__}: {caught} ({where.name}, line {where.lineno})")
-        pipe.send(Outcome(source, labelled, error, time.monotonic() - began))
+        send(Outcome(source, labelled, error, time.monotonic() - began))
 
 
-def _reporter(pipe: Connection, source: Source) -> Any:
+class _Sender(logging.Handler):
+    """Sends what a worker has to say to the parent: results, progress, and log lines with the id of their item."""
+
+    def __init__(self, pipe: Connection) -> None:
+        super().__init__()
+        self._pipe, self._sending, self.item = pipe, Lock(), ""
+
+    def __call__(self, event: Any) -> None:
+        with self._sending:  # φ is computed on a thread of its own, and may log too
+            self._pipe.send(event)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """As text: what a record was made of need not survive the way."""
+        record.msg, record.args, record.exc_info = record.getMessage(), None, None
+        record.item = self.item
+        self(record)
+
+
+def _reporter(send: _Sender, source: Source) -> Any:
     last = [0.0]
 
     def report(stage: str, done: int, total: int | None) -> None:
         if time.monotonic() - last[0] > 0.3 or done == total:
             last[0] = time.monotonic()
-            pipe.send(Progress(source.item_id, stage, done, total))
+            send(Progress(source.item_id, stage, done, total))
 
     return report

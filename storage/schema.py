@@ -95,7 +95,7 @@ REJECTS = pa.schema(
         _column("first_frame", pa.int32(), "decode index where the rejected run starts"),
         _column("last_frame", pa.int32(), "decode index where it ends, inclusive"),
         _column("n_frames", pa.int32(), "frames of the run"),
-        _column("stage", pa.string(), "shots, people, pose, track, filter"),
+        _column("stage", pa.string(), "decode, shots, people, pose, track, filter"),
         _column("reason", pa.string(), "stable slug, e.g. too_short"),
         _column("measured", pa.float64(), "the value that failed", required=False),
         _column("threshold", pa.float64(), "what it was held against", required=False),

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from body.pictures import Pictures
+from body.pictures import PictureConfig, Pictures
 from harvest.video.decode import DecodeConfig
 from storage.atomic import file_sha256
 from storage.json_text import BadJsonError, read_object
@@ -79,7 +79,8 @@ class FrameFinder:
     @classmethod
     def of(cls, video: Path) -> "FrameFinder":
         """Decodes the film once, with the decoder that the harvest uses."""
-        return cls([picture_key(picture) for picture in Pictures(video, max_side=DecodeConfig().max_side)])
+        pictures = Pictures(video, PictureConfig(max_side=DecodeConfig().max_side))
+        return cls([picture_key(picture) for picture in pictures])
 
     def find(self, frame_HW3: np.ndarray) -> int:
         """Number of the frame in the film. ValueError if the film has no such picture."""

@@ -5,6 +5,7 @@ Content-Length), no shell, no ffmpeg, no proxy, no cookies, no config file, no d
 its own: the address guard is process-wide and the time limit uses the alarm signal.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -29,6 +30,8 @@ from harvest.fetch.site_errors import from_site
 from harvest.fetch.time_limit import TimeIsUp, time_limit
 from harvest.sources.expand import Source
 
+_log = logging.getLogger(__name__)
+
 AGENT = "hmmr-harvest"
 
 _PROVENANCE = (
@@ -42,7 +45,8 @@ class DownloadConfig:
     """How a file is fetched."""
 
     max_height: int = 720
-    """Formats above are not asked for. HMMR's crops are 224 px: more is bandwidth without use."""
+    """Length of the shorter side, px: the largest format up to it is taken, or the next larger one where a host has no
+    other (it then stands for the policy's limits). HMMR's crops are 224 px: more is bandwidth without use."""
     max_wall_s: float = 1800.0
     """One item's download ends here, whatever its speed."""
     socket_timeout_s: float = 20.0
@@ -86,11 +90,12 @@ def download(
     check_before_contact(source, policy)
     folder.mkdir(parents=True, exist_ok=True)
     notes = Notes()
-    hosts = source.private_hosts if policy.allow_private else frozenset()
+    origins = source.private_origins if policy.allow_private else frozenset()
     cap = bytes_limit(source, policy)
     options = _options(source, folder, config, cap, _hook(source, cap, progress), notes)
+    guard = None
     try:
-        with guarded(hosts), time_limit(config.max_wall_s), Site(options, source.name, pace) as site:
+        with guarded(origins) as guard, time_limit(config.max_wall_s), Site(options, source.name, pace) as site:
             return _fetch(source, policy, site, robots or Robots(AGENT))
     except TimeIsUp:
         raise TooSlow(source.name, f"download did not end within {config.max_wall_s:.0f} s") from None
@@ -99,7 +104,7 @@ def download(
             discard(source, folder)
         raise
     except Exception as error:
-        raise from_site(source.name, error, notes.warnings) from error
+        raise from_site(source.name, error, notes.warnings, guard.refused if guard else ()) from error
 
 
 def discard(source: Source, folder: Path) -> None:
@@ -118,6 +123,7 @@ def _fetch(source: Source, policy: Policy, site: YoutubeDL, robots: Robots) -> D
     done = site.process_ie_result(info, download=True)
     path = _file_of(source, done)
     check_limits(source, policy, seconds=None, size=path.stat().st_size)
+    _log.info("%s: %d bytes, licence %s", source.name, path.stat().st_size, verdict.licence)
     provenance = {key: done.get(key) for key in _PROVENANCE} | {"yt_dlp": yt_dlp_version}
     return Download(path, verdict, _words(done.get("title")), _words(done.get("uploader")), provenance)
 
@@ -134,7 +140,8 @@ def _options(
 ) -> dict[str, Any]:
     return {
         "outtmpl": {"default": str(folder / f"{source.item_id}.%(ext)s")},
-        "format": f"bv*[height<=?{config.max_height}]/b[height<=?{config.max_height}]",
+        "format": "bv*/b",
+        "format_sort": [f"res:{config.max_height}"],
         "http_headers": {"User-Agent": config.user_agent},
         "max_filesize": cap,
         "progress_hooks": [hook],
@@ -144,6 +151,7 @@ def _options(
         "socket_timeout": config.socket_timeout_s,
         "retries": config.retries,
         "fragment_retries": config.retries,
+        "skip_unavailable_fragments": False,  # a film with holes is no film
         "extractor_retries": 1,
         "sleep_interval_requests": config.sleep_s,
         "continuedl": True,

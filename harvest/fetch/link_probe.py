@@ -3,7 +3,6 @@
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from storage.lake import Lake
@@ -39,11 +38,11 @@ class _StillHead(urllib.request.HTTPRedirectHandler):
 def ask(url: str, *, allow_private: bool = False, timeout_s: float = 20.0) -> tuple[bool, str]:
     """(alive, answer) of a URL. Any doubt counts as alive: a survival curve must not fall because we were blocked."""
     from harvest.fetch.network_guard import guarded
+    from harvest.identity import origin_of
 
-    host = (urlsplit(url).hostname or "").lower()
     request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": "hmmr-harvest link probe"})
     try:
-        with guarded(frozenset({host}) if allow_private else frozenset()):
+        with guarded(frozenset({origin_of(url)}) if allow_private else frozenset()):
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _StillHead)
             with opener.open(request, timeout=timeout_s) as answer:
                 return True, str(answer.status)

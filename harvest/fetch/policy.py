@@ -1,11 +1,11 @@
 """Yes or no to a source before its bytes are fetched, with dated evidence. Unknown means no.
 
-A licence has three states: open, closed, unknown. The user may vouch for a source (in the list, or with
-`--licence open` for all sources of a call); a local file is vouched for by being named. The row then says
-"vouched DATE" rather than "open". Sources: docs/design.md step 2; docs/design.md, practice.
+What a host states is open, closed, unknown, or open but not for commercial use or for derivatives, which a user must
+ask for (harvest/fetch/licences.py). The user may vouch for a source (in the list, or with `--licence open` for all
+sources of a call); a local file is vouched for by being named. The row then says "vouched DATE" rather than "open".
+Sources: docs/design.md step 2.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,14 +20,11 @@ from harvest.errors import (
     OptedOut,
     TooLarge,
     TooLong,
+    TooManyPixels,
 )
+from harvest.fetch.licences import ASKED_FOR, classify_licence
 from harvest.fetch.optout import OptOutList
 from harvest.sources.expand import Source
-
-_OPEN = re.compile(
-    r"creative\s*commons|\bcc[\s-]?(0|by)\b|public\s*domain|\bpdm\b|creativecommons\.org/(licenses|publicdomain)", re.I
-)
-_CLOSED = re.compile(r"standard|all rights reserved|youtube licen[cs]e|proprietary|copyright", re.I)
 
 
 @dataclass(frozen=True)
@@ -36,6 +33,8 @@ class Policy:
 
     licence: str | None = None
     """"open": the user vouches for every source of this call."""
+    also: tuple[str, ...] = ()
+    """Licences that are taken beside the open ones: nc, nd, nc-nd."""
     allow_private: bool = False
     """Hosts that the user wrote into a source may be loopback or private."""
     opt_out: OptOutList = field(default_factory=OptOutList)
@@ -75,6 +74,11 @@ def check_metadata(source: Source, info: Mapping[str, Any], policy: Policy) -> V
     if reason:
         raise OptedOut(name, f"on the opt-out list ({reason})")
     check_limits(source, policy, seconds=info.get("duration"), size=info.get("filesize"))
+    width, height = info.get("width") or 0, info.get("height") or 0
+    if width * height > policy.max_pixels:
+        raise TooManyPixels(
+            name, f"its host has it as {width} x {height} only, the limit is {policy.max_pixels} pixels"
+        )
     return licence_verdict(source, info, policy)
 
 
@@ -111,6 +115,10 @@ def licence_verdict(source: Source, info: Mapping[str, Any], policy: Policy) -> 
     state = classify_licence(stated)
     if source.licence == "closed" or state == "closed":
         raise LicenceClosed(source.name, f"licence is closed ({stated or 'says the source list'})")
+    if state in ASKED_FOR:
+        if state not in policy.also:
+            raise LicenceClosed(source.name, f"licence is {state} ({stated}); --also {state} takes it")
+        return Verdict(state, evidence)
     if state == "unknown":
         raise LicenceUnknown(
             source.name, f"licence is not known ({stated or 'the host says nothing'}); "
@@ -127,12 +135,3 @@ def _voucher(source: Source, policy: Policy) -> str | None:
     if policy.licence == "open":
         return "--licence open"
     return None if source.is_url else "local file named by the user"
-
-
-def classify_licence(stated: str | None) -> str:
-    """open, closed or unknown, from a host's own words. None, and words that we do not know, are unknown."""
-    if not stated:
-        return "unknown"
-    if _OPEN.search(stated):
-        return "open"
-    return "closed" if _CLOSED.search(stated) else "unknown"

@@ -71,15 +71,16 @@ def look_up_list(source: Source, lookup: Lookup) -> list[Source]:
 
 def _entries(source: Source, lookup: Lookup) -> list[Source]:
     check_before_contact(source, lookup.policy)
-    hosts = source.private_hosts if lookup.policy.allow_private else frozenset()
+    origins = source.private_origins if lookup.policy.allow_private else frozenset()
     options, pace = _options(source, lookup.download), lookup.opened()
+    guard = None
     try:
-        with guarded(hosts), time_limit(LIST_SECONDS), Site(options, source.name, pace) as site:
+        with guarded(origins) as guard, time_limit(LIST_SECONDS), Site(options, source.name, pace) as site:
             info = site.extract_info(_query(source), download=False)
     except TimeIsUp:
         raise TooSlow(source.name, f"reading the list took more than {LIST_SECONDS:.0f} s") from None
     except Exception as error:
-        typed = from_site(source.name, error)
+        typed = from_site(source.name, error, refused=guard.refused if guard else ())
         if pace:  # before the next list of this host is asked
             pace.note(source, typed)
         raise typed from error

@@ -5,13 +5,17 @@ from typing import Any
 
 from yt_dlp import YoutubeDL
 from yt_dlp.networking.exceptions import RequestError
+from yt_dlp.utils import determine_protocol
 
-from harvest.errors import HarvestError, TooLarge
+from harvest.errors import HarvestError, SiteUnsupported, TooLarge
 from harvest.fetch.pace import Pace
 
 MAX_PAGE_BYTES = 64 << 20
 """Of a page, feed or manifest, unpacked; a feed of 100,000 entries has some 10 MB. Media files are read in blocks and
 have a cap of their own."""
+PROTOCOLS = frozenset({"http", "https", "m3u8", "m3u8_native", "http_dash_segments", "http_dash_segments_generator"})
+"""yt-dlp's names of what it fetches in Python. For rtmp, rtsp, mms and websockets it would run rtmpdump, mplayer, mpv
+or ffmpeg, whose sockets nothing guards."""
 _BLOCK = 1 << 20
 _MAX_WARNINGS = 100
 
@@ -45,6 +49,13 @@ class Site(YoutubeDL):  # type: ignore[misc]
     def __init__(self, options: dict[str, Any], item: str, pace: Pace | None = None) -> None:
         self._item, self._pace = item, pace
         super().__init__(options)
+
+    def dl(self, name: Any, info: Any, subtitle: bool = False, test: bool = False) -> Any:
+        """As yt-dlp's, by its own downloaders of HTTP, HLS and DASH alone: for others it starts programs."""
+        protocol = determine_protocol(info)
+        if not set(protocol.split("+")) <= PROTOCOLS:
+            raise SiteUnsupported(self._item, f"is served by {protocol[:40]}, which is not fetched")
+        return super().dl(name, info, subtitle, test)
 
     def urlopen(self, request: Any) -> Any:
         """As yt-dlp's, at the host's pace; a read of everything at once is bounded."""

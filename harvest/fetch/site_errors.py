@@ -26,7 +26,6 @@ from harvest.errors import (
     SourceGeoBlocked,
     SourceGone,
     SourcePrivate,
-    TooManyPixels,
 )
 from harvest.fetch.network_guard import AddressBlocked
 from harvest.identity import host_of
@@ -39,19 +38,28 @@ _BY_STATUS: dict[int, type[HarvestError]] = {
 _BY_WORDS: tuple[tuple[re.Pattern[str], type[HarvestError]], ...] = tuple(
     (re.compile(words, re.I), kind)
     for words, kind in (
-        (r"confirm you.re not a bot|unusual traffic|blocked your ip|captcha", Banned),
-        (r"rate.?limited|too many requests", RateLimited),
+        (
+            r"confirm you.re not a bot|unusual traffic|blocked your ip|captcha|anti.?bot|cloudflare.*challenge"
+            r"|\bip( address)?( is| has been| was)?( temporarily)? (blocked|banned|blacklisted)"
+            r"|blocked by (the )?(server|network)"
+            r"|(been|are) (temporarily )?(blocked|banned)|access.*(denied|blocked).*\bip\b",
+            Banned,
+        ),
+        (r"rate.?limit|too many requests|slow down|quota .*exceeded|exceed.*quota", RateLimited),
         (r"no supported javascript runtime|yt-dlp-ejs|(n challenge|signature) solving failed", ScriptRuntimeMissing),
         (r"confirm your age|age.restricted|age.gated|age verification", AgeGated),
         (r"drm.protected", DrmProtected),
         (r"(available|blocked it) (in|from) your (country|region|location)|geo.?restrict", SourceGeoBlocked),
         (
-            r"private video|video is private|members.only|registered users|log ?in required|sign in|log in|premium",
+            r"private video|video is private|members?.only|subscribers?.only|registered users|log ?in required|sign in"
+            r"|log(ged)?[ -]in|premium|password|channel.s members|become a member|join this channel"
+            r"|requires? (payment|purchase)"
+            r"|(rent|buy|purchase|pay) .*to watch|authentication is required|requires authentication|patrons?.only",
             SourcePrivate,
         ),
         (r"premieres? (in|on|at)|will begin|not yet (available|started)|scheduled", NotYetPublished),
         (r"not currently live|is offline", LiveStream),
-        (r"requested format is not available", TooManyPixels),
+        (r"requested format is not available", SiteUnsupported),
         (
             r"has been removed|unavailable|(not|no longer) available|does not exist|terminated|not found|has ended",
             SourceGone,
@@ -61,6 +69,7 @@ _BY_WORDS: tuple[tuple[re.Pattern[str], type[HarvestError]], ...] = tuple(
     )
 )
 
+_SHUT_OUT = next(pattern for pattern, kind in _BY_WORDS if kind is Banned)
 _NO_FORMATS = re.compile(r"requested format is not available|no video formats found|only images are available", re.I)
 _BLIND = re.compile(r"javascript runtime|challenge solving failed|signature solving failed", re.I)
 """yt-dlp goes on without a runtime and only warns; what then fails is that a video has no formats."""
@@ -75,29 +84,39 @@ LONG_BAN_S = 6 * 3600.0
 """A host that asks for more patience than this has shut us out: its other items wait too."""
 
 
-def from_site(item: str, error: BaseException, warnings: Sequence[str] = ()) -> HarvestError:
-    """The typed error for anything that the download of `item` raised, after yt-dlp had given these warnings."""
+def from_site(
+    item: str, error: BaseException, warnings: Sequence[str] = (), refused: Sequence[str] = ()
+) -> HarvestError:
+    """The typed error for anything that the download of `item` raised, after yt-dlp had given these warnings and the
+    guard had refused these addresses and programs: what follows from a refusal is a refusal, whatever yt-dlp says."""
     chain = list(_chain(error))
     for each in chain:
         if isinstance(each, HarvestError):
             return each
         if isinstance(each, AddressBlocked):
-            return AddressRefused(item, f"{each}; private hosts need their name in the source and --allow-private")
+            return _refusal(item, str(each))
         if isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT):
             return OutOfSpace(item, "no space left for the download; free some and run again")
     for each in chain:
         if isinstance(each, HTTPError):
-            return _from_status(item, each)
+            return _from_status(item, each, _message(error))
         if isinstance(each, GeoRestrictedError):
             return SourceGeoBlocked(item, "is not available from this country")
         if isinstance(each, UnsupportedError):
             return SiteUnsupported(item, "no video found at this address")
+    if refused:
+        return _refusal(item, refused[0])
     message = _message(error)
     if _NO_FORMATS.search(message) and any(_BLIND.search(warning) for warning in warnings):
         return ScriptRuntimeMissing(item, "yt-dlp could not run the site's scripts: see `hmmr doctor`, docs/youtube.md")
     if any(isinstance(each, RegexNotFoundError) for each in chain):
         return SiteChanged(item, f"{message}: update yt-dlp")
     return _from_words(item, message)
+
+
+def _refusal(item: str, why: str) -> AddressRefused:
+    hint = "; private hosts need their name and port in the source and --allow-private" if "private" in why else ""
+    return AddressRefused(item, why + hint)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -114,10 +133,12 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         queue += [inner[1] if inner else None, getattr(each, "cause", None), each.__cause__, each.__context__]
 
 
-def _from_status(item: str, error: HTTPError) -> HarvestError:
+def _from_status(item: str, error: HTTPError, message: str) -> HarvestError:
     wait, host = retry_after_s(error.response.headers.get("Retry-After")), host_of(error.response.url)
     if error.status == 429 and wait is not None and wait > LONG_BAN_S:
         return Banned(item, f"the host asks to wait {wait:.0f} s", retry_after_s=wait, host=host)
+    if error.status in (403, 412) and _SHUT_OUT.search(message):  # not this video: our address
+        return Banned(item, message, retry_after_s=wait, host=host)
     kind = _BY_STATUS.get(error.status, NetworkFailed if error.status >= 500 else SourceGone)
     said = f"the host answers {error.status} {error.reason or ''}".rstrip()
     return kind(item, said, retry_after_s=wait, host=host)

@@ -10,6 +10,7 @@ of a source list (a video, a folder, a search, a nested list).
 """
 
 import heapq
+import logging
 import os
 import re
 import stat
@@ -19,15 +20,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harvest.errors import HarvestError, Unreadable
-from harvest.identity import S3, canonical_address, host_of, text_id
+from harvest.identity import S3, canonical_address, host_of, origin_of, text_id
 from harvest.sources.lists import LIST_SUFFIXES, Entry, read_list
+from harvest.video.content import SOUND_SUFFIXES, content_kind
 from storage.atomic import file_sha256
+
+_log = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = frozenset({
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp",
     ".ogv", ".vob", ".mxf",
 })  # fmt: skip
-"""What a folder is searched for. A file that is named itself is tried whatever its suffix."""
+"""What a folder is searched for, beside files whose content is a video. A file that is named itself is tried whatever
+its suffix."""
 
 DEFAULT_RESULTS = 20
 """How many results of a search are taken where its entry has no `count`."""
@@ -73,9 +78,9 @@ class Source:
         return host_of(self.address) if self.is_url else "local"
 
     @property
-    def private_hosts(self) -> frozenset[str]:
-        """Hosts that may be private ones, if the user allows private hosts: the one that the user wrote."""
-        return frozenset({self.host}) if self.named_by_user else frozenset()
+    def private_origins(self) -> frozenset[tuple[str, int]]:
+        """(host, port) that may be private, if the user allows private hosts: what the user wrote."""
+        return frozenset({origin_of(self.address)}) if self.named_by_user and self.is_url else frozenset()
 
     @property
     def is_s3(self) -> bool:
@@ -159,16 +164,27 @@ def _expand_list(path: Path, entry: Entry, depth: int) -> list[Source]:
 
 
 def _videos_below(folder: Path) -> Sequence[Path]:
-    """Sorted video files below a folder. OSError if any folder below it cannot be listed."""
+    """Sorted video files below a folder, by suffix or by content. OSError if any folder below it cannot be listed, or
+    if there is none; what else was there is told."""
 
     def stop(error: OSError) -> None:
         raise error
 
     files = [Path(root) / name for root, _, names in os.walk(folder, onerror=stop) for name in names]
-    videos = sorted(file for file in files if file.suffix.lower() in VIDEO_SUFFIXES)
+    kinds = {file: _kind_of(file) for file in files}
+    videos = sorted(file for file, kind in kinds.items() if kind == "video")
+    photographs = sum(kind == "photograph" for kind in kinds.values())
+    others = f"{len(files) - len(videos)} other files, {photographs} of them photographs (`hmmr predict` takes those)"
     if not videos:
-        raise FileNotFoundError(f"no video file in folder {folder}")
+        raise FileNotFoundError(f"no video file in folder {folder}" + (f"; {others}" if files else ""))
+    if len(videos) < len(files):
+        _log.info("folder %s: %d videos; left out: %s", folder, len(videos), others)
     return videos
+
+
+def _kind_of(file: Path) -> str | None:
+    suffix = file.suffix.lower()
+    return "video" if suffix in VIDEO_SUFFIXES else None if suffix in SOUND_SUFFIXES else content_kind(file)
 
 
 def _url_source(entry: Entry) -> Source:
@@ -195,6 +211,8 @@ def _file_source(path: Path, entry: Entry) -> Source:
         path = path.resolve(strict=True)
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device may have no end
             return _broken(path, entry, "is no regular file")
+        if content_kind(path) == "photograph":
+            return _broken(path, entry, "is a photograph; `hmmr predict FILE` gives the 3D bodies of one")
         return _source(file_sha256(path), str(path), False, entry)
     except RuntimeError:  # how Python before 3.13 says it
         return _broken(path, entry, "is a ring of symbolic links")

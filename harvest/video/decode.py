@@ -1,6 +1,10 @@
-"""A video file as frames: decoded once, in order, in bounded memory, each with its PTS.
+"""A video file as frames: decoded once, in order, in bounded memory, each with its own PTS.
 
-Letters: H height, W width. Frames are RGB uint8 (H, W, 3); rotation metadata is applied.
+The packets say which pictures there should be; the decoder says which there are. A picture that is decoded is paired
+with its packet by its PTS, never by counting, so a damaged one leaves a gap and moves no other. ffmpeg itself drops
+what thinning would drop, since turning a picture to RGB costs as much as decoding it.
+Letters: F pictures of the file, H height, W width. Frames are RGB uint8 (H, W, 3): upright, with square pixels,
+interlaced ones made whole.
 """
 
 from collections.abc import Iterator
@@ -11,14 +15,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from body.pictures import Pictures
-from harvest.errors import DecodeFailed, TooLong, TooManyPixels
-from harvest.video.timing import Timing, keep_mask, read_timing, working_rate
+from body.packet_times import PacketTimes
+from body.pictures import PictureConfig, Pictures
+from harvest.errors import DecodeFailed, HarvestError, TooLong, TooManyPixels, TooSlow
+from harvest.video.timing import Sections, Timing, inside_mask, keep_mask, read_packets, slots_of, working_rate
+
+_MOST_LOST = 0.5
+"""A file of which more of the pictures cannot be decoded has failed."""
+_EXACT = 1 << 53
+"""Integers up to here are exact in ffmpeg's expressions."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture. `index` counts the source's decoded frames, before thinning."""
+    """One picture. `index` counts the pictures of the file, before thinning."""
 
     index: int
     pts: int
@@ -30,7 +40,7 @@ class DecodeConfig:
     """What is decoded, and how large."""
 
     max_fps: Fraction = Fraction(25)
-    """The working rate: HMMR's (docs/paper.md 1.6). Slower video keeps its own."""
+    """The working rate: HMMR's (docs/paper.md). Slower video keeps its own."""
     max_side: int = 1920
     """Larger pictures are scaled down while they are decoded: 4K frames would be most of the memory."""
     threads: int = 1
@@ -41,41 +51,122 @@ class Video:
 
     def __init__(
         self, path: Path, item: str, config: DecodeConfig, *, max_pixels: int, max_seconds: float,
-        sections_s: tuple[tuple[float, float], ...] = (),
+        sections_s: Sections = (),
     ) -> None:  # fmt: skip
-        """Raises NoVideoStream, DecodeFailed, TooManyPixels or TooLong."""
-        self._path, self._item, self._config = path, item, config
-        self.timing: Timing = read_timing(path, item)
-        self.n_frames = len(self.timing.pts_F)
+        """Raises NoVideoStream, DecodeFailed, TooManyPixels, TooLong or TooSlow."""
+        self._item, self._in_part = item, bool(sections_s)
+        packets = read_packets(path, item, max_seconds=None if sections_s else max_seconds)
+        self._packets = packets
+        self.timing = Timing(packets.pts_F, packets.shown_F, packets.time_base)
+        self.n_frames = len(packets.pts_F)
         if not sections_s and self.timing.duration_s > max_seconds:
             raise TooLong(item, f"{self.timing.duration_s:.0f} s, the limit is {max_seconds:.0f} s")
+        self.inside_F = inside_mask(self.timing, sections_s)
+        """Shown pictures in the sections that the source names, or all that are shown."""
         self.keep_F = keep_mask(self.timing, config.max_fps, sections_s)
+        self.lost_F = np.zeros(self.n_frames, dtype=bool)
+        """Pictures of `inside_F` that could not be decoded; known when all frames have been read."""
         self.working_rate = working_rate(self.timing, self.keep_F, config.max_fps)
-        width, height = self.timing.coded
-        if width * height > max_pixels:
+        self._slot_F = slots_of(self.timing, config.max_fps)
+        width, height = packets.coded
+        if width * height * max(Fraction(1), packets.pixel_shape) > max_pixels:
             raise TooManyPixels(item, f"frames are {width} x {height}, the limit is {max_pixels} pixels")
-        self._pictures = Pictures(path, max_side=config.max_side, threads=config.threads)
+        self._pictures = Pictures(path, PictureConfig(
+            max_side=config.max_side, threads=config.threads, cpu_s=_cpu_limit_s(packets),
+            interlaced=packets.interlaced, time_base=packets.time_base, select=self._select(config.max_fps),
+        ))  # fmt: skip
         if self._pictures.size is None:
             raise self._ended(0)
         self.height, self.width = self._pictures.size
 
     def frames(self) -> Iterator[Frame]:
-        """The frames that the working rate keeps, in order, once. DecodeFailed if the file ends before its index."""
-        pictures = iter(self._pictures)
-        # pictures that an edit list hides are decoded for others' sake and never come out
-        shown = np.flatnonzero(self.timing.shown_F)
+        """The frames that the working rate keeps, in order, once. Raises DecodeFailed if most cannot be decoded, and
+        TooSlow if that takes too long."""
+        pictures, places = self._pictures.timed(), _Places(self._packets)
+        wanted_F = self.inside_F & np.isin(self._slot_F, self._slot_F[self.keep_F])
         last = int(np.flatnonzero(self.keep_F)[-1]) if self.keep_F.any() else -1
-        for index in shown[shown <= last].tolist():
-            pixels = next(pictures, None)
-            if pixels is None:
-                raise self._ended(index)
-            if self.keep_F[index]:
-                yield Frame(index, int(self.timing.pts_F[index]), pixels)
+        stop = last if self._in_part else self.n_frames
+        slot: int | None = None
+        for pts, pixels in pictures:
+            index = places.find(pts)
+            if index is not None and wanted_F[index] and self._slot_F[index] != slot:
+                slot = int(self._slot_F[index])  # by its first picture that could be decoded
+                yield Frame(index, int(self._packets.pts_F[index]), pixels)
+            if index is not None and index >= stop:
+                break
         self._pictures.close()
+        self._count_lost(stop)
 
-    def _ended(self, index: int) -> DecodeFailed:
+    def _count_lost(self, until: int) -> None:
+        """Which pictures the decoder never gave; those after `until` were not asked for."""
+        places, seen_F = _Places(self._packets), np.zeros(self.n_frames, dtype=bool)
+        for pts in self._pictures.decoded_pts():
+            index = places.find(pts)
+            if index is not None:
+                seen_F[index] = True
+        self.lost_F = self.inside_F & ~seen_F
+        self.lost_F[until + 1 :] = False
+        lost, wanted = int(self.lost_F.sum()), int(self.inside_F.sum())
+        if lost > _MOST_LOST * wanted:
+            raise self._ended(int(np.flatnonzero(self.lost_F)[0]), f"{lost} of {wanted} pictures are lost")
+
+    def _ended(self, index: int, why: str = "") -> HarvestError:
         self._pictures.close()
-        why = self._pictures.complaint or "no more pictures"
+        complaint = "; ".join(part for part in (why, self._pictures.complaint) if part) or "no more pictures"
+        if self._pictures.was_killed and not self._pictures.complaint:
+            return TooSlow(self._item, f"decoding frame {index} of {self.n_frames} took too much time or memory")
         return DecodeFailed(
-            self._item, f"cannot be decoded at frame {index} of {self.n_frames}, it may be cut off: {why}"
+            self._item, f"cannot be decoded at frame {index} of {self.n_frames}, it may be cut off: {complaint}"
         )
+
+    def _select(self, max_fps: Fraction) -> str:
+        """The same choice in ffmpeg's words: a picture whose slot is not that of the one before it that was taken, and
+        whose time is in the sections. It may take more than `frames` gives out, never less."""
+        packets, keep = self._packets, np.flatnonzero(self.keep_F)
+        if not len(keep) or packets.stretch_F[-1] > 0:  # a clock that restarts has slots of its own
+            return ""
+        start = int(packets.pts_F[packets.shown_F][0])
+        per_tick = packets.time_base * max_fps
+        num, den = 2 * per_tick.numerator, 2 * per_tick.denominator
+        if int(np.abs(packets.pts_F).max() + abs(start)) * num + den >= _EXACT:
+            return ""
+        slot = f"floor(((%s-{start})*{num}+{den // 2})/{den})"
+        fresh = f"isnan(prev_selected_pts)+not(eq({slot % 'pts'},{slot % 'prev_selected_pts'}))"
+        if self._in_part:
+            fresh = f"between(pts,{packets.pts_F[keep[0]]},{packets.pts_F[keep[-1]]})*({fresh})"
+        return fresh
+
+
+class _Places:
+    """Which picture of the list of packets a decoded picture is, by its own PTS. Ask in the order of decoding."""
+
+    def __init__(self, packets: PacketTimes) -> None:
+        self._pts_F = packets.stream_pts_F
+        edges = np.flatnonzero(np.diff(packets.stretch_F)) + 1
+        self._edges = [0, *edges.tolist(), len(self._pts_F)]
+        self._stretch = self._next = 0
+
+    def find(self, pts: int | None) -> int | None:
+        """Its index; that of the nearest picture left if no packet has its very time, None if none is left."""
+        if pts is None:
+            return None
+        for stretch in range(self._stretch, len(self._edges) - 1):
+            index, stop = self._at_or_after(pts, stretch), self._edges[stretch + 1]
+            if index < stop and self._pts_F[index] == pts:
+                self._stretch, self._next = stretch, index + 1
+                return index
+        index = self._at_or_after(pts, self._stretch)
+        if index >= self._edges[self._stretch + 1] or (self._next and pts <= self._pts_F[self._next - 1]):
+            return None
+        self._next = index + 1
+        return index
+
+    def _at_or_after(self, pts: int, stretch: int) -> int:
+        start, stop = self._edges[stretch], self._edges[stretch + 1]
+        return max(self._next, start + int(np.searchsorted(self._pts_F[start:stop], pts)))
+
+
+def _cpu_limit_s(packets: PacketTimes) -> float:
+    """Processor seconds that decoding may take: a minute, and ten times what H.264 of that size takes here."""
+    megapixels = packets.coded[0] * packets.coded[1] / 1e6
+    return 60 + len(packets.pts_F) * (0.02 + 0.1 * megapixels)

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from body.packet_times import NoVideoStreamError, VideoFileError, read_packet_times
-from harvest.errors import DecodeFailed, NoVideoStream, TooSlow
+from body.packet_times import NoVideoStreamError, PacketTimes, VideoFileError, VideoTooLongError, read_packet_times
+from harvest.errors import DecodeFailed, NoVideoStream, TooLong, TooSlow
+from harvest.video.content import content_kind
 
 _KNOWN_RATES = tuple(Fraction(1000 * whole, 1001) for whole in (24, 30, 48, 60, 120))
 """NTSC's, which a clock of milliseconds hides behind simpler fractions."""
@@ -28,8 +29,6 @@ class Timing:
     shown_F: NDArray[np.bool_]
     """False for pictures that an edit list cuts away."""
     time_base: Fraction
-    coded: tuple[int, int] = (0, 0)
-    """Width and height of the coded pictures, before any rotation."""
 
     @property
     def rate(self) -> Fraction:
@@ -46,33 +45,44 @@ class Timing:
         return float((int(shown[-1]) - int(shown[0])) * self.time_base + 1 / self.rate)
 
 
-def read_timing(path: Path, item: str, *, limit_s: float = 300.0) -> Timing:
-    """The timing of a file's first video stream. Raises NoVideoStream, DecodeFailed or TooSlow."""
+def read_packets(path: Path, item: str, *, limit_s: float = 120.0, max_seconds: float | None = None) -> PacketTimes:
+    """The packets of a file's first video stream. Raises NoVideoStream, DecodeFailed, TooLong or TooSlow, which name
+    `item`."""
     try:
-        times = read_packet_times(path, limit_s=limit_s)
+        return read_packet_times(path, limit_s=limit_s, max_seconds=max_seconds)
     except subprocess.TimeoutExpired:
         raise TooSlow(item, f"reading its packets took more than {limit_s:.0f} s") from None
     except NoVideoStreamError as error:
         raise NoVideoStream(item, str(error)) from None
+    except VideoTooLongError as error:
+        raise TooLong(item, str(error)) from None
     except VideoFileError as error:
+        if content_kind(path) == "photograph":
+            raise DecodeFailed(item, "is a photograph; `hmmr predict` gives the 3D bodies of one") from None
         raise DecodeFailed(item, str(error)) from None
-    return Timing(times.pts_F, times.shown_F, times.time_base, times.coded)
 
 
 def rate_of(pts_F: NDArray[np.int64], time_base: Fraction) -> Fraction:
-    """The rate of pictures shown at these ticks; 1 for a single picture. The denominator is at most 1001."""
+    """The rate of pictures shown at these ticks; 1 for a single picture. The denominator is at most 1001, or a million
+    for less than a picture in 2,000 s."""
     span, n_steps = int(pts_F[-1] - pts_F[0]) if len(pts_F) else 0, len(pts_F) - 1
     if span <= 0:
         return Fraction(1)
     if (np.diff(pts_F) == pts_F[1] - pts_F[0]).all():
-        return (n_steps / (span * time_base)).limit_denominator(1001)
+        return _simple(n_steps / (span * time_base))
     even = np.round(np.arange(len(pts_F)) * (span / n_steps)).astype(np.int64)
     if np.abs(pts_F - pts_F[0] - even).max() > 1:
-        return (n_steps / (span * time_base)).limit_denominator(1001)
+        return _simple(n_steps / (span * time_base))
     fastest = n_steps / (Fraction(2 * span - 1, 2) * time_base)
     slowest = n_steps / (Fraction(2 * span + 1, 2) * time_base)
     known = [rate for rate in _KNOWN_RATES if slowest <= rate <= fastest]
     return known[0] if known else simplest_between(slowest, fastest)
+
+
+def _simple(rate: Fraction) -> Fraction:
+    """The nearest fraction with a small denominator that is not 0."""
+    smallest = Fraction(1, 10**6)
+    return rate.limit_denominator(1001) or max(rate, smallest).limit_denominator(10**6)
 
 
 def simplest_between(low: Fraction, high: Fraction) -> Fraction:
@@ -84,29 +94,42 @@ def simplest_between(low: Fraction, high: Fraction) -> Fraction:
     return floor + 1 / simplest_between(1 / (high - floor), 1 / (low - floor))
 
 
-def keep_mask(timing: Timing, max_fps: Fraction, sections_s: tuple[tuple[float, float], ...] = ()) -> NDArray[np.bool_]:
+Sections = tuple[tuple[float, float], ...]
+"""(start, end) in seconds from the first shown picture; empty: the whole video."""
+
+
+def keep_mask(timing: Timing, max_fps: Fraction, sections_s: Sections = ()) -> NDArray[np.bool_]:
     """(F) True for the first shown frame of each slot of 1 / max_fps seconds, inside the sections if there are any.
 
     A slot is centred on its nominal time, so that a clock rounded to milliseconds loses no frame of 25 fps video.
     """
+    slots, inside = slots_of(timing, max_fps), inside_mask(timing, sections_s)
     shown = np.flatnonzero(timing.shown_F)
     keep = np.zeros(len(timing.pts_F), dtype=bool)
-    if len(shown) == 0:
-        return keep
-    pts = timing.pts_F[shown]
-    slots = _slots(pts - pts[0], timing.time_base * max_fps)
-    first = np.concatenate([[True], np.diff(slots) > 0])
-    keep[shown[first]] = True
-    if sections_s:
-        seconds = (timing.pts_F - pts[0]) * float(timing.time_base)
-        keep &= np.any([(seconds >= start) & (seconds < end) for start, end in sections_s], axis=0)
-    return keep
+    keep[shown[np.flatnonzero(np.diff(slots[shown], prepend=-(2**62)))]] = True
+    return keep & inside
+
+
+def slots_of(timing: Timing, max_fps: Fraction) -> NDArray[np.int64]:
+    """(F) the number of the slot of 1 / max_fps seconds that a picture lies in; 0 is that of the first shown one."""
+    if not timing.shown_F.any():
+        return np.zeros(len(timing.pts_F), np.int64)
+    return _slots(timing.pts_F - timing.pts_F[timing.shown_F][0], timing.time_base * max_fps)
+
+
+def inside_mask(timing: Timing, sections_s: Sections) -> NDArray[np.bool_]:
+    """(F) whether a picture lies in one of the sections."""
+    if not sections_s or not timing.shown_F.any():
+        return timing.shown_F.copy()
+    seconds = (timing.pts_F - timing.pts_F[timing.shown_F][0]) * float(timing.time_base)
+    inside_F: NDArray[np.bool_] = np.any([(seconds >= start) & (seconds < end) for start, end in sections_s], axis=0)
+    return timing.shown_F & inside_F
 
 
 def _slots(ticks: NDArray[np.int64], slots_per_tick: Fraction) -> NDArray[np.int64]:
     """floor(ticks * slots_per_tick + 1/2), in integers while they fit."""
     num, den = slots_per_tick.numerator, slots_per_tick.denominator
-    if int(ticks[-1]) * num * 2 + den < 2**63:
+    if int(np.abs(ticks).max()) * num * 2 + den < 2**63:
         return (ticks * (2 * num) + den) // (2 * den)
     return np.array([int(tick * slots_per_tick + Fraction(1, 2)) for tick in ticks.tolist()], dtype=np.int64)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from body.pictures import Pictures
+from body.pictures import PictureConfig, Pictures
 
 Clip = Callable[..., Path]
 
@@ -21,7 +21,7 @@ def test_pictures_that_nobody_asked_for_are_not_held(clip: Clip) -> None:
     """decord's reader held up to all 138 MB of this clip once three pictures were asked for."""
     long = clip("long.mp4", "-c:v", "libx264", "-preset", "ultrafast", rate="30", seconds=20, size="320x240")
     before = _resident_mb()
-    pictures = iter(Pictures(long, max_side=1920))
+    pictures = iter(Pictures(long, PictureConfig(max_side=1920)))
     first = [next(pictures) for _ in range(3)]
     time.sleep(0.3)
     assert _resident_mb() - before < 12
@@ -30,7 +30,7 @@ def test_pictures_that_nobody_asked_for_are_not_held(clip: Clip) -> None:
 
 
 def test_closing_ends_the_decoder(clip: Clip) -> None:
-    pictures = Pictures(clip("h264.mp4", "-c:v", "libx264"), max_side=1920)
+    pictures = Pictures(clip("h264.mp4", "-c:v", "libx264"), PictureConfig(max_side=1920))
     pictures.close()
     pictures.close()
     assert pictures._process.returncode is not None
@@ -39,7 +39,7 @@ def test_closing_ends_the_decoder(clip: Clip) -> None:
 def test_what_is_no_video_has_no_size(tmp_path: Path) -> None:
     text = tmp_path / "text.mp4"
     text.write_text("nothing")
-    pictures = Pictures(text, max_side=1920)
+    pictures = Pictures(text, PictureConfig(max_side=1920))
     assert pictures.size is None
     assert list(pictures) == []
     assert pictures.complaint

@@ -163,3 +163,53 @@ def test_memory_holds_a_window_of_frames_only(
     monkeypatch.setattr(shot_labels.ShotLabeller, "push", push)
     _label(film([paint({0: (20 + n, 60 + 30 * np.sin(n / 5))}) for n in range(200)]), rectangles(), box_phi)
     assert most[0] <= 50
+
+
+def _accounted(labelled: LabelledVideo) -> list[int]:
+    """Every picture of the file that a shot covers (to the next shot's first frame) or that a reject row names."""
+    (video,) = labelled.rows["videos"]
+    missing = [row for row in labelled.rows["rejects"] if row["stage"] == "decode"]
+    named = [n for row in missing for n in range(row["first_frame"], row["last_frame"] + 1)]
+    starts = [row["first_frame"] for row in labelled.rows["shots"]]
+    covered = [n for n in range(video["n_frames"]) if starts and n >= starts[0] and n not in named]
+    return sorted([*covered, *named])
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.mp4", ("-c:v", "libx264")), ("a.webm", ("-c:v", "libvpx", "-auto-alt-ref", "1", "-lag-in-frames", "16")),
+        ("a.mkv", ("-c:v", "libx265", "-x265-params", "log-level=none")), ("a.avi", ("-c:v", "mpeg4", "-bf", "2")),
+        ("a.mpg", ("-c:v", "mpeg2video", "-bf", "2", "-r", "25")), ("a.asf", ("-c:v", "wmv2")), ("a.gif", ()),
+        ("a.3g2", ("-c:v", "h263", "-s", "176x144")), ("a.f4v", ("-c:v", "libx264")), ("a.flv", ("-c:v", "flv")),
+        ("a.qt", ("-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-f", "mov")), ("a.mxf", ("-c:v", "mpeg2video", "-r", "25")),
+        ("a.dv", ("-c:v", "dvvideo", "-s", "720x576", "-r", "25")), ("a.ogv", ("-c:v", "libtheora")),
+    ],
+)  # fmt: skip
+def test_every_picture_of_every_kind_of_file_is_accounted_for(
+    clip: Film, rectangles: type, box_phi: object, name: str, options: tuple[str, ...]
+) -> None:
+    labelled = _label(clip(name, *options, seconds=2), rectangles(), box_phi)
+    (video,) = labelled.rows["videos"]
+    assert video["n_frames"] in (50, 52, 60)  # ffmpeg doubles two pictures on the way from 30 to 25 a second
+    assert _accounted(labelled) == list(range(video["n_frames"]))
+    assert not [row for row in labelled.rows["rejects"] if row["stage"] == "decode"]
+
+
+def test_lost_and_unwanted_pictures_have_rows(clip: Film, rectangles: type, box_phi: object, tmp_path: Path) -> None:
+    whole = clip("whole.ts", "-c:v", "libx264", "-bf", "2", "-g", "30", seconds=4).read_bytes()
+    cut = tmp_path / "cut.ts"
+    cut.write_bytes(whole[: 4 * 188] + whole[len(whole) * 2 // 5 // 188 * 188 :])
+    labelled = _label(cut, rectangles(), box_phi)
+    (video,) = labelled.rows["videos"]
+    lost = [row for row in labelled.rows["rejects"] if row["reason"] == "not_decoded"]
+    assert lost
+    assert sum(row["n_frames"] for row in lost) == lost[0]["measured"] < video["n_frames"] / 2
+    assert _accounted(labelled) == list(range(video["n_frames"]))
+    assert labelled.rejection is not None
+    (source,) = expand([cut])
+    part = replace(source, sections_s=((2.0, 2.5),))
+    labeller = Labeller(rectangles(), [box_phi], LabelConfig(), Policy())  # type: ignore[list-item]
+    rows = labeller.label(cut, part, VERDICT).rows
+    assert {row["reason"] for row in rows["rejects"] if row["stage"] == "decode"} == {"outside_sections"}
+    assert len(rows["shots"]) == 1

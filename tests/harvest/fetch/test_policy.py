@@ -6,32 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from harvest.errors import AgeGated, LicenceClosed, LicenceUnknown, LiveStream, OptedOut, TooLarge, TooLong
+from harvest.errors import (
+    AgeGated,
+    LicenceClosed,
+    LicenceUnknown,
+    LiveStream,
+    OptedOut,
+    TooLarge,
+    TooLong,
+    TooManyPixels,
+)
 from harvest.fetch.optout import OptOutList
-from harvest.fetch.policy import Policy, check_before_contact, check_metadata, classify_licence, licence_verdict
+from harvest.fetch.policy import Policy, check_before_contact, check_metadata, licence_verdict
 from harvest.sources.expand import Source
 
 WEB = Source("id", "https://video.example.org/x", True)
 LOCAL = Source("id", "/x/clip.mp4", False)
 TODAY = f"{datetime.now(UTC):%Y-%m-%d}"
-
-
-@pytest.mark.parametrize(
-    ("stated", "state"),
-    [
-        ("Creative Commons Attribution license (reuse allowed)", "open"),
-        ("CC BY-SA 4.0", "open"),
-        ("https://creativecommons.org/publicdomain/zero/1.0/", "open"),
-        ("Public Domain Mark 1.0", "open"),
-        ("Standard YouTube License", "closed"),
-        ("All rights reserved", "closed"),
-        ("Attribution", "unknown"),
-        ("", "unknown"),
-        (None, "unknown"),
-    ],
-)
-def test_licence_has_three_states(stated: str | None, state: str) -> None:
-    assert classify_licence(stated) == state
 
 
 def test_unknown_means_no_until_somebody_vouches() -> None:
@@ -53,11 +44,27 @@ def test_closed_in_the_list_beats_the_call() -> None:
 
 
 def test_stated_licence_is_evidence() -> None:
-    verdict = licence_verdict(WEB, {"license": "CC-BY", "webpage_url": "https://p"}, Policy())
+    verdict = licence_verdict(WEB, {"license": "CC-BY-4.0", "webpage_url": "https://p"}, Policy())
     assert verdict.licence == "open"
-    assert (verdict.evidence["host_says"], verdict.evidence["page"]) == ("CC-BY", "https://p")
+    assert (verdict.evidence["host_says"], verdict.evidence["page"]) == ("CC-BY-4.0", "https://p")
     with pytest.raises(LicenceClosed):
         licence_verdict(WEB, {"license": "Standard"}, Policy())
+
+
+def test_terms_beyond_open_must_be_asked_for() -> None:
+    stated = {"license": "https://creativecommons.org/licenses/by-nc/4.0/"}
+    with pytest.raises(LicenceClosed, match="--also nc takes it"):
+        licence_verdict(WEB, stated, Policy())
+    with pytest.raises(LicenceClosed, match="--also nc-nd"):
+        licence_verdict(WEB, {"license": "CC BY-NC-ND 4.0"}, Policy(also=("nc", "nd")))
+    assert licence_verdict(WEB, stated, Policy(also=("nc",))).licence == "nc"
+
+
+def test_a_host_whose_only_format_is_too_large() -> None:
+    source = replace(WEB, licence="open")
+    with pytest.raises(TooManyPixels, match="7680 x 4320"):
+        check_metadata(source, {"width": 7680, "height": 4320}, Policy())
+    assert check_metadata(source, {"width": 1080, "height": 1920}, Policy())
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from harvest.config import HarvestConfig
 from harvest.fetch.download import DownloadConfig
 from harvest.fetch.optout import OptOutList
 from harvest.fetch.policy import Policy
-from harvest.fetch.resolve import Lookup, read_list
+from harvest.fetch.resolve import Lookup, look_up_list
 from harvest.fetch.s3 import fetch_object, list_objects
 from harvest.run import harvest
 from harvest.sources.expand import Source, expand
@@ -143,7 +143,7 @@ def test_refusals_leave_nothing(here: str, tmp_path: Path) -> None:
 
 def test_lists_that_hold_nothing_keep_their_problem(here: str) -> None:
     (empty,), (gone,) = (
-        read_list(_one(each), Lookup(POLICY, DownloadConfig())) for each in (f"{here}/no/", "s3://nobucket/")
+        look_up_list(_one(each), Lookup(POLICY, DownloadConfig())) for each in (f"{here}/no/", "s3://nobucket/")
     )
     assert isinstance(empty.problem, errors.SiteUnsupported | errors.SourceGone)
     assert isinstance(gone.problem, errors.SourceGone)

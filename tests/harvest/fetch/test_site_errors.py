@@ -53,12 +53,29 @@ SAID = [
     ("This live event will begin in 2 days.", "not_yet_published", 86_400),
     ("The channel is not currently live", "live_stream", None),
     ("This video is DRM protected", "drm_protected", None),
-    ("Requested format is not available. Use --list-formats for a list of available formats", "too_many_pixels", None),
+    ("Requested format is not available. Use --list-formats for a list of available formats", "site_unsupported", None),
     ("No video formats found!", "site_unsupported", None),
     ("Unable to extract title; please report this issue on ...", "site_changed", None),
     ("Unable to download webpage: The read operation timed out", "network_failed", 300),
     ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", "network_failed", 300),
     ("HTTP Error 429: Too Many Requests", "rate_limited", 60),
+    # tiktok.py, bilibili.py, reddit.py, generic.py
+    ("Your IP address is blocked from accessing this post", "banned", 86_400),
+    ("Request is blocked by server (412), please wait and try later.", "banned", 86_400),
+    ("You've been blocked by network security. To continue, log in to your Reddit account", "banned", 86_400),
+    ("Got HTTP Error 403 caused by Cloudflare anti-bot challenge; try again with --extractor-args", "banned", 86_400),
+    # instagram.py, twitter.py, and words of hosts
+    ("Requested content is not available, rate-limit reached or login required", "rate_limited", 60),
+    ("API returned: Rate limit exceeded", "rate_limited", 60),
+    ("The download quota for this file has been exceeded", "rate_limited", 60),
+    # vimeo.py, dailymotion.py, youtube.py, patreon.py
+    ("This video is protected by a password, use the --video-password option", "private", None),
+    ("Wrong password", "private", None),
+    ("This video is available to this channel's members on level: Gold", "private", None),
+    ("This video is for subscribers only", "private", None),
+    ("This video requires payment to watch", "private", None),
+    ("You must be logged in to view this video", "private", None),
+    ("Account authentication is required. Use --cookies", "private", None),
 ]  # fmt: skip
 
 
@@ -84,6 +101,12 @@ def test_yt_dlp_still_says_so() -> None:
     files = [root / "YoutubeDL.py", root / "extractor/common.py", *sorted((root / "extractor/youtube").glob("_*.py"))]
     text = "".join(file.read_text() for file in files)
     assert [words for words in OURS if words not in text] == []
+
+
+def test_a_forbidden_address_is_ours_where_the_words_say_so() -> None:
+    blocked = ExtractorError("Your IP address is blocked from accessing this post", cause=_http(403))
+    assert type(from_site("x", _wrapped(blocked))) is errors.Banned
+    assert type(from_site("x", _wrapped(ExtractorError("Forbidden", cause=_http(403))))) is errors.SourcePrivate
 
 
 def test_scripts_that_cannot_run_are_only_warned_of() -> None:
@@ -122,7 +145,7 @@ def test_a_full_disk_is_no_network_trouble() -> None:
         (ExtractorError("Sign in to confirm you’re not a bot", expected=True), errors.Banned, 86_400),
         (ExtractorError("Video unavailable. This video has been removed", expected=True), errors.SourceGone, None),
         (ExtractorError("No supported JavaScript runtime", expected=True), errors.ScriptRuntimeMissing, None),
-        (ExtractorError("Requested format is not available"), errors.TooManyPixels, None),
+        (ExtractorError("Requested format is not available"), errors.SiteUnsupported, None),
     ],
 )
 def test_table(raised: BaseException, kind: type[errors.HarvestError], retry: float | None) -> None:

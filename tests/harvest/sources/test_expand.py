@@ -1,6 +1,8 @@
 """What the user names becomes items, each once."""
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -189,3 +191,31 @@ def test_every_beginning_is_fair(pots: list[tuple[float, int]], first: int) -> N
             # a pot that still has videos is behind no other by more than one video of that other
             if taken[f"{i}-"] < count:
                 assert taken[f"{j}-"] / other <= (taken[f"{i}-"] + 1) / weight + 1e-9
+
+
+def test_a_folder_is_searched_by_content(clip: Callable[..., Path], tmp_path: Path) -> None:
+    kinds: dict[str, tuple[str, ...]] = {
+        "a.dv": ("-s", "720x576", "-r", "25"), "b.asf": ("-c:v", "wmv2"), "c.3g2": ("-c:v", "h263", "-s", "176x144"),
+        "d.qt": ("-c:v", "mpeg4", "-f", "mov"), "e.f4v": ("-c:v", "libx264"), "f.gif": (), "g.MP4": ("-c:v", "libx264"),
+        "h.y4m": (), "i.ivf": ("-c:v", "libvpx"), "j.divx": ("-f", "avi", "-c:v", "mpeg4"), "k.tts": ("-f", "mpegts"),
+        "nameless": ("-f", "matroska", "-c:v", "libx264"),
+    }  # fmt: skip
+    for name, options in kinds.items():
+        shutil.copy(clip(name, *options), tmp_path / name)
+    for name, content in (("p.jpg", b"\xff\xd8\xff\xe0"), ("notes.md", b"n"), ("song.ogg", b"OggS"), ("empty", b"")):
+        (tmp_path / name).write_bytes(content)
+    found = expand([tmp_path])
+    assert sorted(source.name for source in found) == sorted(kinds)
+    for name in ("p.jpg", "notes.md"):
+        other = tmp_path / "other"
+        other.mkdir(exist_ok=True)
+        (tmp_path / name).rename(other / name)
+    (none,) = expand([other])
+    assert "2 other files, 1 of them photographs (`hmmr predict` takes those)" in str(none.problem)
+
+
+def test_a_photograph_points_to_predict(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.mp4"
+    photo.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    (source,) = expand([photo])
+    assert "hmmr predict" in str(source.problem)

@@ -12,9 +12,14 @@ from hypothesis import strategies as st
 
 from body.mp4 import ffmpeg_program
 from harvest.errors import DecodeFailed, NoVideoStream
-from harvest.video.timing import Timing, keep_mask, rate_of, read_timing, simplest_between, working_rate
+from harvest.video.timing import Timing, keep_mask, rate_of, read_packets, simplest_between, working_rate
 
 Clip = Callable[..., Path]
+
+
+def timing_of(path: Path, name: str) -> Timing:
+    packets = read_packets(path, name)
+    return Timing(packets.pts_F, packets.shown_F, packets.time_base)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +34,7 @@ Clip = Callable[..., Path]
 def test_rate_is_exact_even_from_a_millisecond_clock(
     clip: Clip, name: str, options: tuple[str, ...], rate: str, time_base: Fraction
 ) -> None:
-    timing = read_timing(clip(name, *options, rate=rate), name)
+    timing = timing_of(clip(name, *options, rate=rate), name)
     assert timing.time_base == time_base
     assert timing.rate == Fraction(rate)
     assert len(timing.pts_F) == round(float(Fraction(rate)))
@@ -41,7 +46,7 @@ def test_edit_list_hides_frames(clip: Clip, tmp_path: Path) -> None:
     whole = clip("h264.mp4", "-c:v", "libx264")
     command = [ffmpeg_program(), "-v", "error", "-ss", "0.5", "-i", str(whole), "-c", "copy", str(cut)]
     subprocess.run(command, check=True)
-    timing = read_timing(cut, "cut")
+    timing = timing_of(cut, "cut")
     assert len(timing.pts_F) == 30
     assert timing.shown_F.sum() == 15
     assert timing.duration_s == pytest.approx(0.5)
@@ -54,9 +59,9 @@ def test_what_is_no_video(tmp_path: Path) -> None:
     subprocess.run([ffmpeg_program(), "-v", "error", "-f", "lavfi", "-i", "sine=duration=1", str(audio)], check=True)
     for name in ("text.mp4", "empty.mp4"):
         with pytest.raises(DecodeFailed, match=name):
-            read_timing(tmp_path / name, name)
+            timing_of(tmp_path / name, name)
     with pytest.raises(NoVideoStream, match="audio"):
-        read_timing(audio, "audio.mp4")
+        timing_of(audio, "audio.mp4")
 
 
 @settings(deadline=None)
