@@ -46,7 +46,7 @@ class RefineConfig:
     """On the mean squared difference of rotation matrices from the network's."""
     root: float = 0.0
     """On the mean squared second difference of the root's rotation matrix, per frame^2."""
-    acceleration: float = 60.0
+    acceleration: float = 90.0
     """On the keypoints' mean absolute second difference, m/frame^2."""
     camera: float = 60.0
     """On that of scale and shift."""

@@ -2,8 +2,11 @@
 
 `rotations (T,24,3,3)`, `poses (T,72)` axis-angle, `betas (T,10)`, `camera (T,3)` weak perspective in the crop,
 `translation (T,3)`, `joints (T,24,3)`, `keypoints_3d (T,25,3)` metres in the camera frame, `keypoints_2d (T,25,2)` px,
-`frame_index (T)`, `pts (T)`, `time_base (2)` numerator and denominator of the seconds per unit of pts, and the first
-eight again with `past_` and `future_`. `focal` px and `frame_size` (width, height) are the assumed camera.
+`frame_index (T)`, `pts (T)`, `time_base (2)` numerator and denominator of the seconds per unit of pts, `seconds (T)`
+since the person's first frame, `contact (T,2)` whether the left and the right foot stands, `confidence (T)` mean score
+of the 12 limb keypoints, `bridged (T)` True where nobody was detected and keypoints were filled in, and the first eight
+again with `past_` and `future_`. `focal` px and `frame_size` (width, height) are the camera; all people of a shot stand
+in its frame. `focal_assumed` is True where nobody gave the focal length: distances then scale with it.
 """
 
 import io
@@ -24,7 +27,12 @@ def motion_arrays(motion: PersonMotion) -> dict[str, np.ndarray]:
         "frame_index": motion.frame_index,
         "pts": motion.pts,
         "time_base": np.array([geometry.time_base.numerator, geometry.time_base.denominator], np.int64),
+        "seconds": motion.seconds,
+        "contact": motion.contact,
+        "confidence": motion.confidence,
+        "bridged": motion.bridged,
         "focal": np.array(geometry.focal),
+        "focal_assumed": np.array(geometry.known_focal is None),
         "frame_size": np.array([geometry.width, geometry.height], np.int32),
     }
     for prefix, pose in (("past_", motion.past), ("future_", motion.future)):

@@ -14,11 +14,15 @@ import torch
 from numpy.typing import NDArray
 
 from body.cameras import assumed_focal, from_crop, weak_perspective, weak_to_translation
+from body.joints import KEYPOINTS_25, LIMBS_12, indices
 from body.model import BodyModel
 from body.rotations import matrix_to_axis_angle
+from hmmr_model.export.placement import place
 from hmmr_model.predict import Floats, Pose, Prediction
 from storage.lake import Lake
 from storage.tables import TrackletArrays, iter_tracklets
+
+LIMBS = indices(LIMBS_12, KEYPOINTS_25)
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,13 @@ class PictureGeometry:
     width: int
     height: int
     time_base: Fraction
+    known_focal: float | None = None
+    """Focal length in px, where somebody knows it."""
 
     @property
     def focal(self) -> float:
-        """The assumed focal length in px (body/cameras.py)."""
-        return assumed_focal(self.width, self.height)
+        """Focal length in px: the known one, else an assumption (body/cameras.py)."""
+        return assumed_focal(self.width, self.height) if self.known_focal is None else self.known_focal
 
     @property
     def centre(self) -> tuple[float, float]:
@@ -68,8 +74,8 @@ class PictureGeometry:
 
 @dataclass(frozen=True)
 class PersonMotion:
-    """One person through T frames. `past` and `future` are what is said at frame t about t - 5 and t + 5; Δ heads
-    have no camera, so they stand where the body of frame t stands."""
+    """One person through T frames. `past` and `future` are predicted at frame t for t - 5 and t + 5; Δ heads have no
+    camera, so they stand where the body of frame t stands."""
 
     tracklet_id: str
     fps: float
@@ -77,6 +83,12 @@ class PersonMotion:
     pts: NDArray[np.int64]
     geometry: PictureGeometry
     now: PlacedPose
+    contact: NDArray[np.bool_]
+    """(T, 2) whether the left and the right foot stands on the ground."""
+    confidence: Floats
+    """(T) mean score, 0 to 1, of the 12 limb keypoints that the 2D network gave."""
+    bridged: NDArray[np.bool_]
+    """(T) True where the person was not detected and the keypoints were filled in between neighbours."""
     past: PlacedPose | None = None
     future: PlacedPose | None = None
 
@@ -90,7 +102,9 @@ _ORDER = ("source_id", "shot_index", "person_index")
 _COLUMNS = (*_ORDER, "tracklet_id", "width", "height", "time_base_num", "time_base_den")
 
 
-def people_of_lake(predictions: Mapping[str, Prediction], lake: Lake, body: BodyModel) -> list[PersonMotion]:
+def people_of_lake(
+    predictions: Mapping[str, Prediction], lake: Lake, body: BodyModel, focal: float | None = None
+) -> list[PersonMotion]:
     """Every predicted tracklet, placed; in the order of shots, and of people within a shot."""
     wanted = pc.field("tracklet_id").isin(pa.array(list(predictions), pa.string()))
     table = lake.read("tracklets", _COLUMNS, wanted).sort_by([(name, "ascending") for name in _ORDER])
@@ -99,7 +113,7 @@ def people_of_lake(predictions: Mapping[str, Prediction], lake: Lake, body: Body
         person_motion(
             predictions[row["tracklet_id"]],
             tracklets[row["tracklet_id"]],
-            PictureGeometry(row["width"], row["height"], Fraction(row["time_base_num"], row["time_base_den"])),
+            PictureGeometry(row["width"], row["height"], Fraction(row["time_base_num"], row["time_base_den"]), focal),
             body,
         )
         for row in table.to_pylist()
@@ -109,13 +123,23 @@ def people_of_lake(predictions: Mapping[str, Prediction], lake: Lake, body: Body
 def person_motion(
     prediction: Prediction, tracklet: TrackletArrays, geometry: PictureGeometry, body: BodyModel
 ) -> PersonMotion:
-    """Place every pose of a prediction. A photograph (one frame) takes present, past and future of the hallucinator."""
+    """Place every pose of a prediction in the camera frame (placement.py).
+
+    A photograph (one frame) takes present, past and future of the hallucinator.
+    """
     now, past, future = Pose(prediction.rotations, prediction.keypoints_3d), prediction.past, prediction.future
     if len(tracklet.pts) == 1 and prediction.hallucinated is not None:
         now, past, future = prediction.hallucinated, prediction.hallucinated_past, prediction.hallucinated_future
 
+    camera, boxes = torch.from_numpy(prediction.camera), torch.tensor(tracklet.boxes)
+    first_T3 = weak_to_translation(camera, boxes, geometry.focal, torch.tensor(geometry.centre)).double().numpy()
+    seconds_T = (tracklet.pts - tracklet.pts[0]) * float(geometry.time_base)
+    points_TJ3, pixels_TJ3 = now.keypoints_3d.astype(np.float64), tracklet.keypoints.astype(np.float64)
+    placement = place(points_TJ3, pixels_TJ3, first_T3, geometry.focal, geometry.centre, seconds_T)
+    pelvis_T3 = torch.from_numpy(placement.pelvis).float()
+
     def placed(pose: Pose) -> PlacedPose:
-        return _place(pose, prediction, tracklet, geometry, body)
+        return _placed_pose(pose, prediction, tracklet, pelvis_T3, body)
 
     return PersonMotion(
         tracklet_id=tracklet.tracklet_id,
@@ -124,19 +148,21 @@ def person_motion(
         pts=tracklet.pts,
         geometry=geometry,
         now=placed(now),
+        contact=placement.contact,
+        confidence=np.nan_to_num(tracklet.keypoints[:, LIMBS, 2]).mean(axis=1),
+        bridged=~tracklet.observed,
         past=placed(past) if past else None,
         future=placed(future) if future else None,
     )
 
 
 @torch.no_grad()
-def _place(
-    pose: Pose, prediction: Prediction, tracklet: TrackletArrays, geometry: PictureGeometry, body: BodyModel
+def _placed_pose(
+    pose: Pose, prediction: Prediction, tracklet: TrackletArrays, pelvis_T3: torch.Tensor, body: BodyModel
 ) -> PlacedPose:
     rotations, betas = torch.from_numpy(pose.rotations), torch.from_numpy(prediction.betas)
     camera, box = torch.from_numpy(prediction.camera), torch.tensor(tracklet.boxes)
     points = torch.from_numpy(pose.keypoints_3d)
-    pelvis_T3 = weak_to_translation(camera, box, geometry.focal, torch.tensor(geometry.centre))
     # Predicted points have the pelvis at their origin; a body model's own origin may lie elsewhere (SMPL's does).
     translation_T3 = pelvis_T3 - body.rest_joints(betas)[:, 0]
     arrays = {

@@ -78,13 +78,15 @@ def place(
     Args:
         points_TJ3: Predicted keypoints, m, pelvis at the origin, camera axes.
         pixels_TJ3: Detected keypoints x, y px and score.
-        first_T3: A first guess of the pelvis, m, in front of the camera.
+        first_T3: A first guess of the pelvis, m, in front of the camera; it is the answer where nobody was seen at all.
         focal, centre: The camera, px.
         seconds_T: Time of each frame.
     """
     config = config or PlacementConfig()
     seen_TJ = np.isfinite(pixels_TJ3).all(axis=-1) & (np.nan_to_num(pixels_TJ3[..., 2]) >= config.min_score)
     weight_TJ = np.where(seen_TJ, np.nan_to_num(pixels_TJ3[..., 2]), 0.0)
+    if not weight_TJ.any():
+        return Placement(first_T3, np.zeros((len(points_TJ3), 2), bool))
     rays_TJ2 = np.nan_to_num((pixels_TJ3[..., :2] - np.asarray(centre)) / focal)
     step_s = float(np.median(np.diff(seconds_T))) if len(seconds_T) > 1 else 1.0
     smooth = _acceleration_rows(len(points_TJ3), step_s, config)

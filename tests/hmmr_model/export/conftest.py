@@ -60,8 +60,10 @@ def predicted_walk(frames: int) -> tuple[Prediction, TrackletArrays]:
 def make_person(body: BodyModel) -> MakePerson:
     """Makes the person of `frames` frames; keywords replace arrays of the tracklet."""
 
-    def make(frames: int = 20, *, of: BodyModel = body, **changes: object) -> PersonMotion:
+    def make(
+        frames: int = 20, *, of: BodyModel = body, geometry: PictureGeometry = GEOMETRY, **changes: object
+    ) -> PersonMotion:
         prediction, tracklet = predicted_walk(frames)
-        return person_motion(prediction, replace(tracklet, **changes), GEOMETRY, of)
+        return person_motion(prediction, replace(tracklet, **changes), geometry, of)
 
     return make

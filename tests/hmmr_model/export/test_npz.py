@@ -14,7 +14,10 @@ def test_the_file_holds_the_named_arrays(make_person, tmp_path: Path) -> None:
     person = make_person(20)
     with np.load(write_npz(person, tmp_path / "motion_0.npz"), allow_pickle=False) as stored:
         names = {prefix + name for prefix in ("", "past_", "future_") for name in PER_FRAME}
-        assert set(stored.files) == names | {"frame_index", "pts", "time_base", "focal", "frame_size"}
+        assert set(stored.files) == names | {
+            "frame_index", "pts", "time_base", "seconds", "contact", "confidence", "bridged", "focal", "focal_assumed",
+            "frame_size",
+        }  # fmt: skip
         for prefix in ("", "past_", "future_"):
             for name, shape in PER_FRAME.items():
                 assert stored[prefix + name].shape == (20, *shape)

@@ -12,12 +12,13 @@ from body.joints import KEYPOINTS_25, indices
 from body.model import BodyModel
 from body.open24 import OPEN24_FILE
 from body.smpl_file import read_body
-from hmmr_model.export.person_motion import people_of_lake
+from hmmr_model.export.person_motion import PictureGeometry, people_of_lake
 from hmmr_model.predict import Prediction
 from storage.example_rows import feature_row, source_name, tracklet_row
 from storage.lake import Lake
 from storage.tables import rows_to_table
 
+GEOMETRY = PictureGeometry(320, 240, Fraction(1, 12800))
 HIPS = indices(["left_hip", "right_hip"], KEYPOINTS_25)
 
 
@@ -51,6 +52,26 @@ def test_full_perspective_shows_the_person_where_the_crop_has_it(make_person) ->
     points = perspective(torch.from_numpy(person.now.keypoints_3d), person.geometry.focal, centre).numpy()
     # Perspective and weak perspective part by depth within the body over distance, here about 0.3 m of 4.5 m.
     assert np.abs(points - person.now.keypoints_2d).max() < 15
+
+
+def test_a_person_whose_keypoints_were_seen_stands_where_they_say(make_person) -> None:
+    """The crop's camera says nothing of it here: the keypoints are those of somebody half a metre to the right."""
+    first = make_person()
+    centre = torch.tensor(first.geometry.centre)
+    beside = first.now.keypoints_3d + np.float32([0.5, 0, 0])
+    pixels = perspective(torch.from_numpy(beside), first.geometry.focal, centre).numpy()
+    score = np.full((*pixels.shape[:2], 1), 0.75, np.float32)
+    observed = np.arange(20) != 7
+    person = make_person(keypoints=np.concatenate([pixels, score], axis=-1), observed=observed)
+    moved = person.now.joints - first.now.joints
+    np.testing.assert_allclose(moved, np.broadcast_to([0.5, 0, 0], moved.shape), atol=0.06)
+    np.testing.assert_allclose(person.confidence, 0.75)
+    assert np.flatnonzero(person.bridged).tolist() == [7]
+
+
+def test_a_known_focal_length_moves_the_person_away_in_proportion(make_person) -> None:
+    assumed, known = make_person(), make_person(geometry=replace(GEOMETRY, known_focal=800.0))
+    np.testing.assert_allclose(known.now.joints[:, 0, 2], 2 * assumed.now.joints[:, 0, 2], rtol=1e-4)
 
 
 def test_poses_are_the_rotations_as_axis_angle(make_person) -> None:
