@@ -1,4 +1,4 @@
-"""From a configuration to a list of films to make, each of which stands alone."""
+"""Turns the configuration of a world into a list of plans, one a film; a film follows from its plan alone."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ WORLD_VERSION = 2
 
 @dataclass(frozen=True)
 class FilmPlan:
-    """All that a film depends on."""
+    """Everything that a film depends on."""
 
     film_id: str
     split: str
@@ -61,8 +61,8 @@ class Take:
 
 def plan_films(config: WorldConfig) -> list[FilmPlan]:
     """Every film of the world. Adding films to a split leaves the earlier ones as they are."""
-    made_up = [_plan(config, split, index) for split in config.splits for index in range(split.films)]
-    return made_up + [plan for path in config.mocap.motions for plan in _recorded_plans(config, Path(path))]
+    procedural = [_plan(config, split, index) for split in config.splits for index in range(split.films)]
+    return procedural + [plan for path in config.mocap.motions for plan in _recorded_plans(config, Path(path))]
 
 
 def _recorded_plans(config: WorldConfig, path: Path) -> list[FilmPlan]:

@@ -130,7 +130,7 @@ def _read_frames(text: str) -> list[dict[str, np.ndarray]]:
 
 def _rotations(asf: _Skeleton, frames: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Local rotations (T, 3, 3) by bone."""
-    found = {}
+    rotations = {}
     for name, bone in asf.bones.items():
         turns = [f for f in bone.freedoms if f.startswith("r")]
         if not turns:
@@ -142,8 +142,8 @@ def _rotations(asf: _Skeleton, frames: list[dict[str, np.ndarray]]) -> dict[str,
         values = np.stack(rows)
         angles = values[:, 3:] if name == "root" else values[:, [bone.freedoms.index(f) for f in turns]]
         moved = Rotation.from_euler("".join(f[1] for f in turns), angles, degrees=asf.degrees)
-        found[name] = (bone.axis * moved * bone.axis.inv()).as_matrix()
-    return found
+        rotations[name] = (bone.axis * moved * bone.axis.inv()).as_matrix()
+    return rotations
 
 
 def _tree(asf: _Skeleton) -> tuple[tuple[str, ...], tuple[int, ...], np.ndarray]:

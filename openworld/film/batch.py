@@ -1,4 +1,4 @@
-"""Films with known 3D, many at a time: on all cores, each made once, safe to interrupt and run again."""
+"""Makes all films of a world on all cores. Safe to interrupt and run again: a film that is there is kept."""
 
 import multiprocessing
 import os
@@ -15,26 +15,26 @@ from openworld.plan import FilmPlan, plan_films
 from openworld.worlds import WorldConfig
 
 Progress = Callable[[int, int], None]
-"""Told (films done, films in all) after each film."""
+"""Called with (films done, films in all) after each film."""
 
 
 def make_films(config: WorldConfig, out: Path, progress: Progress | None = None) -> list[Film]:
-    """Every film of the world below `out`, in the plan's order; those that are there already are kept.
+    """Make every film of the world below `out` and return them in the plan's order.
 
-    The same seed gives the same truth, bit for bit, on any number of processes. VideoWriteError if ffmpeg fails.
+    The same seed gives the same films, bit for bit, on any number of processes. VideoWriteError if ffmpeg fails.
     """
     plans = plan_films(config)
-    _sweep(out, plans)
+    _remove_unfinished(out, plans)
     films: dict[str, Film] = {}
-    for film in _made(plans, out, config.processes or _cores()):
+    for film in _make_all(plans, out, config.processes or _cores()):
         films[film.film_id] = film
         if progress is not None:
             progress(len(films), len(plans))
     return [films[plan.film_id] for plan in plans]
 
 
-def _made(plans: list[FilmPlan], out: Path, processes: int) -> Iterator[Film]:
-    """Films as they are finished."""
+def _make_all(plans: list[FilmPlan], out: Path, processes: int) -> Iterator[Film]:
+    """Yield the films as they are finished, in any order."""
     if processes == 1 or len(plans) == 1:
         with _one_thread():
             yield from (make_film(plan, out) for plan in plans)
@@ -51,7 +51,7 @@ def _made(plans: list[FilmPlan], out: Path, processes: int) -> Iterator[Film]:
 
 
 def _start_worker() -> None:
-    """Ctrl-C is the parent's: it lets the films in work finish and starts no more."""
+    """Leave Ctrl-C to the parent process, which finishes the films in work and starts no more."""
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -60,7 +60,7 @@ def _start_worker() -> None:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Threads may add up floats in another order; with one, the truth is the same on every machine."""
+    """Run torch on one thread: more may add up floats in another order, and the truth would differ between machines."""
     import torch
 
     before = torch.get_num_threads()
@@ -71,8 +71,8 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _sweep(out: Path, plans: list[FilmPlan]) -> None:
-    """Takes away what a killed process left half-written."""
+def _remove_unfinished(out: Path, plans: list[FilmPlan]) -> None:
+    """Delete what a killed process left half-written."""
     for split in {plan.split for plan in plans}:
         for folder in (out / split).glob(".making-*"):
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A picture to look at: one row a film, frames from start to end, with the true skeletons drawn on."""
+"""Contact sheets: one row a film, frames from its start to its end, with the true skeletons drawn on."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,12 +16,12 @@ from storage.tables import row_views
 
 
 def contact_sheet(videos: Sequence[Path], columns: int = 6, *, skeletons: bool = True) -> Bytes:
-    """(rows * height, columns * width, 3) RGB; films of one size."""
+    """Picture (rows * height, columns * width, 3) RGB of films that have one size."""
     return np.concatenate([_strip(video, columns, skeletons) for video in videos])
 
 
 def write_contact_sheet(videos: Sequence[Path], picture: Path, *, skeletons: bool = True) -> None:
-    """The same as a PNG file."""
+    """Write the contact sheet as a PNG file."""
     sheet = contact_sheet(videos, skeletons=skeletons)
     _, encoded = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     write_atomically(picture, encoded.tobytes())
@@ -29,12 +29,12 @@ def write_contact_sheet(videos: Sequence[Path], picture: Path, *, skeletons: boo
 
 def _strip(video: Path, columns: int, skeletons: bool) -> Bytes:
     frames = int(read_packet_times(video).shown_F.sum())
-    wanted = np.linspace(0, frames - 1, columns).astype(int)
-    found = {frame: picture for frame, picture in enumerate(Pictures(video)) if frame in wanted}
-    pictures = [found[int(frame)].copy() for frame in wanted]
+    shown = np.linspace(0, frames - 1, columns).astype(int)
+    by_frame = {frame: picture for frame, picture in enumerate(Pictures(video)) if frame in shown}
+    pictures = [by_frame[int(frame)].copy() for frame in shown]
     if skeletons:
         for row in row_views(read_people(truth_path(video))):
             points = row["keypoints_2d"].reshape(-1, 25, 3)
-            for place, frame in enumerate(wanted):
-                pictures[place] = draw_skeleton(pictures[place], points[frame])
+            for column, frame in enumerate(shown):
+                pictures[column] = draw_skeleton(pictures[column], points[frame])
     return np.concatenate(pictures, 1)

@@ -1,7 +1,4 @@
-"""One film: planned, drawn, encoded, with its truth beside it. Whole or not there at all.
-
-The time stamps that a reader will see in a film of ours.
-"""
+"""Makes one film: draws its shots, encodes them, writes the truth beside the video. F frames of the film."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +18,9 @@ from openworld.scene.figure import Figure, open_figure
 from openworld.scene.shot import Shot, frames, stage
 from storage.atomic import file_sha256
 
+LEAST_TIMESCALE = 10_000
+"""ffmpeg's MP4 writer doubles the frame rate until it has at least so many units a second (libavformat/movenc.c)."""
+
 
 @dataclass(frozen=True)
 class Film:
@@ -35,24 +35,29 @@ class Film:
 
 
 def make_film(plan: FilmPlan, out: Path) -> Film:
-    """Makes OUT/SPLIT/FILM.mp4 and .truth.parquet, unless the same film is already there.
+    """Write OUT/SPLIT/FILM.mp4 and FILM.truth.parquet, unless the same film is there already.
 
-    The truth is written last: a video without it is an unfinished film and is made again.
+    The truth is written last: a video without it is an unfinished film and is made again. VideoWriteError if ffmpeg
+    fails.
     """
     video = out / plan.split / f"{plan.film_id}.mp4"
-    made = _already_made(plan, video)
-    if made is None:
+    facts = _facts_on_disk(plan, video)
+    if facts is None:
         truth_path(video).unlink(missing_ok=True)
-        made = _make(plan, video)
-    return Film(plan.film_id, plan.split, video, truth_path(video), made, made.n_frames / plan.fps)
+        facts = _make(plan, video)
+    return Film(
+        film_id=plan.film_id, split=plan.split, video=video, truth=truth_path(video), facts=facts,
+        seconds=facts.n_frames / plan.fps,
+    )  # fmt: skip
 
 
 def stage_film(plan: FilmPlan, figure: Figure) -> list[Shot]:
-    """The film's shots, before a pixel is drawn."""
+    """Draw lots for the film's shots: people, camera and scene of each, before a pixel is drawn."""
     return [stage(plan, number, figure) for number in range(len(plan.frames))]
 
 
-def _already_made(plan: FilmPlan, video: Path) -> FilmFacts | None:
+def _facts_on_disk(plan: FilmPlan, video: Path) -> FilmFacts | None:
+    """The facts of the film if video and truth are those of the plan."""
     if not video.is_file() or not truth_path(video).is_file():
         return None
     try:
@@ -71,7 +76,6 @@ def _make(plan: FilmPlan, video: Path) -> FilmFacts:
         for number, shot in enumerate(shots)
         for actor in shot.actors
     ]
-    size = (plan.width, plan.height)
     write_mp4(_pictures(plan, shots, figure, people), video, plan.fps, plan.crf)
     pts = read_pts(video, plan.fps)
     lengths = plan.frames
@@ -79,27 +83,27 @@ def _make(plan: FilmPlan, video: Path) -> FilmFacts:
         raise RuntimeError(f"{video}: {sum(lengths)} frames were drawn and the file has {len(pts)}")
     shot_index = np.repeat(np.arange(len(shots), dtype=np.int32), lengths)
     cuts = tuple(int(frame) for frame in np.cumsum(lengths)[:-1])
-    facts = FilmFacts(plan.film_id, plan.split, plan.kind, plan.seed, cuts, len(people), len(pts), plan.digest,
-                      file_sha256(video))  # fmt: skip
-    write_truth(truth_path(video), facts, Timeline(pts, time_base(plan.fps), plan.fps, size, shot_index), people)
+    facts = FilmFacts(
+        film_id=plan.film_id, split=plan.split, kind=plan.kind, seed=plan.seed, cuts=cuts, n_people=len(people),
+        n_frames=len(pts), plan_digest=plan.digest, video_sha256=file_sha256(video),
+    )  # fmt: skip
+    size = (plan.width, plan.height)
+    timeline = Timeline(pts=pts, time_base=time_base(plan.fps), fps=plan.fps, size=size, shot_index=shot_index)
+    write_truth(truth_path(video), facts, timeline, people)
     return facts
 
 
 def _pictures(
     plan: FilmPlan, shots: list[Shot], figure: Figure, people: list[tuple[int, PersonTruth, npt.NDArray[np.bool_]]]
 ) -> Iterator[Bytes]:
-    """Every frame of the film; fills in each person's visibility on the way, from the frame's depth."""
+    """Every frame of the film. Writes each person's visibility (T, 25) in place, from the depth of the frame."""
     slack = depth_inside(figure)
     for number, shot in enumerate(shots):
-        here = [(truth, seen) for where, truth, seen in people if where == number]
+        in_shot = [(truth, visible_T25) for shot_number, truth, visible_T25 in people if shot_number == number]
         for frame, (picture, depth) in enumerate(frames(shot, figure, plan.samples)):
-            for truth, seen in here:
-                seen[frame] = visible(truth, frame, depth, slack, plan.samples)
+            for truth, visible_T25 in in_shot:
+                visible_T25[frame] = visible(truth, frame, depth, slack, plan.samples)
             yield picture
-
-
-LEAST_TIMESCALE = 10_000
-"""ffmpeg's MP4 writer doubles the frame rate until it has at least so many units a second (libavformat/movenc.c)."""
 
 
 def time_base(fps: int) -> Fraction:

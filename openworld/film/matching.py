@@ -14,13 +14,13 @@ MAJORITY = 0.5
 
 @dataclass(frozen=True)
 class Followed:
-    """What a tracklet follows."""
+    """The person whom a tracklet follows."""
 
     person: int
     film_frame: npt.NDArray[np.int64]
-    """(T) frame of the film; where `valid` is False it means nothing"""
+    """(T) frame of the film; undefined where `valid` is False"""
     valid: npt.NDArray[np.bool_]
-    """(T) whether that person's truth holds for the tracklet's frame"""
+    """(T) whether the tracklet's frame shows that person"""
 
 
 def frames_at(

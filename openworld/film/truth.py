@@ -1,6 +1,6 @@
-"""The films' truth beside the tracklets that were harvested from them: rows of `labels3d`.
+"""Gives tracklets that were harvested from films their 3D labels: rows of `labels3d`.
 
-A film is known by the hash of its bytes, a frame by its time stamp, a person by where the keypoints are.
+A film is recognised by the hash of its bytes, a frame by its time stamp, a person by the distance of the keypoints.
 """
 
 import hashlib
@@ -28,9 +28,10 @@ _TRACKLET_COLUMNS = (
 
 
 def attach_truth(lake: Lake, films: Path) -> int:
-    """Gives every tracklet of a film below `films` its 3D labels, once, in one commit; the number of new labels.
+    """Label each tracklet of a film below `films` that has no labels yet, in one commit; returns how many were.
 
-    Tracklets of no film, or of nobody in the film, get none. TruthFileError for a truth file that cannot be read.
+    A tracklet of another video, or one that follows nobody of the film, gets no labels. TruthFileError for a truth file
+    that cannot be read.
     """
     truths = {read_facts(path).video_sha256: path for path in sorted(Path(films).rglob(f"*{SUFFIX}"))}
     rows = list(_labels(lake, truths))

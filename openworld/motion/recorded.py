@@ -17,24 +17,24 @@ DEBIAN_TAKES = Path("/usr/share/assimp/models/BVH")
 
 def installed_motions() -> list[Path]:
     """Mocap that packages have put on this machine: pybullet's DeepMimic clips and assimp's BVH takes."""
-    found: list[Path] = []
+    motions: list[Path] = []
     package = importlib.util.find_spec("pybullet_data")
     for folder in package.submodule_search_locations or [] if package else []:
-        found += sorted(Path(folder, "data", "motions").glob("humanoid3d_*.txt"))
-    return found + sorted(DEBIAN_TAKES.glob("*.bvh"))
+        motions += sorted(Path(folder, "data", "motions").glob("humanoid3d_*.txt"))
+    return motions + sorted(DEBIAN_TAKES.glob("*.bvh"))
 
 
 def motion_files(places: Iterable[Path]) -> list[Path]:
     """Every motion file of the given files and folders: BVH, AMC (with its one .asf), DeepMimic text, AMASS .npz."""
-    found: list[Path] = []
+    files: list[Path] = []
     for place in places:
         if place.is_dir():
-            found += sorted(path for path in place.rglob("*") if path.suffix.lower() in READERS)
+            files += sorted(path for path in place.rglob("*") if path.suffix.lower() in READERS)
         elif place.is_file():
-            found.append(place)
+            files.append(place)
         else:
             raise MotionFileError(f"{place}: there is no such motion file or folder")
-    return found
+    return files
 
 
 @lru_cache(maxsize=2)

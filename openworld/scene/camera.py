@@ -92,13 +92,18 @@ class Stance:
 
 
 def random_stance(rng: np.random.Generator, style: CameraStyle) -> Stance:
-    """Lab or wild, as docs/scaling_pilot.md section 2 has them."""
+    """Draw a stance of the style: lab or wild, as docs/scaling_pilot.md section 2 defines them."""
     azimuth = rng.uniform(0, 2 * np.pi)
     if style == "lab":
-        return Stance(azimuth, np.deg2rad(rng.uniform(0, 10)), 0.0, rng.uniform(4.5, 5.5), rng.uniform(0.75, 0.95),
-                      follows=False, shakes=False)  # fmt: skip
-    return Stance(azimuth, np.deg2rad(rng.uniform(-10, 40)), rng.normal(0, WILD_ROLL_SD), rng.uniform(2.5, 6.0),
-                  rng.uniform(0.75, 1.0), follows=rng.random() < 0.6, shakes=rng.random() < 0.5)  # fmt: skip
+        return Stance(
+            azimuth=azimuth, pitch=np.deg2rad(rng.uniform(0, 10)), roll=0.0, distance=rng.uniform(4.5, 5.5),
+            fill=rng.uniform(0.75, 0.95), follows=False, shakes=False,
+        )  # fmt: skip
+    return Stance(
+        azimuth=azimuth, pitch=np.deg2rad(rng.uniform(-10, 40)), roll=rng.normal(0, WILD_ROLL_SD),
+        distance=rng.uniform(2.5, 6.0), fill=rng.uniform(0.75, 1.0), follows=rng.random() < 0.6,
+        shakes=rng.random() < 0.5,
+    )  # fmt: skip
 
 
 def place_camera(
