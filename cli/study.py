@@ -50,6 +50,39 @@ def fit(
     typer.echo(json.dumps(fitted) if as_json else text(fitted))
 
 
+SCORES = typer.Argument(help="A lake with scores of studies, or its score rows as Parquet (docs/results/open_world).")
+METRIC = typer.Option(help="Error that decides.")
+
+
+@app.command()
+def decide(
+    scores: Annotated[Path, SCORES], metric: Annotated[str, METRIC] = "pa_mpjpe_mm", as_json: JsonOption = False
+) -> None:
+    """How often a small study picks the same winner as the largest, and how many trainings a question takes.
+
+    Every pair of series and φ with the same budget, seeds and test sequences is a question.
+    """
+    from dataclasses import asdict
+
+    from evaluation.study.decisions import decisions_text, questions, small_studies
+    from evaluation.study.lake import exported_tables, study_tables, training_minutes
+    from storage.lake import Lake
+
+    if scores.is_dir():
+        lake = Lake(scores, create=False)
+        tables, minutes = study_tables(lake), training_minutes(lake)
+    else:
+        tables, minutes = exported_tables(scores), {}
+    asked = questions({setting: found for setting, found in tables.items() if setting.metric == metric})
+    if not asked:
+        raise UserError(f"{scores}: no two series or φ with the same budget, seeds and sequences in {metric}")
+    if as_json:
+        by_size = [asdict(one) for one in small_studies(asked)]
+        typer.echo(json.dumps({"questions": [asdict(one) for one in asked], "by_size": by_size, "minutes": minutes}))
+    else:
+        typer.echo(decisions_text(asked, minutes))
+
+
 STUDY = typer.Argument(help="A YAML file (evaluation/study/config.py shows its keys); or give --preset.")
 PRESET = typer.Option(help="open-quick (ten minutes on two cores) or open-world.")
 LAKE = typer.Option("--lake", help="The harvested pool. Without it films are made and harvested below --out.")

@@ -10,9 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from evaluation.study.report import CEILING, ReportOptions, report
 from evaluation.study.table import MAIN, StudyRowsError, StudyTable, table
@@ -44,8 +47,40 @@ def study_tables(lake: Lake, study: str | None = None) -> dict[Setting, dict[str
     where = pc.field("metric").isin(list(METRICS)) & pc.field("variant").isin([MAIN, CEILING])
     if study is not None:
         where = where & (pc.field("study") == study)
+    return tables_of(_of_one_pool(lake, lake.read("scores", _COLUMNS, where).to_pylist()))
+
+
+def exported_tables(path: Path) -> dict[Setting, dict[str, StudyTable]]:
+    """As `study_tables`, of a Parquet file of score rows (docs/results/open_world/scores.parquet). StudyRowsError where
+    it is none."""
+    where = pc.field("metric").isin(list(METRICS)) & pc.field("variant").isin([MAIN, CEILING])
+    columns = [name for name in _COLUMNS if name != "scored_at"]
+    try:
+        rows = pq.read_table(path, columns=columns, filters=where).to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        raise StudyRowsError(f"{path}: is no Parquet file of score rows ({error})") from error
+    return tables_of([row | {"scored_at": place} for place, row in enumerate(rows)])
+
+
+def training_minutes(lake: Lake) -> dict[str, float]:
+    """Mean minutes of one training, by study, of the runs that a lake has rows of."""
+    seconds = {
+        row["run_id"]: row["seconds"]
+        for row in lake.read("runs", ["run_id", "kind", "seconds"]).to_pylist()
+        if row["kind"] == "train"
+    }
+    scored = lake.read("scores", ["study", "run_id"]).group_by(["study", "run_id"]).aggregate([]).to_pylist()
+    found: dict[str, list[float]] = defaultdict(list)
+    for row in scored:
+        if row["run_id"] in seconds:
+            found[row["study"]].append(seconds[row["run_id"]] / 60)
+    return {study: sum(minutes) / len(minutes) for study, minutes in found.items()}
+
+
+def tables_of(rows: Iterable[Mapping[str, Any]]) -> dict[Setting, dict[str, StudyTable]]:
+    """Score rows as tables by setting and variant; settings without a curve are left out."""
     groups: dict[Setting, dict[str, list[Mapping[str, Any]]]] = defaultdict(lambda: defaultdict(list))
-    for row in _of_one_pool(lake, lake.read("scores", _COLUMNS, where).to_pylist()):
+    for row in rows:
         if not row["sequence"].startswith("*") and row["value"] == row["value"]:
             groups[Setting(**{name: row[name] for name in Setting.__annotations__})][row["variant"]].append(row)
     made = {setting: _tables(variants) for setting, variants in sorted(groups.items())}
