@@ -113,11 +113,13 @@ def predict_video(
 
 
 def write_people(people: Sequence[PersonMotion], body: BodyModel, out: Path) -> None:
-    """motion_N.npz, .glb and .bvh of person N; those of an earlier run, which may have had more people, are removed."""
+    """motion_N.npz, .glb and .bvh of person N of one clip, on one clock; those of an earlier run, which may have had
+    more people, are removed."""
     for old in out.glob("motion_*"):
         if re.fullmatch(r"motion_\d+\.(npz|glb|bvh)", old.name):
             old.unlink()
-    for number, person in enumerate(people):
+    start = min((int(person.pts[0]) for person in people), default=0)
+    for number, person in enumerate(replace(person, clock_start=start) for person in people):
         write_npz(person, out / f"motion_{number}.npz")
         write_glb(person, body, out / f"motion_{number}.glb")
         write_bvh(person, body, out / f"motion_{number}.bvh")

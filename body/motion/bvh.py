@@ -3,6 +3,7 @@
 Legend: T frames, J joints, C channels.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,8 +75,7 @@ def _rate(frame_time: float) -> float:
 def _hierarchy(lines: Iterator[str]) -> _Tree:
     tree, stack = _Tree(), [-1]
     pending = -1
-    for line in lines:
-        words = line.split()
+    for words in _statements(lines):
         match words[:1]:
             case ["ROOT" | "JOINT"]:
                 pending = tree.add(" ".join(words[1:]), stack[-1])
@@ -96,6 +96,13 @@ def _hierarchy(lines: Iterator[str]) -> _Tree:
     if any(len(offset) != 3 or not np.isfinite(offset).all() for offset in tree.offsets):
         raise ValueError("an OFFSET is not three finite numbers")
     return tree
+
+
+def _statements(lines: Iterator[str]) -> Iterator[list[str]]:
+    """The words of each statement up to MOTION. A brace is one of its own, also on the line of its joint."""
+    for line in lines:
+        for statement in re.findall(r"[{}]|[^{}]+", line):
+            yield statement.split()
 
 
 def _frames(lines: Iterator[str], n_channels: int) -> tuple[float, np.ndarray]:

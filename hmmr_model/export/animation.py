@@ -24,8 +24,9 @@ PHOTO_STEP_S = 0.2
 
 @dataclass(frozen=True)
 class Animation:
-    """times (T) s; rotations (T, 24, 3, 3) against the parent, the root's against the world; pelvis (T, 3) m;
-    rest_joints (24, 3) m and betas (10) of the one shape: the mean of the shapes predicted frame by frame."""
+    """times (T) s on the clock that all people of a clip share; rotations (T, 24, 3, 3) against the parent, the root's
+    against the world; pelvis (T, 3) m; rest_joints (24, 3) m and betas (10) of the one shape: the mean of the shapes
+    predicted frame by frame."""
 
     fps: float
     times: Array
@@ -54,7 +55,8 @@ def _pelvis(poses: list[PlacedPose]) -> Array:
 
 
 def at_constant_rate(moving: Animation) -> Animation:
-    """Keyframes on an even grid, as BVH needs; where the frames lie on it already, they are unchanged."""
+    """Keyframes on an even grid from second 0, as BVH needs; where the frames lie on it already, they are unchanged.
+    A person who comes in later stands still until then, so that frame n is the same moment in everybody's file."""
     times = np.arange(round(moving.times[-1] * moving.fps) + 1) / moving.fps
     if len(times) == len(moving.times) and np.allclose(times, moving.times, atol=1e-3 / moving.fps):
         return replace(moving, times=times)

@@ -91,11 +91,14 @@ class PersonMotion:
     """(T) True where the person was not detected and the keypoints were filled in between neighbours."""
     past: PlacedPose | None = None
     future: PlacedPose | None = None
+    clock_start: int | None = None
+    """PTS that is second 0: that of the first frame of all people of a clip. None: of this person's first frame."""
 
     @property
     def seconds(self) -> NDArray[np.float64]:
-        """(T) since the first frame, by the stream's own clock."""
-        return np.asarray((self.pts - self.pts[0]) * float(self.geometry.time_base), np.float64)
+        """(T) since `clock_start`, by the stream's own clock."""
+        start = self.pts[0] if self.clock_start is None else self.clock_start
+        return np.asarray((self.pts - start) * float(self.geometry.time_base), np.float64)
 
 
 _ORDER = ("source_id", "shot_index", "person_index")

@@ -1,5 +1,6 @@
 """BVH against a written-out forward kinematics, against the same take as AMC, and against broken files."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -147,3 +148,18 @@ def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, message: str
     path = write(tmp_path, TWO_BONES.replace(old, new))
     with pytest.raises(MotionFileError, match=rf"take\.bvh: .*{message}"):
         read_bvh(path)
+
+
+def test_a_brace_may_stand_on_the_line_of_its_joint(tmp_path: Path) -> None:
+    """As K&R-minded exporters write it; braces may even share a line."""
+    plain = read_bvh_skeleton(write(tmp_path, TWO_BONES))
+    for text in (
+        re.sub(r"\n\s*\{", " {", TWO_BONES),
+        re.sub(r"\n\s*\{\n\s*", " { ", TWO_BONES),
+        re.sub(r"\}\s*\}\s*\}", "}}}", re.sub(r"\n\s*\{", "{", TWO_BONES)),
+    ):
+        assert text != TWO_BONES
+        source = read_bvh_skeleton(write(tmp_path, text))
+        assert (source.names, source.parents) == (plain.names, plain.parents)
+        np.testing.assert_array_equal(source.offsets, plain.offsets)
+        np.testing.assert_array_equal(source.steps, plain.steps)

@@ -1,6 +1,7 @@
 """BVH out and in again: by our reader, and by one written here in the plainest way."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -105,3 +106,14 @@ def test_angles_never_jump_by_a_turn(make_person, body: BodyModel, tmp_path: Pat
     text = write_bvh(make_person(20), body, tmp_path / "motion_0.bvh").read_text()
     rows = np.array([[float(x) for x in line.split()] for line in text.split("MOTION")[1].strip().splitlines()[2:]])
     assert np.abs(np.diff(rows[:, 3:], axis=0)).max() < 180
+
+
+def test_people_of_a_clip_share_one_clock(make_person, body: BodyModel, tmp_path: Path) -> None:
+    """Frame n of everybody's file is the same moment: who comes in later stands still until then."""
+    late = replace(make_person(20, pts=1000 + 512 * np.arange(13, 33)), clock_start=1000)
+    source = read_bvh_skeleton(write_bvh(late, body, tmp_path / "motion_1.bvh"))
+    x = source.pose()[1] / 100
+    shown = np.stack([x[:, source.names.index(name)] for name in SMPL_24], axis=1)
+    assert len(shown) == 33
+    np.testing.assert_allclose(shown[13:], expected(late), atol=1e-4)
+    np.testing.assert_allclose(shown[:13], np.broadcast_to(shown[13], (13, 24, 3)), atol=1e-4)

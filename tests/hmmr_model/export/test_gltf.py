@@ -2,6 +2,7 @@
 
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -126,3 +127,10 @@ def test_a_photograph_becomes_three_keyframes(make_person, body: BodyModel, tmp_
     glb = Glb(write_glb(photo, body, tmp_path / "photo.glb").read_bytes())
     for keyframe, pose in enumerate((photo.past, photo.now, photo.future)):
         np.testing.assert_allclose(glb.joint_transforms(keyframe)[:, :3, 3], pose.joints[0] * Y_UP, atol=1e-4)
+
+
+def test_the_first_key_of_who_comes_in_later_is_at_their_own_time(make_person, body: BodyModel, tmp_path: Path) -> None:
+    late = replace(make_person(20, pts=1000 + 512 * np.arange(13, 33)), clock_start=1000)
+    glb = Glb(write_glb(late, body, tmp_path / "motion_1.glb").read_bytes())
+    times = glb.array(glb.json["animations"][0]["samplers"][0]["input"])[:, 0]
+    np.testing.assert_allclose(times, (13 + np.arange(20)) / 25, atol=1e-6)
