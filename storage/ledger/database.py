@@ -49,8 +49,10 @@ class Database:
         self.where = self.engine.url.render_as_string(hide_password=True)
         self.clock = clock or (_ServerClock(self.engine) if self.is_postgres else time.time)
         self.outage_ended_at = 0.0
-        """When the server last came back from an absence that this process saw, on `clock`; 0 for never."""
+        """When the server was last started, or came back from an absence that this process saw; 0 on SQLite."""
         event.listen(self.engine, "do_connect", self._connect)
+        if self.is_postgres:
+            event.listen(self.engine, "connect", self._note_start)
         try:
             self.run(_bring_up_to_date)
         except DBAPIError as error:
@@ -91,6 +93,11 @@ class Database:
         return result
 
     _was_away = False
+
+    def _note_start(self, connection: Any, _record: Any) -> None:
+        began = connection.execute("SELECT extract(epoch FROM pg_postmaster_start_time())").fetchone()[0]
+        connection.rollback()
+        self.outage_ended_at = max(self.outage_ended_at, float(began))
 
     def _connect(self, dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
         if not self.is_postgres:

@@ -112,7 +112,7 @@ class Leases:
         """A lease that ended before this time has run out. Just after the server was away everybody's has ended, and
         each gets the time to beat again."""
         now, back = self._db.clock(), self._db.outage_ended_at
-        return now - LEASE_S if back and now - back < LEASE_S else now
+        return now - LEASE_S if 0 <= now - back < LEASE_S else now
 
     def beat(self, worker: str, lease_s: float = LEASE_S) -> None:
         """Say that a worker is alive: all that it holds is its own for another lease."""

