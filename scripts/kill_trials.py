@@ -185,7 +185,9 @@ def _harvest(films: Path, lake: Path, point: str = "") -> dict[str, Any]:
     for place, value in hooked.items():
         module, _, name = place.rpartition(".")
         setattr(importlib.import_module(module), name, value)
-    config = HarvestConfig(backend="truth", truth_films=films, phis=("keypoints",), workers=2, shard_videos=4)
+    config = HarvestConfig(
+        backend="truth", truth_films=films, phis=("keypoints",), workers=2, shard_videos=4, lease_s=3.0
+    )
     return dict(run_harvest([films], Lake(lake), config).as_dict())
 
 
