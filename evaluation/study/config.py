@@ -8,7 +8,8 @@ budgets: [steps, epochs]
 phi: [blazepose_penultimate, keypoints]
 labelled: [20, 5, all]                                 # labelled sources; the first is the main series
 noise: [0, 1, 3]                                       # sigmas of 2D noise added to the pseudo-labels
-side_shares: [0, 0.25, 1]                              # hours of the series that these two add
+spread: [1, 4]                                         # the same hours from so many times as many videos
+side_shares: [0, 0.25, 1]                              # hours of the series that these three add
 side_phi: [keypoints]                                  # and their features
 labels: ["0a1b2c3d", "4e5f6a7b"]                       # label versions of the pool (`hmmr lake labels`), or [all]
 train: {preset: tiny, steps: 1000, model.blocks: 2}    # changes to the training preset, by dotted name
@@ -50,6 +51,9 @@ class StudyConfig:
     main series', the others are series of their own under the first budget."""
     noise: tuple[float, ...] = (0.0,)
     """2D noise added to the pseudo-labels, in sigmas of the fitted noise model; each but 0 is a series of its own."""
+    spread: tuple[float, ...] = (1.0,)
+    """Diversity at equal hours: how many times as many videos the hours come from, each cut to a stretch of so much
+    less of its length. Each but 1 is a series, at those shares that the pool has videos for."""
     labels: tuple[str, ...] = ()
     """Label versions of the pool by digest, or `all`: the first is the main series', each other one a series on the
     same videos. Empty: of each video its newest labels."""
@@ -93,6 +97,15 @@ class StudyConfig:
             raise StudyConfigError(f"study {self.name}: labelled sizes are different numbers from 1, or all")
         if not self.noise or self.noise[0] != 0 or list(self.noise) != sorted(set(self.noise)):
             raise StudyConfigError(f"study {self.name}: noise begins with 0 and ascends, got {list(self.noise)}")
+        if not self.spread or self.spread[0] != 1 or list(self.spread) != sorted(set(self.spread)):
+            raise StudyConfigError(f"study {self.name}: spread begins with 1 and ascends, got {list(self.spread)}")
+        film = [share for share in self.side_shares or self.shares if share > 0]
+        for times in self.spread[1:]:
+            if not isfinite(times) or not film or min(film) * times > 1:
+                raise StudyConfigError(
+                    f"study {self.name}: spread {times:g} needs a share with film of up to {1 / times:.3g}: the same "
+                    "hours come from so many more videos"
+                )
         if len(set(self.labels)) != len(self.labels) or ("all" in self.labels and len(self.labels) > 1):
             raise StudyConfigError(f"study {self.name}: labels are different versions, or all; got {list(self.labels)}")
         if not isfinite(self.noise[-1]):

@@ -5,7 +5,7 @@ budgets, labelled sets, levels of noise and label versions become curves of thei
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from evaluation.study.config import Budget, StudyConfig
@@ -32,6 +32,8 @@ class Series:
     phi: tuple[str, ...]
     labels: str | None
     """Label version of the pool; None: the newest."""
+    spread: float = 1.0
+    """How many times as many videos the same hours come from."""
 
 
 @dataclass(frozen=True)
@@ -47,21 +49,21 @@ class GridCell:
     labelled: int | None = None
     noise: float = 0.0
     labels: str | None = None
+    spread: float = 1.0
 
 
 def all_series(config: StudyConfig) -> list[Series]:
-    """The main series, its other budgets, then other labelled sets, noise and labels under the first budget."""
+    """The main series, its other budgets, then other labelled sets, noise, spread and labels under the first budget."""
     first, size = config.budgets[0], config.labelled[0]
     version = config.labels[0] if config.labels else None
     beside = config.side_phi or config.phi
-    asked = [(budget, size, 0.0, config.phi, version) for budget in config.budgets]
-    asked += [(first, other, 0.0, beside, version) for other in config.labelled[1:]]
-    asked += [(first, size, level, beside, version) for level in config.noise[1:]]
-    asked += [(first, size, 0.0, beside, other) for other in config.labels[1:]]
-    return [
-        Series(_name(config, budget, labelled, noise, labels), budget, labelled, noise, place == 0, phi, labels)
-        for place, (budget, labelled, noise, phi, labels) in enumerate(asked)
-    ]
+    main = Series("", first, size, 0.0, False, beside, version)
+    asked = [replace(main, budget=budget, phi=config.phi) for budget in config.budgets]
+    asked += [replace(main, labelled=other) for other in config.labelled[1:]]
+    asked += [replace(main, noise=level) for level in config.noise[1:]]
+    asked += [replace(main, spread=spread) for spread in config.spread[1:]]
+    asked += [replace(main, labels=other) for other in config.labels[1:]]
+    return [replace(one, name=_name(config, one), main=place == 0) for place, one in enumerate(asked)]
 
 
 def label_series(config: StudyConfig) -> dict[str, str]:
@@ -72,7 +74,7 @@ def label_series(config: StudyConfig) -> dict[str, str]:
     return {
         one.name: one.labels
         for one in all_series(config)
-        if one.labels and (one.budget, one.labelled, one.noise) == (first, size, 0.0)
+        if one.labels and (one.budget, one.labelled, one.noise, one.spread) == (first, size, 0.0, 1.0)
     }
 
 
@@ -87,8 +89,9 @@ def cells(config: StudyConfig, labelled_hours: float, pool_hours: float) -> Iter
                     steps = epoch_share(share, labelled_hours, pool_hours) if by_epochs else 1.0
                     for seed in config.seeds:
                         yield GridCell(
-                            series.name, variant, share, seed, phi_name, steps, series.labelled, series.noise,
-                            series.labels,
+                            series=series.name, variant=variant, share=share, seed=seed, phi_name=phi_name,
+                            step_share=steps, labelled=series.labelled, noise=series.noise, labels=series.labels,
+                            spread=series.spread,
                         )  # fmt: skip
 
 
@@ -110,8 +113,11 @@ def epoch_share(share: float, labelled_hours: float, pool_hours: float) -> float
 
 def _variants(config: StudyConfig, series: Series, phi_name: str) -> list[tuple[str, tuple[float, ...]]]:
     other = bool(config.labels) and series.labels != config.labels[0]
-    aside = series.labelled != config.labelled[0] or series.noise > 0 or other
-    found = [("semi", (config.side_shares or config.shares) if aside else config.shares)]
+    aside = series.labelled != config.labelled[0] or series.noise > 0 or series.spread != 1 or other
+    shares = (config.side_shares or config.shares) if aside else config.shares
+    found = [("semi", tuple(share for share in shares if share * series.spread <= 1 + 1e-9))]
+    if series.spread != 1:
+        return found
     if not aside or not config.side_shares:
         found.append(("ceiling", config.ceilings))
     if series.main:
@@ -127,9 +133,11 @@ def _variants(config: StudyConfig, series: Series, phi_name: str) -> list[tuple[
     return found
 
 
-def _name(config: StudyConfig, budget: Budget, labelled: int | None, noise: float, labels: str | None) -> str:
-    made = f"{config.name}/{budget}{_size(config, labelled)}" + (f"/noise-{noise:g}" if noise else "")
-    return made + (f"/labels-{labels[: _digits(config.labels)]}" if labels else "")
+def _name(config: StudyConfig, series: Series) -> str:
+    made = f"{config.name}/{series.budget}{_size(config, series.labelled)}"
+    made += f"/noise-{series.noise:g}" if series.noise else ""
+    made += f"/spread-{series.spread:g}" if series.spread != 1 else ""
+    return made + (f"/labels-{series.labels[: _digits(config.labels)]}" if series.labels else "")
 
 
 def _digits(versions: Sequence[str]) -> int:

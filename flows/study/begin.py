@@ -125,7 +125,10 @@ def cell_of(cell: GridCell, base: TrainConfig, sets: LabelledSets) -> Cell:
     """The training of a grid's cell."""
     train = replace(base, steps=max(round(base.steps * cell.step_share), 1),
                     data=replace(base.data, phi_name=cell.phi_name))  # fmt: skip
-    return Cell(cell.variant, cell.share, cell.seed, train, sets[cell.labelled, cell.seed], cell.noise, cell.labels)
+    return Cell(
+        variant=cell.variant, share=cell.share, seed=cell.seed, train=train,
+        labelled_ids=sets[cell.labelled, cell.seed], noise=cell.noise, labels=cell.labels, spread=cell.spread,
+    )  # fmt: skip
 
 
 def train_config(changes: Iterable[tuple[str, Change]]) -> TrainConfig:

@@ -21,7 +21,7 @@ from evaluation.baselines import Motions
 from evaluation.protocols.registry import OPEN_V1, protocol_named
 from evaluation.score import Scored, score_rows, score_sequences
 from flows.provenance import code_commit
-from flows.study.changed_labels import reprojected, with_noise, with_true_2d
+from flows.study.changed_labels import reprojected, stretches, with_noise, with_true_2d
 from flows.study.labels import of_version
 from hmmr_model.configs import TrainConfig, to_json
 from hmmr_model.predict import predict_lake
@@ -87,6 +87,8 @@ class Cell:
     """Sigmas of 2D noise added to the pseudo-labels."""
     labels: str | None = None
     """Label version of the pool; None: whichever the snapshot holds."""
+    spread: float = 1.0
+    """How many times as many videos the same hours come from, each cut to a stretch."""
 
     def run_id(self, context: StudyContext) -> str:
         """Stable id of everything that makes the cell's numbers, but for the code's commit, which the row names."""
@@ -100,6 +102,8 @@ class Cell:
             told.append(f"noise {self.noise!r}")
         if self.labels and self.share and not (context.perfect and variant == "perfect_2d"):
             told.append(f"labels {self.labels}")
+        if self.spread != 1 and self.share and variant == "semi":
+            told.append(f"spread {self.spread!r}")
         return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
 
 
@@ -154,6 +158,8 @@ def _trained(cell: Cell, context: StudyContext, run_id: str) -> tuple[Path, floa
         told |= {"labelled_tracklets": len(cell.labelled_ids), "noise": cell.noise}
     if cell.labels is not None:
         told |= {"labels": cell.labels}
+    if cell.spread != 1:
+        told |= {"spread": cell.spread}
     row = run_row(
         "train", run_id, began, told, command=context.command, commit=code_commit(), seconds=result.seconds,
         snapshot=data.snapshot, checkpoint=str(result.checkpoint), curves=result.curves,
@@ -209,6 +215,12 @@ def cell_data(cell: Cell, context: StudyContext) -> CellData:
     part = nested(whole, fraction=cell.share, seed=cell.seed)
     if cell.labels and path == context.lake:
         whole, part = (of_version(Lake(path), film, cell.labels) for film in (whole, part))
+
+    if cell.spread != 1 and cell.variant == "semi" and cell.share:
+        wanted = whole.hours * cell.share
+        cut = stretches(Lake(path), whole, phi_name, hours=wanted, spread=cell.spread, seed=cell.seed)
+        made = select(cut)
+        return CellData(lambda: cut, made.tracklet_ids, digest, made.hours, wanted)
 
     def changed() -> LakeReader:
         if cell.variant == "perfect_2d" and context.perfect is None:

@@ -1,7 +1,10 @@
-"""Pseudo-labels that a study changes in memory, to tell quantity from quality: noisy 2D, true 2D, random cameras.
+"""Pseudo-labels that a study changes in memory: noisy 2D, true 2D, shorter stretches, random cameras.
 
 `with_noise` and `with_true_2d` change the keypoints of the pool's own tracklets. Boxes and the φ of an image stay; the
 φ `keypoints` follows the changed keypoints.
+
+`stretches` cuts each tracklet to a part of its length, so that the same hours come from more videos: quantity against
+diversity.
 
 `reprojected` projects the labelled tracklets' 3D into random cameras and adds a detector's errors: 2D pseudo-labels
 without any film, in the half of a batch that film would fill. It exists for the φ `keypoints` only, since the φ of an
@@ -21,9 +24,11 @@ import pyarrow.compute as pc
 from scipy.spatial.transform import Rotation
 
 from body.boxes import keypoint_boxes, smooth_boxes
+from evaluation.study.config import StudyConfigError
 from harvest.backends.label_noise import NO_NOISE, NoiseModel, noisy
 from harvest.phi.keypoints import KeypointsPhi
 from storage.lake import Lake, MemoryLake
+from storage.snapshot import Snapshot, source_order
 from storage.tables import ZERO_SHOT, Labels3D, TrackletArrays, iter_tracklets, list_array, read_labels3d, rows_to_table
 
 HIDDEN_SCORE = 0.25
@@ -31,6 +36,9 @@ HIDDEN_SCORE = 0.25
 
 _SEEN = 0.1
 """Keypoints with less than this score do not shape a box."""
+
+LEAST_STRETCH = 20
+"""Frames of one training window (hmmr_model/configs.py): a shorter tracklet is not trained on."""
 
 VIEWS = 32
 """Random cameras for each labelled tracklet: the study's largest pool has 32 films for each labelled one."""
@@ -72,6 +80,72 @@ def with_true_2d(lake: Lake, ids: Sequence[str], phi_name: str) -> MemoryLake:
 
     kept = [one for one in ids if one in truth]
     return _changed(lake, kept, phi_name, change, f"{lake.root} with true 2D")
+
+
+PER_FRAME = ("frame_index", "pts", "observed", "boxes", "keypoints")
+"""Columns of `tracklets` with an entry for each frame."""
+
+
+def stretches(lake: Lake, whole: Snapshot, phi_name: str, *, hours: float, spread: float, seed: int) -> MemoryLake:
+    """One stretch of 1/`spread` of its length out of each tracklet, of as many videos as make up `hours`.
+
+    Videos are taken in the order in which `storage.snapshot.nested` takes whole ones, so the same hours come from
+    about `spread` times as many videos. Where a stretch begins is a function of the tracklet alone. A stretch has at
+    least LEAST_STRETCH frames. StudyConfigError where the pool has not enough videos.
+    """
+    lengths = _lengths(lake, whole, spread)
+    chosen, total = set[str](), 0.0
+    for source in source_order(whole.sources, seed):
+        mine = [member for member in whole.members if member.source_id == source]
+        seconds = sum(member.seconds * lengths[member.tracklet_id][1] for member in mine)
+        if total + seconds / 2 > hours * 3600 + 1e-9:
+            break
+        chosen |= {member.tracklet_id for member in mine}
+        total += seconds
+    else:
+        if total < 0.9 * hours * 3600:
+            raise StudyConfigError(f"spread {spread:g}: the pool has {total / 3600:.3g} hours in such stretches, "
+                                   f"{hours:.3g} are asked for; take a smaller share")  # fmt: skip
+    among = pc.field("tracklet_id").isin(pa.array(sorted(chosen), pa.string()))
+    tracklets = lake.read("tracklets", None, among).sort_by("tracklet_id").to_pylist()
+    needed = pc.field("phi_name").isin(phi_name.split("+")) | pc.field("zero_shot_3d").is_valid()
+    features = lake.read("features", None, among & needed).to_pylist()
+    tables = {
+        "tracklets": [_cut_tracklet(row, lengths[row["tracklet_id"]][0]) for row in tracklets],
+        "features": [_cut_feature(row, lengths[row["tracklet_id"]][0]) for row in features],
+    }
+    name = f"{lake.root} in stretches of 1/{spread:g}"
+    return MemoryLake(name, {table: rows_to_table(table, rows) for table, rows in tables.items()})
+
+
+def _lengths(lake: Lake, whole: Snapshot, spread: float) -> dict[str, tuple[slice, float]]:
+    """Frames of each tracklet's stretch, and the share of the tracklet that they are."""
+    counts = lake.read("tracklets", ["tracklet_id", "n_frames"]).to_pylist()
+    frames = {row["tracklet_id"]: row["n_frames"] for row in counts}
+    found = {}
+    for tracklet_id in whole.tracklet_ids:
+        n = frames[tracklet_id]
+        kept = min(n, max(LEAST_STRETCH, round(n / spread)))
+        digest = hashlib.sha256(f"stretch {tracklet_id}".encode()).digest()[:8]
+        start = int.from_bytes(digest, "little") % (n - kept + 1)
+        found[tracklet_id] = slice(start, start + kept), kept / n
+    return found
+
+
+def _cut_tracklet(row: dict[str, Any], at: slice) -> dict[str, Any]:
+    share = (at.stop - at.start) / row["n_frames"]
+    cut = {name: row[name][at] for name in PER_FRAME}
+    return row | cut | {"n_frames": at.stop - at.start, "seconds": row["seconds"] * share}
+
+
+def _cut_feature(row: dict[str, Any], at: slice) -> dict[str, Any]:
+    width = 2 * row["phi_dim"]
+    solid, turn = row["zero_shot_3d"], row.get("turn")
+    return row | {
+        "phi": row["phi"][at.start * width : at.stop * width],
+        "zero_shot_3d": None if solid is None else solid[at],
+        "turn": None if turn is None else turn[at],
+    }
 
 
 def _changed(lake: Lake, ids: Sequence[str], phi_name: str, change: Change, name: str) -> MemoryLake:

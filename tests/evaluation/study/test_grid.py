@@ -158,3 +158,15 @@ def test_presets_can_answer_the_question() -> None:
         assert config.weak_spots == [] or (name == "open-world-2d" and "3 sizes" in config.weak_spots[0])
     with pytest.raises(StudyConfigError, match="open-quick"):
         preset("none")
+
+
+def test_spread_is_a_series_at_the_shares_that_the_pool_has_videos_for() -> None:
+    config = replace(SMALL, shares=(0.0, 0.125, 0.25, 1.0), budgets=("steps",), spread=(1.0, 4.0))
+    assert [one.name for one in all_series(config)] == ["s/steps", "s/steps/spread-4"]
+    found = [cell for cell in cells(config, 1.0, 3.0) if cell.series == "s/steps/spread-4"]
+    assert {(cell.variant, cell.share, cell.spread) for cell in found} == {
+        ("semi", 0.0, 4.0), ("semi", 0.125, 4.0), ("semi", 0.25, 4.0),
+    }  # fmt: skip
+    for spread, said in (((2.0,), "begins with 1"), ((1.0, 0.5), "ascends"), ((1.0, 16.0), "share with film of up to")):
+        with pytest.raises(StudyConfigError, match=said):
+            replace(config, spread=spread)

@@ -9,7 +9,7 @@ import pytest
 
 from flows.quickstart.report import points, summary, write_report
 from flows.study.baselines import score_baselines
-from flows.study.cells import Cell, HeldOut, StudyContext, missing_splits, run_cell
+from flows.study.cells import Cell, HeldOut, StudyContext, cell_data, missing_splits, run_cell
 from flows.study.parallel import best_on_dev, dev_error
 from hmmr_model.configs import TrainConfig, tiny
 from storage.lake import Lake
@@ -92,3 +92,16 @@ def test_report_has_cells_baselines_and_books(context: StudyContext, config: Tra
     assert all(set(keys) | {"mirrored_share"} <= point.keys() for point in report["cells"])
     assert page.read_text().startswith("<!DOCTYPE html>")
     assert "mean_pose" in summary(tmp_path / "report.json")
+
+
+def test_a_cell_of_stretches_is_another_training_at_the_same_hours(context: StudyContext, config: TrainConfig) -> None:
+    plain = Cell("semi", 0.5, 0, config)
+    spread = replace(plain, spread=1.5)
+    assert replace(plain, spread=1.0).run_id(context) == plain.run_id(context) != spread.run_id(context)
+    assert replace(spread, share=0.0).run_id(context) == replace(plain, share=0.0).run_id(context)
+    run_id = run_cell(spread, context)
+    (row,) = [row for row in Lake(context.lake).read("runs").to_pylist() if row["run_id"] == run_id]
+    told = json.loads(row["config"])
+    assert told["spread"] == 1.5
+    assert told["hours"] == pytest.approx(2 * 30 / 25 / 3600)
+    assert len(cell_data(spread, context).tracklet_ids) == 3 == len(cell_data(plain, context).tracklet_ids) + 1

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.study.changed_labels import VIEWS, reprojected, with_noise, with_true_2d
+from evaluation.study.config import StudyConfigError
+from flows.study.changed_labels import VIEWS, reprojected, stretches, with_noise, with_true_2d
 from harvest.backends.label_noise import NoiseModel
 from storage.example_rows import source_name, tracklet_row
 from storage.lake import Lake
-from storage.snapshot import select
+from storage.snapshot import nested, select
 from storage.tables import iter_tracklets, read_labels3d, read_phi
 
 Fill = Callable[..., Path]
@@ -66,3 +67,31 @@ def test_reprojected_views_are_2d_alone_and_fill_their_boxes(lake: Lake) -> None
     first = views[0].tracklet_id
     np.testing.assert_array_equal(read_phi(again, "keypoints")[first], read_phi(made, "keypoints")[first])
     assert not np.array_equal(read_phi(other, "keypoints")[first], read_phi(made, "keypoints")[first])
+
+
+def test_stretches_are_the_same_hours_of_more_videos(tmp_path: Path, fill_lake: Fill) -> None:
+    lake = Lake(fill_lake(tmp_path / "lake", 0, ["unlabelled"] * 8))
+    whole = select(lake)
+    long = nested(whole, fraction=0.5, seed=3)
+    made = stretches(lake, whole, "keypoints", hours=whole.hours / 2, spread=1.5, seed=3)
+    short = select(made)
+    assert short.hours == pytest.approx(long.hours) == pytest.approx(whole.hours / 2)
+    assert (len(long.sources), len(short.sources)) == (4, 6)
+    assert set(long.sources) < set(short.sources), "the order of the videos is that of whole ones"
+    before = {tracklet.tracklet_id: tracklet for tracklet in iter_tracklets(lake)}
+    starts = set()
+    for cut in iter_tracklets(made):
+        original = before[cut.tracklet_id]
+        start = int(np.flatnonzero(original.frame_index == cut.frame_index[0])[0])
+        starts.add(start)
+        at = slice(start, start + 20)
+        assert len(cut.pts) == 20
+        for name in ("frame_index", "pts", "boxes", "keypoints"):
+            np.testing.assert_array_equal(getattr(cut, name), getattr(original, name)[at])
+        phi = read_phi(lake, "keypoints")[cut.tracklet_id]
+        np.testing.assert_array_equal(read_phi(made, "keypoints")[cut.tracklet_id], phi[at])
+    assert len(starts) > 1
+    again = stretches(lake, whole, "keypoints", hours=whole.hours / 2, spread=1.5, seed=3)
+    assert select(again).digest == short.digest
+    with pytest.raises(StudyConfigError, match=r"spread 1\.5: the pool has .* take a smaller share"):
+        stretches(lake, whole, "keypoints", hours=whole.hours, spread=1.5, seed=3)
