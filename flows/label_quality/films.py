@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.label_quality.people import Truth
+from harvest.video.decode import DecodeConfig
 from openworld.film.batch import Progress, make_films
 from openworld.film.truth_file import SUFFIX, read_facts, read_people, truth_path
 from openworld.worlds import WorldConfig
@@ -52,6 +53,8 @@ def read_film(video: Path) -> KnownFilm:
         nobody = Truth(np.zeros((0, facts.n_frames, 25, 3)), np.zeros((0, facts.n_frames), bool), shots)
         return KnownFilm(video, KIND_WORDS[facts.kind], nobody, facts.cuts)
     joints = np.array([row["keypoints_2d"] for row in rows], np.float64).reshape(len(rows), -1, 25, 3)
+    # Labels are in px of the picture that the harvest decodes, which is smaller than a 4K film.
+    joints[..., :2] *= min(1.0, DecodeConfig().max_side / max(rows[0]["width"], rows[0]["height"]))
     truth = Truth(joints, np.array([row["present"] for row in rows], bool), np.array(rows[0]["shot_index"], np.int64))
     return KnownFilm(video, KIND_WORDS[facts.kind], truth, facts.cuts)
 

@@ -23,7 +23,7 @@ from storage.tables import row_views, rows_to_table
 _Row = dict[str, Any]
 
 _TRACKLET_COLUMNS = (
-    "tracklet_id", "source_id", "time_base_num", "time_base_den", "pts", "boxes", "keypoints",
+    "tracklet_id", "source_id", "time_base_num", "time_base_den", "width", "pts", "boxes", "keypoints",
 )  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def _match(tracklet: _Row, people: list[_Row]) -> Followed | None:
     frame, in_time = frames_at(tracklet["pts"], _time_base(tracklet), people[0]["pts"], _time_base(people[0]))
     keypoints = tracklet["keypoints"].reshape(-1, 25, 3)
     boxes = tracklet["boxes"].reshape(-1, 4)
-    distance = [person_distance(keypoints, boxes, _points(person, "keypoints_2d")[frame]) for person in people]
+    distance = [person_distance(keypoints, boxes, _points_2d(person, tracklet)[frame]) for person in people]
     present = [np.asarray(person["present"], bool)[frame] for person in people]
     return follow(np.stack(distance), np.stack(present), frame, in_time)
 
@@ -83,7 +83,7 @@ def _label(tracklet: _Row, person: _Row, followed: Followed) -> _Row:
         "body": BODY,
         "valid": followed.valid,
         "keypoints_3d": _points(person, "keypoints_3d")[frame].reshape(-1, 75),
-        "keypoints_2d": _points(person, "keypoints_2d")[frame].reshape(-1, 75),
+        "keypoints_2d": _points_2d(person, tracklet)[frame].reshape(-1, 75),
         "rotations": person["rotations"].reshape(-1, 216)[frame],
         "betas": np.asarray(person["betas"], np.float32),
         "translation": person["translation"].reshape(-1, 3)[frame],
@@ -92,6 +92,13 @@ def _label(tracklet: _Row, person: _Row, followed: Followed) -> _Row:
 
 def _points(person: _Row, column: str) -> npt.NDArray[np.float32]:
     return np.asarray(person[column], np.float32).reshape(-1, 25, 3)
+
+
+def _points_2d(person: _Row, tracklet: _Row) -> npt.NDArray[np.float32]:
+    """(F, 25, 3) in px of the tracklet: the harvest scales large videos down."""
+    points = _points(person, "keypoints_2d")
+    scale = tracklet["width"] / person["width"]
+    return points if scale == 1 else points * np.array([scale, scale, 1], np.float32)
 
 
 def _time_base(row: _Row) -> Fraction:

@@ -71,6 +71,22 @@ def test_each_tracklet_gets_the_truth_of_its_person(lake: Lake, films: dict[str,
         assert np.array_equal(label.rotations.reshape(-1, 216), person["rotations"].reshape(-1, 216)[3:])
 
 
+def test_a_film_that_was_scaled_down_gives_labels_in_the_tracklets_pixels(
+    films: dict[str, Film], films_folder: Path, tmp_path: Path
+) -> None:
+    film = films["unlabelled_0000"]
+    person = next(iter(row_views(read_people(film.truth))))
+    small = person["keypoints_2d"].reshape(-1, 25, 3) * np.float32([0.5, 0.5, 1])
+    lake = Lake(tmp_path / "lake")
+    lake.append("videos", rows_to_table("videos", [_video("film", film.facts.video_sha256)]))
+    tracklet = _tracklet("small", "film", person["pts"], small) | {"width": 80, "height": 60}
+    lake.append("tracklets", rows_to_table("tracklets", [tracklet]))
+    assert attach_truth(lake, films_folder) == 1
+    label = read_labels3d(lake)["small"]
+    assert label.truth_id == "unlabelled_0000:0"
+    assert label.keypoints_2d == pytest.approx(small, abs=1e-3)
+
+
 def test_a_second_time_adds_nothing(lake: Lake, films_folder: Path) -> None:
     attach_truth(lake, films_folder)
     version = lake.version("labels3d")
