@@ -23,6 +23,9 @@ GROUPS: dict[str, str] = {
     "data": "Check and prepare benchmark data that you have.",
     "study": "Accuracy against added video: run a grid, fit the law.",
     "dashboard": "Serve or export the page of a lake.",
+    "up": "Start a Prefect server, pools, deployments and workers on this machine.",
+    "status": "What of that runs, and how far the lake's work is.",
+    "down": "Stop what `hmmr up` started.",
     "weights": "Fetch and list the weights of the embedded 2D networks.",
     "doctor": "What this machine can run, and what is missing.",
 }

@@ -2,21 +2,36 @@
 
 from pathlib import Path
 
+import pyarrow.compute as pc
 from prefect import flow, task
+from prefect.artifacts import create_link_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
 
 from flows.study.run import run_study
+from storage.lake import Lake
 
-study_task = task(name="run-grid")(run_study)
+study_task = task(name="run-grid", cache_policy=NO_CACHE)(run_study)
 
 
 @flow(name="data-scale-study", log_prints=True)
 def study_flow(
-    study: str = "open-quick",
-    lake: str = "lake",
-    labelled: str = "labelled",
-    held_out: str = "held_out",
-    out: str = "studies",
-    workers: int = 2,
-) -> str:
-    """Every cell of the grid that has no row yet, then the fit and the page; returns the page's path."""
-    return str(study_task(study, Path(lake), Path(labelled), Path(held_out), Path(out), workers))
+    study: str = "open-quick", lake: str = "lake", labelled: str = "labelled", held_out: str = "held_out",
+    out: str = "studies", workers: int = 2,
+) -> str:  # fmt: skip
+    """Every cell of the grid that has no row yet, then the fit and the page; returns the page's path.
+
+    Lakes are folders or s3:// URLs. The scores are shown as a table, and the page, which holds the curve, as a link.
+    """
+    page = study_task(study, lake, labelled, held_out, Path(out), workers)
+    _show(lake, study, page)
+    return str(page)
+
+
+def _show(lake: str, study: str, page: Path) -> None:
+    """Scores of the study's series as a table on Prefect's page, and a link to ours."""
+    name = Path(study).stem
+    keys = ["study", "variant", "phi_name", "hours", "dataset", "split", "metric"]
+    means = (pc.field("sequence") == "*macro") & pc.starts_with(pc.field("study"), name)
+    rows = Lake(lake).read("scores", [*keys, "value"], means).group_by(keys).aggregate([("value", "mean")])
+    create_table_artifact(rows.to_pylist(), key="study-scores", description="means over sequences and seeds")
+    create_link_artifact(page.absolute().as_uri(), link_text=f"page of study {name}, with its curve", key="study-page")

@@ -27,7 +27,7 @@ def configured(preset: str, *, steps: int | None = None, **changes: Any) -> Trai
 
 
 def train_on_lake(
-    lake: Path, labelled: Sequence[Path], out: Path, config: TrainConfig, *, hours: float | None = None,
+    lake: str | Path, labelled: Sequence[str | Path], out: Path, config: TrainConfig, *, hours: float | None = None,
     snapshot: str | None = None, resume: bool = True, progress: Progress | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Train on `hours` (None: all) of a snapshot (None: frozen now) of the lake; OUT/model.pt is the checkpoint.
@@ -55,7 +55,12 @@ def train_on_lake(
 
 
 def _command(
-    lake: Path, labelled: Sequence[Path], out: Path, config: TrainConfig, whole: Snapshot, hours: float | None
+    lake: str | Path,
+    labelled: Sequence[str | Path],
+    out: Path,
+    config: TrainConfig,
+    whole: Snapshot,
+    hours: float | None,
 ) -> str:
     words = ["hmmr", "train", "--lake", str(lake), "--out", str(out), "--snapshot", whole.digest]
     words += [word for folder in labelled for word in ("--labelled", str(folder))]

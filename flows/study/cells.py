@@ -37,7 +37,7 @@ class HeldOut:
     """A test set: a lake whose labels3d name the split, and the protocol that it is scored by."""
 
     dataset: str
-    lake: Path
+    lake: str | Path
     splits: tuple[str, ...]
     protocol: str = OPEN_V1.id
 
@@ -51,15 +51,15 @@ class StudyContext:
     """What the cells of one study share: the lake with its frozen snapshot, the labelled set, the test sets."""
 
     study: str
-    lake: Path
+    lake: str | Path
     """The pool, and where the rows go."""
     snapshot: str
-    labelled: Path
+    labelled: str | Path
     held_out: tuple[HeldOut, ...]
     out: Path
     command: str
     """What to type to get the study again."""
-    perfect: tuple[Path, str] | None = None
+    perfect: tuple[str | Path, str] | None = None
     """Lake of the pool's films by their true 2D, and its snapshot; None: true 2D is read from the pool's labels3d."""
 
     @property
@@ -108,7 +108,7 @@ class Cell:
 
 
 @cache
-def phis_of(lake: Path) -> set[str]:
+def phis_of(lake: str | Path) -> set[str]:
     """Features that a lake has, the 2D network's own 3D among them."""
     features = Lake(lake).read("features", ["phi_name"])
     found = set(features.column("phi_name").unique().to_pylist())
@@ -247,7 +247,7 @@ Key = tuple[str, str, str, str, str]
 _COLUMNS = ["study", "run_id", "variant", "dataset", "split"]
 
 
-def scored_sets(lake: Path, run_id: str | None = None) -> set[Key]:
+def scored_sets(lake: str | Path, run_id: str | None = None) -> set[Key]:
     """Every key that there are scores of; of one run where it is named."""
     where = None if run_id is None else pc.field("run_id") == run_id
     table = Lake(lake).read("scores", _COLUMNS, where)

@@ -32,12 +32,12 @@ _NAMED = re.compile(r"(?P<dataset>\w+)(:(?P<protocol>\w+))?=(?P<lake>.+)")
 class Places:
     """Where a study's data lie: the pool's lake, the labelled one, the test sets, and the folder for what is made."""
 
-    lake: Path
-    labelled: Path
+    lake: str | Path
+    labelled: str | Path
     held_out: tuple[HeldOut, ...]
     out: Path
     prior_poses: Path | None = None
-    perfect: Path | None = None
+    perfect: str | Path | None = None
     """The pool's films once more, labelled by their truth; without it true 2D is read from the pool's labels3d."""
 
     def scored_on(self, *, score_test: bool) -> tuple[HeldOut, ...]:
@@ -52,8 +52,8 @@ class Places:
 
 
 def given_places(
-    lake: Path | None, labelled: Path | None, held_out: Sequence[str], out: Path, perfect: Path | None = None,
-    prior_poses: Path | None = None,
+    lake: str | Path | None, labelled: str | Path | None, held_out: Sequence[str], out: Path,
+    perfect: str | Path | None = None, prior_poses: Path | None = None,
 ) -> Places | None:  # fmt: skip
     """The user's own lakes; None where none was given. `held_out` are LAKE, NAME=LAKE or NAME:PROTOCOL=LAKE.
 
@@ -80,11 +80,16 @@ def held_out_set(given: str) -> HeldOut:
         check_fits(protocol_named(protocol), dataset, "keypoints_25")
     except ProtocolMismatchError as error:
         raise StudyConfigError(f"--held-out {given}: {error}") from error
-    splits = set(Lake(Path(path), create=False).read("labels3d", ["split"]).column("split").unique().to_pylist())
+    splits = set(Lake(path, create=False).read("labels3d", ["split"]).column("split").unique().to_pylist())
     scored = tuple(sorted(splits - set(TRAINING), key=lambda split: (split != DEV, split)))
     if not scored:
         raise StudyConfigError(f"--held-out {given}: no 3D labels of a held-out split, so nothing can be scored on it")
-    return HeldOut(dataset, Path(path), scored, protocol)
+    return HeldOut(dataset, _place(path), scored, protocol)
+
+
+def _place(given: str) -> str | Path:
+    """An s3:// URL as it is: a path would lose one of its slashes."""
+    return given if "://" in given else Path(given)
 
 
 def film_places(out: Path, workers: int) -> Places:
@@ -106,7 +111,7 @@ def _protocol(dataset: str) -> str:
     return fitting[0]
 
 
-def check_truth(config: StudyConfig, lake: Path, perfect: Path | None) -> None:
+def check_truth(config: StudyConfig, lake: str | Path, perfect: str | Path | None) -> None:
     """StudyConfigError where the grid asks for rows that need truth which the lakes do not have."""
     wanted = [("ceilings", config.ceilings)] + ([] if perfect else [("perfect_2d", config.perfect_2d)])
     if not any(shares for _, shares in wanted):
@@ -116,7 +121,7 @@ def check_truth(config: StudyConfig, lake: Path, perfect: Path | None) -> None:
         raise StudyConfigError(f"{named}: {lake} has no true 3D of its films; on real video write `[]` for each")
 
 
-def perfect_pool(perfect: Path | None, phis: tuple[str, ...]) -> tuple[Path, str] | None:
+def perfect_pool(perfect: str | Path | None, phis: tuple[str, ...]) -> tuple[str | Path, str] | None:
     """The lake of --perfect with its snapshot; StudyConfigError where it was harvested without one of the φ."""
     if perfect is None:
         return None

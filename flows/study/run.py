@@ -28,7 +28,9 @@ INTRO = (
 )
 
 
-def run_study(study: str, lake: Path, labelled: Path, held_out: Path, out: Path, workers: int) -> Path:
+def run_study(
+    study: str, lake: str | Path, labelled: str | Path, held_out: str | Path, out: Path, workers: int
+) -> Path:
     """The study of that preset or YAML file on the films of these lakes, scored on dev; returns the page's path."""
     places = Places(lake, labelled, (held_out_set(str(held_out)),), out)
     return study_on(config_of(study), places, workers, f"hmmr study run {study}")

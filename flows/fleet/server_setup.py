@@ -1,0 +1,36 @@
+"""Pools, deployments and automations on the server that PREFECT_API_URL names: `python -m flows.fleet.server_setup`.
+
+Safe to run again: what is there is brought up to date.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from prefect import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.exceptions import ObjectAlreadyExists
+from prefect.workers.process import ProcessWorker
+
+from flows.fleet.automations import crash_silent_runs, ensure
+from flows.fleet.machine import POOLS
+
+DEPLOYMENTS = Path(__file__).resolve().parents[1] / "prefect.yaml"
+
+
+def main() -> int:
+    """Set the server up; what `prefect deploy` returns."""
+    template = ProcessWorker.get_default_base_job_template()
+    with get_client(sync_client=True) as client:
+        for pool in POOLS:
+            try:
+                client.create_work_pool(WorkPoolCreate(name=pool, type="process", base_job_template=template))
+            except ObjectAlreadyExists:
+                continue
+        ensure(client, [crash_silent_runs()])
+    command = ["--no-prompt", "deploy", "--all", "--prefect-file", str(DEPLOYMENTS)]
+    return subprocess.run([sys.executable, "-m", "prefect", *command], check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
