@@ -4,10 +4,11 @@ Exit codes: 0 done; 1 the command ran and its answer is bad (an item failed, a f
 told in one line that begins with `error:`; 130 stopped by Ctrl-C.
 """
 
+import difflib
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -87,6 +88,27 @@ def opened(root: str | None) -> "Iterator[tuple[Lake, Ledger]]":
             yield lake, ledger
         finally:
             ledger.close()
+
+
+def near(word: str, choices: Iterable[str]) -> str:
+    """`; did you mean X?` for the choice that looks like `word`, or nothing."""
+    likely = difflib.get_close_matches(word, list(choices), 1, cutoff=0.75)
+    return f"; did you mean {likely[0]}?" if likely else ""
+
+
+def one_of(word: str, choices: Sequence[str], option: str) -> None:
+    """BadParameter of `option` unless `word` is one of the choices; it lists them."""
+    if word not in choices:
+        listed = f"{word} is none of {', '.join(choices)}"
+        raise typer.BadParameter(listed + near(word, choices), param_hint=option)
+
+
+def absent(path: Path, what_else: str = "") -> UserError:
+    """The error for a file or folder that is not there, with a neighbour of a name like it."""
+    beside = path.parent if path.parent.is_dir() else Path()
+    with suppress(OSError):
+        return UserError(f"{path}: no such file or folder{near(path.name, os.listdir(beside)) or what_else}")
+    return UserError(f"{path}: no such file or folder{what_else}")
 
 
 def counted(count: int, noun: str) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.common import LakeOption, UserError
+from cli.common import LakeOption, UserError, one_of
 
 app = typer.Typer(add_completion=False, help="Serve or export the page of a lake.")
 
@@ -37,8 +37,7 @@ def dashboard(
     from storage.lake import Lake
     from storage.layout import lake_root
 
-    if about not in SUBJECTS:
-        raise typer.BadParameter(f"{about} is none of {', '.join(SUBJECTS)}", param_hint="--about")
+    one_of(about, tuple(SUBJECTS), "--about")
     rows = Lake(lake_root(lake), create=False)
     if export_to is not None:
         typer.echo(str(export(rows, export_to, title=title, about=about)))

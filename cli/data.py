@@ -28,18 +28,18 @@ def check(name: Annotated[str, NAME], folder: Annotated[Path, FOLDER]) -> None:
 
     Reads every label file; looks for every picture; checks left and right, bone lengths, and that 3D projects onto 2D.
     """
-    from rich.progress import track
-
     from evaluation.readers.data_check import check_dataset
     from evaluation.readers.datasets import dataset_named
+    from flows.progress import counting_bar
 
     bad = total = 0
     dataset = dataset_named(name)
-    reports = check_dataset(dataset, folder)
-    for report in track(reports, description=f"checking {name}", total=len(dataset.files(folder)), transient=True):
-        total, bad = total + 1, bad + (not report.ok)
-        shown = report.path.relative_to(folder) if report.path.is_relative_to(folder) else report.path
-        typer.echo(f"{'ok ' if report.ok else 'BAD'} {shown}: {report.words}")
+    with counting_bar(f"checking {name}") as progress:
+        for report in check_dataset(dataset, folder):
+            total, bad = total + 1, bad + (not report.ok)
+            progress(total, len(dataset.files(folder)))
+            shown = report.path.relative_to(folder) if report.path.is_relative_to(folder) else report.path
+            typer.echo(f"{'ok ' if report.ok else 'BAD'} {shown}: {report.words}")
     typer.echo(f"{name}: {total - bad} of {total} fine" + (f", {bad} not" if bad else ""))
     raise typer.Exit(1 if bad else 0)
 
@@ -69,11 +69,10 @@ def prepare(
 
     Boxes from its own 2D labels (HMMR's smoothing), crops, image features, 3D labels in the camera frame.
     """
-    from rich.progress import Progress
-
     from evaluation.readers.datasets import dataset_named
     from flows.prepare import BodyKeypoints, Prepared
     from flows.prepare import prepare as run
+    from flows.progress import counting_bar
     from harvest.registry import make_phis
     from storage.lake import Lake
 
@@ -81,9 +80,8 @@ def prepare(
     with as_user_error(ValueError, ImportError):
         (network,) = make_phis([phi], device)
     bodies = BodyKeypoints(smpl) if smpl else None
-    with resumable("the same command goes on where it was"), Progress(transient=True) as bar:
-        task = bar.add_task(f"preparing {name}", total=None)
+    with resumable("the same command goes on where it was"), counting_bar(f"preparing {name}") as progress:
         for done in run(dataset_named(name), folder, Lake(out), network, from_body=bodies, splits=split or ()):
-            bar.update(task, advance=1, description=f"{name}: {done.tracklets} tracklets, {done.frames} frames")
+            progress(done.tracklets, None, f"tracklets, {done.frames} frames")
     left = "".join(f"; {reason} {count}" for reason, count in sorted(done.counted.items()) if count)
     typer.echo(f"{out}: {done.tracklets} tracklets, {done.frames} frames written, {done.there} were there{left}")

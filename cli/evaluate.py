@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.common import LakeOption, require_device
+from cli.common import LakeOption, absent, require_device
 
 if TYPE_CHECKING:
     from evaluation.bootstrap import Interval
@@ -62,9 +62,14 @@ def evaluate(
 
     if protocol == "help":
         return _explain()
-    if checkpoint is None or data is None or ":" not in data:
-        raise typer.BadParameter("give --checkpoint FILE and --data NAME:DIR", param_hint="--data")
+    if checkpoint is None:
+        raise typer.BadParameter("give one: the model.pt that `hmmr train` wrote", param_hint="--checkpoint")
+    if data is None or ":" not in data:
+        written = f", not {data}" if data else ""
+        raise typer.BadParameter(f"is NAME:DIR, such as films:out/quickstart/held_out{written}", param_hint="--data")
     require_device(device)
+    if not checkpoint.exists():
+        raise absent(checkpoint, "; `hmmr train` writes OUT/model.pt")
     dataset, _, folder = data.partition(":")
     request = Request(
         checkpoint, dataset, Path(folder), protocol_named(protocol), split, tuple(trained_on or ()), device, smpl,

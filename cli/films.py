@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.common import UserError, one_of
+
 if TYPE_CHECKING:
     from openworld.worlds import WorldConfig
 
@@ -39,15 +41,12 @@ def make(
     """
     from dataclasses import replace
 
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    from flows.progress import counting_bar
     from openworld.film.batch import make_films
 
     world = replace(_world(preset, seed, motions or []), processes=processes or None)
-    columns = (TextColumn("films"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as bar:
-        task = bar.add_task("films", total=None)
-        films = make_films(world, out, lambda done, total: bar.update(task, completed=done, total=total))
+    with counting_bar("making films") as progress:
+        films = make_films(world, out, progress)
     seconds = sum(film.seconds for film in films)
     typer.echo(f"{len(films)} films, {seconds / 60:.1f} minutes, in {out}")
 
@@ -64,7 +63,7 @@ def look(
 
     videos = sorted(out.rglob("*.mp4"))
     if not videos:
-        raise typer.BadParameter(f"no film below {out}: `hmmr films make --out {out}` makes some")
+        raise UserError(f"no film below {out}: `hmmr films make --out {out}` makes some")
     write_contact_sheet(videos[:: max(1, len(videos) // films)][:films], picture, skeletons=skeletons)
     typer.echo(f"{picture}")
 
@@ -72,22 +71,18 @@ def look(
 def _world(preset: str, seed: int, motions: list[Path]) -> "WorldConfig":
     from openworld.worlds import conditions_world, quickstart_world, study_world, tracking_world
 
+    one_of(preset, ("quickstart", "study", "tracking", "conditions", "mocap"), "--preset")
     if motions and preset != "mocap":
         raise typer.BadParameter("goes with --preset mocap only", param_hint="--motions")
     if preset == "mocap":
         return _mocap_world(seed, motions)
-
     if preset == "quickstart":
         return quickstart_world(seed)
     if preset == "study":
         return study_world(seed=seed)
-    if preset == "tracking":
-        return tracking_world(seed=seed)
     if preset == "conditions":
         return conditions_world(seed=seed)
-    raise typer.BadParameter(
-        f"{preset} is none of quickstart, study, tracking, conditions, mocap", param_hint="--preset"
-    )
+    return tracking_world(seed=seed)
 
 
 def _mocap_world(seed: int, motions: list[Path]) -> "WorldConfig":

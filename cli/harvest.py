@@ -1,7 +1,7 @@
 """`hmmr harvest`: turn videos into pseudo-labelled tracklets, look at the books, try again what failed."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.common import JsonOption, LakeOption, as_user_error, plain, resumable
+from cli.common import JsonOption, LakeOption, UserError, absent, as_user_error, near, one_of, plain, resumable
 from cli.harvest_measure import measure
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from harvest.config import HarvestConfig, LabelConfig
     from harvest.fetch.download import DownloadConfig
     from harvest.fetch.policy import Policy
@@ -153,14 +151,18 @@ class HarvestOptions:
         """The settings of the harvest. typer.BadParameter names an option whose value cannot be."""
         from harvest.config import HarvestConfig
         from harvest.fetch.pace import PaceConfig
+        from harvest.registry import check_names
 
-        return HarvestConfig(
+        config = HarvestConfig(
             policy=self._policy(), label=self._label(), download=self._download(), backend=self.backend,
             truth_films=self.truth_films, phis=tuple(self.phi) if self.phi else HarvestConfig().phis,
             device=self.device, pace=PaceConfig(interval_s=self.interval_s, per_day=self.per_day),
             apart_from=tuple(self.apart_from or ()), limit=self.limit, workers=self.workers, threads=self.threads,
             wait_for_others=self.wait, retry_failed=True,
         )  # fmt: skip
+        with as_user_error(ValueError):
+            check_names(config)
+        return config
 
     def _download(self) -> "DownloadConfig":
         from harvest.fetch.download import DownloadConfig
@@ -194,10 +196,8 @@ class HarvestOptions:
         from harvest.filters.presets import PRESETS
         from harvest.smooth import SmoothingConfig
 
-        if self.preset not in PRESETS:
-            raise typer.BadParameter(f"{self.preset} is none of {', '.join(PRESETS)}", param_hint="--preset")
-        if self.scores not in ("raw", "calibrated"):
-            raise typer.BadParameter(f"{self.scores} is neither raw nor calibrated", param_hint="--scores")
+        one_of(self.preset, tuple(PRESETS), "--preset")
+        one_of(self.scores, ("raw", "calibrated"), "--scores")
         plain = LabelConfig(
             preset=PRESETS[self.preset],
             smoothing=SmoothingConfig(self.smoothing) if self.smoothing > 0 else None,
@@ -243,7 +243,31 @@ def run(sources: Annotated[list[str], SOURCES], options: HarvestOptions) -> None
 
     hmmr harvest run https://commons.wikimedia.org/wiki/File:... --licence open
     """
-    _harvest(sources, options.lake, options)
+    options.config()  # a wrong option is told before a source is looked at
+    _harvest(_named(sources), options.lake, options)
+
+
+def _named(words: Sequence[str]) -> "list[Source]":
+    """The sources that the typed words stand for. A word that stands for nothing is the user's to mend: no lake is
+    made and no item is entered for it."""
+    from harvest.sources.expand import expand
+
+    sources = []
+    for word in words:
+        meant = expand([word])
+        if not meant:
+            raise UserError(f"{word}: names no source; one address, file or search a line")
+        if len(meant) == 1 and meant[0].problem is not None:
+            raise _wrong_word(word, meant[0].problem.message)
+        sources += meant
+    return expand(sources)
+
+
+def _wrong_word(word: str, reason: str) -> UserError:
+    if "://" in word or Path(word).exists():
+        return UserError(f"{word}: {reason}")
+    web = "; an address begins with https://" if word.startswith("www.") else ""
+    return absent(Path(word), web)
 
 
 @app.command()
@@ -282,9 +306,9 @@ def retry(options: HarvestOptions, reason: Annotated[str | None, CLASS] = None) 
     from storage.layout import lake_root
 
     if reason is not None and reason not in failure_classes():
-        raise typer.BadParameter(
-            f"nothing fails as {reason}; the classes are {', '.join(failure_classes())}", param_hint="--class"
-        )
+        known = failure_classes()
+        listed = f"nothing fails as {reason}; the classes are {', '.join(known)}{near(reason, known)}"
+        raise typer.BadParameter(listed, param_hint="--class")
     root = Lake(lake_root(options.lake), create=False).root
     sources = failed_sources(root, reason)
     if not sources:

@@ -70,20 +70,16 @@ def measure(
 
 
 def _measured(config: "MeasureConfig", out: Path, parts: tuple[str, ...]) -> "Iterator[tuple[str, list[Table]]]":
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from flows.label_quality.measure import measure as measured
+    from flows.progress import counting_bar
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
         resumable(f"what was measured is in {out}, run the same command to go on"),
-        Progress(*columns, console=Console(stderr=True), transient=True) as bars,
+        counting_bar("measuring") as progress,
         as_user_error(ValueError, ImportError),
     ):
-        task = bars.add_task("films", total=None)
 
         def advance(what: str, done: int, total: int) -> None:
-            bars.update(task, description=what, completed=done, total=total)
+            progress(done, total, what)
 
         yield from measured(config, out, advance, parts)

@@ -32,11 +32,13 @@ def stats(lake: LakeOption = None, as_json: JsonOption = False) -> None:
     from storage.stats import stats as count
 
     with opened(lake) as (rows, ledger):
-        counted = count(rows, ledger)
+        summary = count(rows, ledger)
         if as_json:
-            typer.echo(json.dumps(asdict(counted)))
+            typer.echo(json.dumps(asdict(summary)))
+        elif not any(summary.files.values()) and not (summary.books and summary.books.asked):
+            typer.echo(f"{rows.root} is empty: `hmmr harvest run SOURCE --lake {rows.root}` fills it")
         else:
-            print_stats(rows.root, counted)
+            print_stats(rows.root, summary)
 
 
 @app.command()

@@ -25,7 +25,7 @@ def freeze(
     tag: Annotated[list[str] | None, typer.Option(help="Only tracklets with one of these tags.")] = None,
     licence: Annotated[list[str] | None, typer.Option(help=CLASSES)] = None,
     min_score: Annotated[float, typer.Option(help="Least mean keypoint score.")] = 0.0,
-    hours: Annotated[float | None, typer.Option(help="Only so many hours, by whole sources, nested.")] = None,
+    hours: Annotated[float | None, typer.Option(min=0, help="Only so many hours, by whole sources, nested.")] = None,
     seed: Annotated[int, typer.Option(help="Which nested order of the sources --hours takes.")] = 0,
     labels: Annotated[
         str | None,

@@ -4,6 +4,7 @@ Nothing here may import torch or prefect: `hmmr --help` answers at once.
 """
 
 import importlib
+import os
 import sys
 from typing import Annotated, Any
 
@@ -41,6 +42,10 @@ class Hmmr(TyperGroup):
     Contexts and commands are Any: typer brings a click of its own, under a name that it does not promise.
     """
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = dict.fromkeys(GROUPS)  # type: ignore[assignment]  # names to suggest; each is loaded when called
+
     def list_commands(self, ctx: Any) -> list[str]:
         """Every group, in the order a newcomer meets them."""
         return list(GROUPS)
@@ -58,10 +63,12 @@ class Hmmr(TyperGroup):
 
     def main(self, args: Any = None, *, standalone_mode: bool = True, **others: Any) -> Any:  # type: ignore[override]
         """Run a command line. A user's error is one line `error: ...` and exit code 2; a bug keeps its traceback."""
+        words = _quiet_first(list(sys.argv[1:] if args is None else args))
+        others["prog_name"] = "hmmr"
         if not standalone_mode:
-            return super().main(args, standalone_mode=False, **others)
+            return super().main(words, standalone_mode=False, **others)
         try:
-            code = super().main(args, standalone_mode=False, **others)
+            code = super().main(words, standalone_mode=False, **others)
         except typer.Abort:
             typer.echo("stopped: nothing was done", err=True)
             code = 1
@@ -75,14 +82,26 @@ class Hmmr(TyperGroup):
         sys.exit(code if isinstance(code, int) else 0)
 
 
+def _quiet_first(words: list[str]) -> list[str]:
+    """The words with a --quiet at any place put first, where the command that all others belong to takes it."""
+    if "--quiet" not in words:
+        return words
+    return ["--quiet", *[word for word in words if word != "--quiet"]]
+
+
 def _tell_usage(error: Any) -> int:
     """What is wrong with the words of the command line, and where they are explained; the help if there are none."""
     if type(error).__name__ == "NoArgsIsHelpError":
         typer.echo(error.format_message(), err=True)
         return USER_ERROR
-    typer.echo(f"error: {plain(error.format_message())}", err=True)
-    if getattr(error, "ctx", None) is not None:
-        typer.echo(f"{error.ctx.command_path} --help explains the options", err=True)
+    context: Any = getattr(error, "ctx", None)
+    message = str(error.format_message()).rstrip(".")
+    no_command = message.startswith("No such command") and "Did you mean" not in message
+    if no_command and "run" in getattr(context.command, "commands", {}):
+        message += f"; did you mean {context.command_path} run?"
+    typer.echo(f"error: {plain(message)}", err=True)
+    if context is not None:
+        typer.echo(f"{context.command_path} --help explains it", err=True)
     return USER_ERROR
 
 
@@ -96,8 +115,22 @@ app = typer.Typer(
 )
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"hmmr {version('hmmr-harvest')}")
+        raise typer.Exit
+
+
+VERSION = typer.Option("--version", help="Print the version and end.", callback=_tell_version, is_eager=True)
+QUIET = typer.Option("--quiet", help="No progress on stderr; at any place of the line. Results and errors stay.")
+
+
 @app.callback()
 def _root(
+    version: Annotated[bool, VERSION] = False,
+    quiet: Annotated[bool, QUIET] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Tell each step on stderr, before the command: hmmr --verbose harvest ...")
     ] = False,
@@ -108,4 +141,6 @@ def _root(
     """The house is drawn in ARCHITECTURE.md; `hmmr GROUP --help` explains each group."""
     from cli.logs import log_to_stderr
 
+    if quiet:
+        os.environ["HMMR_PROGRESS"] = "off"  # worker processes see it too
     log_to_stderr(verbose=verbose, as_json=log_json)

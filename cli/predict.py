@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.common import UserError, as_user_error, require_device
+from cli.common import UserError, absent, as_user_error, require_device
 
 if TYPE_CHECKING:
     from hmmr_model.export.person_motion import PersonMotion
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, help="3D motion of every person in a video or an image.")
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-
-_WEB = "predict takes a file of this disk: download it first (`hmmr harvest run` takes URLs)"
 
 SOURCE = typer.Argument(help="A video file, or an image.", metavar="VIDEO_OR_IMAGE")
 CHECKPOINT = typer.Option("--checkpoint", help="model.pt of `hmmr train`.")
@@ -30,7 +28,7 @@ PADDED = typer.Option("--padded", help="Windows padded past both ends, as the re
 
 @app.command()
 def predict(
-    source: Annotated[Path, SOURCE],
+    source: Annotated[str, SOURCE],
     checkpoint: Annotated[Path, CHECKPOINT],
     out: Annotated[Path, OUT],
     device: Annotated[str, DEVICE] = "cpu",
@@ -47,31 +45,45 @@ def predict(
     which is nearer to the truth too (docs/results/model.md); --no-refine gives the network's own answer.
     """
     from flows.predict import predict_video
-    from flows.predict_photo import predict_photo
+    from flows.predict_photo import is_picture, predict_photo
     from hmmr_model.checkpoint import load_checkpoint
     from hmmr_model.predict import inner_windows, paper_windows
 
-    if not source.is_file():
-        raise UserError(f"{source}: {_WEB if re.match('[a-z0-9]+:/', str(source)) else 'no such file'}")
+    path = _readable(source)
     require_device(device)
+    if not checkpoint.exists():
+        raise absent(checkpoint, "; `hmmr train` writes OUT/model.pt")
     model = load_checkpoint(checkpoint)
     out.mkdir(parents=True, exist_ok=True)
     phi_name = phi or model.config.data.phi_name
     with as_user_error(ValueError, ImportError):
-        if source.suffix.lower() in PHOTO_SUFFIXES:
+        if path.suffix.lower() in PHOTO_SUFFIXES or is_picture(path):
             if not (model.config.model.hallucinate and model.config.model.deltas):
                 _note(f"a {model.config.preset} model has no hallucinator: no past and future")
             people: Sequence[PersonMotion] = predict_photo(
-                source, model, out, device=device, phi=phi_name, refined=refine, render=render
+                path, model, out, device=device, phi=phi_name, refined=refine, render=render
             )
         else:
             people = predict_video(
-                source, model, out, device=device, phi=phi_name, windows=paper_windows if padded else inner_windows,
+                path, model, out, device=device, phi=phi_name, windows=paper_windows if padded else inner_windows,
                 refined=refine, render=render, note=_note,
             )  # fmt: skip
     for number, person in enumerate(people):
         frames = f"frames {person.frame_index[0]} to {person.frame_index[-1]}, {len(person.pts)} predicted"
         typer.echo(f"{out / f'motion_{number}.npz'} (.glb, .bvh): {frames}")
+
+
+def _readable(source: str) -> Path:
+    if re.match("[a-z0-9]+://", source):
+        raise UserError(
+            f"{source}: predict takes a file of this disk: download it first (`hmmr harvest run` takes URLs)"
+        )
+    path = Path(source)
+    if path.is_dir():
+        raise UserError(f"{source}: is a folder; name one video or image")
+    if not path.is_file():
+        raise absent(path)
+    return path
 
 
 def _note(text: str) -> None:

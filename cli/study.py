@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.common import JsonOption, UserError, as_user_error
+from cli.common import JsonOption, UserError, absent, as_user_error
 
 if TYPE_CHECKING:
     from evaluation.study.config import StudyConfig
@@ -202,7 +202,7 @@ def _asked(
     if (study is None) == (preset is None):
         raise UserError("give one of the two, a YAML file or --preset")
     if study and not Path(study).is_file():
-        raise UserError(f"{study}: no such file; evaluation/study/config.py shows what is in one, or give --preset")
+        raise absent(Path(study), "; docs/study.md shows what is in one, or give --preset")
     config = preset_named(preset) if preset else read_study(Path(study or ""))
     config = replace(config, labels=tuple(labels)) if labels else config
     return _Asked(preset or study or "", config, out or Path("out") / config.name, workers or os.cpu_count() or 1)

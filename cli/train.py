@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
-from cli.common import LakeOption, UserError, as_user_error, require_device, resumable
+from cli.common import LakeOption, UserError, as_user_error, one_of, require_device, resumable
 
 app = typer.Typer(add_completion=False, help="Train HMMR on a lake and labelled data.")
 
 LABELLED = typer.Option("--labelled", help="Lake with 3D labels; may be given more than once. Required.")
 OUT = typer.Option("--out", help="Folder for model.pt, and state.pt that a killed run goes on from.")
 PRESET = typer.Option(help="paper (2,048 wide, a GPU), open (all heads, minutes on a CPU) or tiny (seconds).")
-HOURS = typer.Option(help="So many hours of the lake, nested by source and seed; 0 is labelled data alone.")
+HOURS = typer.Option(min=0, help="So many hours of the lake, nested by source and seed; 0 is labelled data alone.")
+STEPS = typer.Option(min=1, help="Optimiser steps; else the preset's.")
 SNAPSHOT = typer.Option(help="Digest of a frozen selection (`hmmr lake snapshot`); without it one is frozen now.")
 RESUME = typer.Option("--resume/--fresh", help="Go on with what OUT holds, or begin anew.")
 DEVICE = typer.Option(help="cpu, cuda, cuda:1, mps. Under torchrun each process takes its own.")
@@ -37,7 +38,7 @@ def train(
     snapshot: Annotated[str | None, SNAPSHOT] = None,
     seed: int = 0,
     device: Annotated[str, DEVICE] = "cpu",
-    steps: int | None = None,
+    steps: Annotated[int | None, STEPS] = None,
     resume: Annotated[bool, RESUME] = True,
     phi: Annotated[str | None, PHI] = None,
     prior_poses: Annotated[Path | None, PRIOR] = None,
@@ -57,10 +58,12 @@ def train(
     """
     from flows.progress import TrainingProgress
     from flows.training import configured, train_on_lake
+    from hmmr_model.configs import PRESETS
     from storage.layout import lake_root
 
     if precision not in ("fp32", "bf16"):
         raise typer.BadParameter(f"{precision} is neither fp32 nor bf16", param_hint="--precision")
+    one_of(preset, tuple(PRESETS), "--preset")
     _refuse_early(device, labelled)
     try:
         config = configured(

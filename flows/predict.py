@@ -2,17 +2,17 @@
 
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from rich.console import Console
-from rich.progress import track
+from numpy.typing import NDArray
 
 from body.model import BodyModel
-from flows.progress import HarvestProgress
+from flows.progress import HarvestProgress, counting_bar
 from harvest.config import HarvestConfig, LabelConfig
 from harvest.errors import DecodeFailed
 from harvest.fetch.policy import Policy
@@ -106,10 +106,17 @@ def predict_video(
     write_people(people, body, out)
     if render:
         video = decoded(source)
-        frames = track(video.frames(), "drawing", total=int(video.keep_F.sum()), console=Console(stderr=True))
-        pictures = ((frame.index, frame.pixels_HW3) for frame in frames)
-        render_motion(pictures, people, body, out / "overlay.mp4", video.working_rate)
+        with counting_bar("drawing") as progress:
+            pictures = _pictures(video, progress)
+            render_motion(pictures, people, body, out / "overlay.mp4", video.working_rate)
     return people
+
+
+def _pictures(video: Video, progress: Callable[..., None]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    total = int(video.keep_F.sum())
+    for number, frame in enumerate(video.frames(), start=1):
+        progress(number, total)
+        yield frame.index, frame.pixels_HW3
 
 
 def write_people(people: Sequence[PersonMotion], body: BodyModel, out: Path) -> None:

@@ -31,24 +31,35 @@ MAX_SIDE = 1920
 """As for video (harvest/video/decode.py): more pixels do not help networks that see 256."""
 
 
+class PictureError(ValueError):
+    """A picture that cannot be read, or in which nobody is seen; the message names it."""
+
+
+def is_picture(path: Path) -> bool:
+    """Whether the content is a picture's, whatever the name says: a photograph may be called clip.mp4."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n", b"BM", b"II*\0", b"MM\0*")) or head[8:] == b"WEBP"
+
+
 def read_photo(path: Path) -> Picture:
-    """RGB (H, W, 3), scaled down to MAX_SIDE. ValueError names a file that is no picture."""
+    """RGB (H, W, 3), scaled down to MAX_SIDE. PictureError names a file that is none."""
     raw = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if raw is None:
-        raise ValueError(f"{path}: is not an image that OpenCV can read")
+        raise PictureError(f"{path}: is not an image that OpenCV can read")
     scale = min(1.0, MAX_SIDE / max(raw.shape[:2]))
     resized = raw if scale == 1.0 else cv2.resize(raw, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def people_of_photo(
-    picture: Picture, model: Checkpoint, body: BodyModel, device: str, phi_name: str, *, refined: bool
+    picture: Picture, model: Checkpoint, body: BodyModel, device: str, phi_name: str, *, refined: bool, name: str
 ) -> list[PersonMotion]:
-    """Everybody whom the detector is sure of, surest first. ValueError if nobody is there."""
+    """Everybody whom the detector is sure of, surest first. PictureError with `name` if nobody is there."""
     keypoints_P25x3 = EmbeddedBackend().pose([picture], [people_boxes(picture)])[0]
     seen = [k for k in keypoints_P25x3 if (k[:, 2] >= DEFAULT.visible_score).sum() > DEFAULT.start_above]
     if not seen:
-        raise ValueError("nobody was found in the picture")
+        raise PictureError(f"{name}: nobody was found in the picture")
     predictor = Predictor(model, device)
     geometry = PictureGeometry(picture.shape[1], picture.shape[0], Fraction(1, 25))
     people = []
@@ -84,10 +95,10 @@ def predict_photo(
 ) -> list[PersonMotion]:
     """Motion of everybody in an image: past, present and future of one picture, where the model has a hallucinator.
 
-    Writes motion_N.npz, .glb, .bvh and, with `render`, strip.png into `out`. ValueError where nobody is to be seen.
+    Writes motion_N.npz, .glb, .bvh and, with `render`, strip.png into `out`. PictureError where nobody is to be seen.
     """
     picture, body = read_photo(source), BodyModel.load(model.config.body)
-    people = people_of_photo(picture, model, body, device, phi, refined=refined)
+    people = people_of_photo(picture, model, body, device, phi, refined=refined, name=source.name)
     write_people(people, body, out)
     if render:
         write_photo_strip(picture, people, body, out / "strip.png")

@@ -17,6 +17,17 @@ PHIS = (
 )  # fmt: skip
 
 
+def check_names(config: HarvestConfig) -> None:
+    """ValueError for a backend or φ that does not exist or lacks its files, before a network is loaded."""
+    for wanted, kind, known in ((config.backend, "backend", BACKENDS), *((phi, "phi", PHIS) for phi in config.phis)):
+        name, _, given = wanted.partition(":")
+        forms = [form for form in known if form.partition(":")[0] == name]
+        if not any(bool(given) == (":" in form) for form in forms):
+            raise ValueError(f"{kind} {wanted!r} is none of {', '.join(known)}")
+    if config.backend == "truth" and config.truth_films is None:
+        raise ValueError("the backend truth needs the folder of the films: --truth-films DIR")
+
+
 def make_backend(config: HarvestConfig) -> PoseBackend:
     """The 2D backend of a harvest; its networks use one thread. WeightsError names a missing weights file, ValueError
     an unknown backend, ImportError the missing library and how to install it."""

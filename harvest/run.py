@@ -24,7 +24,7 @@ from harvest.session import Asked, Session, Watch
 from harvest.sources.expand import Source, expand, fair_order
 from harvest.sources.ledger_items import sources_to_do, to_item
 from storage.lake import Lake
-from storage.ledger.items import FAILED, REJECTED
+from storage.ledger.items import FAILED, REJECTED, Entry
 from storage.ledger.ledger import Ledger
 from storage.ledger.lists import lists_failed_again, lists_were_read
 from storage.recover import resume
@@ -156,7 +156,7 @@ def _report(lake: Lake, ledger: Ledger, found: Sequence[Source], errors: dict[st
     rejected = Counter(lake.read("rejects", ["reason"], among).column("reason").to_pylist())
     ended = [(wanted[entry.item.item_id], entry) for entry in entries if entry.state in (REJECTED, FAILED)]
     troubles = [
-        Trouble(source.name, entry.state, entry.reason or "", _message(errors.get(source.item_id) or source.problem))
+        Trouble(source.name, entry.state, entry.reason or "", _message(source, entry, errors))
         for source, entry in ended
     ]
     return HarvestReport(
@@ -170,5 +170,10 @@ def _report(lake: Lake, ledger: Ledger, found: Sequence[Source], errors: dict[st
     )
 
 
-def _message(error: HarvestError | None) -> str:
-    return error.message if error else "as in an earlier run"
+def _message(source: Source, entry: Entry, errors: dict[str, HarvestError]) -> str:
+    """Of this run, else what the ledger keeps of the run in which the item ended."""
+    error = errors.get(source.item_id) or source.problem
+    if error is not None:
+        return error.message
+    kept = (entry.evidence or {}).get("message")
+    return f"{kept} (in an earlier run)" if kept else "as in an earlier run"

@@ -208,7 +208,7 @@ class Session:
             else:
                 self._ledger.fail(
                     source.item_id, self._name, error.reason,
-                    error_class=type(error).__name__, retry_in_s=error.retry_after_s,
+                    error_class=type(error).__name__, retry_in_s=error.retry_after_s, message=error.message,
                 )  # fmt: skip
 
 

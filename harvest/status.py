@@ -108,10 +108,10 @@ def _is_absent(entry: Entry) -> bool:
 
 
 def _why(entry: Entry) -> str:
-    """The ledger keeps a rejection's own words; of a failure its class, and the file that is not there can be seen."""
-    if entry.evidence and entry.state == REJECTED and entry.evidence.get("message"):
-        return str(entry.evidence["message"])
+    """The item's own words; of one that an older version entered, what its class means."""
     if _is_absent(entry):
         return f"no such file or folder: {entry.item.request['address']}"
+    if entry.evidence and entry.evidence.get("message"):
+        return str(entry.evidence["message"])
     kind = _KINDS.get(entry.reason or "")
     return (inspect.getdoc(kind) or "").rstrip(".") if kind else "no more is known"

@@ -5,6 +5,7 @@ run to go on from (`state.pt`). Both are torch files of plain tensors, numbers a
 """
 
 import io
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,9 @@ def write_torch(path: Path, format_id: str, content: dict[str, Any]) -> None:
 
 def read_torch(path: Path, format_id: str) -> dict[str, Any]:
     """Read such a file without ever running anything in it. Raises BadCheckpointError with the reason."""
+    if path.is_dir():
+        inner = path / "model.pt"
+        raise BadCheckpointError(path, f"is a folder; name the file{f': {inner}' if inner.is_file() else ''}")
     if not path.is_file():
         raise BadCheckpointError(path, "no such file; `hmmr train` writes OUT/model.pt")
     try:
@@ -92,13 +96,18 @@ def read_torch(path: Path, format_id: str) -> dict[str, Any]:
         raise BadCheckpointError(path, _why(path, error)) from error
     if not isinstance(raw, dict) or raw.get("format") != format_id:
         format_found = raw.get("format", "no format id") if isinstance(raw, dict) else type(raw).__name__
-        raise BadCheckpointError(path, f"is not a {format_id} file of this program (found: {format_found})")
+        hint = f"; the model is {path.with_name('model.pt')}" if format_found == STATE_FORMAT else ""
+        raise BadCheckpointError(path, f"is not a {format_id} file of this program (found: {format_found}){hint}")
     return raw
 
 
 def _why(path: Path, error: Exception) -> str:
     if "GLOBAL" in str(error):  # torch's name for a function or class that a pickle wants called
         return "holds Python objects besides tensors and may run code when loaded: refused"
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if not any(name.endswith("/data.pkl") for name in archive.namelist()):
+                return "is a NumPy or zip archive and no checkpoint; `hmmr train` writes OUT/model.pt"
     if path.read_bytes()[:2] == b"PK":
         return "is damaged or truncated: copy it again"
     return "is not a checkpoint of this program"

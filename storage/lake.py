@@ -65,7 +65,8 @@ class Lake:
             try:
                 self.disk.make_folder(self.layout.root)
             except OSError as error:
-                raise NoSuchLake(f"there can be no lake at {self.layout.root}: {error}") from error
+                reason = "a file of that name is in the way" if Path(self.layout.root).is_file() else str(error)
+                raise NoSuchLake(f"there can be no lake at {self.layout.root}: {reason}") from error
         self._ids: tuple[int, pa.Array] | None = None
         self._whole: set[str] = set()
 

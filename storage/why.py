@@ -85,7 +85,8 @@ def tracklets_of(lake: Lake, name: str) -> list[OfSource] | None:
 
 def _tracklet(lake: Lake, tracklet_id: str) -> dict[str, Any]:
     if len(tracklet_id) < LEAST_DIGITS:
-        raise LakeError(f"{tracklet_id}: give {LEAST_DIGITS} or more digits of a tracklet's id")
+        digits = f"{LEAST_DIGITS} or more digits of a tracklet's id"
+        raise LakeError(f"{tracklet_id}: no source is called so; give its id, URL or file name, or {digits}")
     rows = lake.read("tracklets", _TRACKLET, pc.starts_with(pc.field("tracklet_id"), tracklet_id)).to_pylist()
     if len(rows) != 1:
         raise LakeError(

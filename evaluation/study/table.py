@@ -130,7 +130,9 @@ def _parsed(path: Path, line: int, row: Mapping[str, str | None]) -> tuple[str, 
     try:
         hours, error = float(row["hours"] or ""), float(row["error"] or "")
     except ValueError:
-        raise StudyRowsError(f"{path}, line {line}: hours and error must be numbers, got {dict(row)}") from None
+        raise StudyRowsError(
+            f"{path}, line {line}: hours and error must be numbers, got hours {row['hours']!r}, error {row['error']!r}"
+        ) from None
     if not (np.isfinite(hours) and np.isfinite(error) and hours >= 0):
         raise StudyRowsError(f"{path}, line {line}: hours must be 0 or more and both finite, got {hours}, {error}")
     return row.get("variant") or MAIN, (hours, row["seed"] or "", row["sequence"] or "", error)

@@ -95,6 +95,9 @@ def _read_text(text: str) -> list[Entry]:
 def _parse(path: Path, text: str) -> object:
     try:
         return json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ValueError(f"list cannot be parsed: line {line}: {error.problem}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ValueError(f"list cannot be parsed: {error}") from error
 

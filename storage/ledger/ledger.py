@@ -233,12 +233,14 @@ class Ledger:
     @transactional
     def fail(
         self, connection: Connection, item_id: str, worker: str, reason: str, *, error_class: str = "",
-        retry_in_s: float | None = None,
+        retry_in_s: float | None = None, message: str = "",
     ) -> None:  # fmt: skip
-        """End this try. With `retry_in_s` the item is due again after that time, without it never."""
+        """End this try. With `retry_in_s` the item is due again after that time, without it never. `message` says what
+        went wrong with this very item; it is kept until the next try."""
         row = self._held(connection, item_id, worker)
         due = None if retry_in_s is None else self.clock() + retry_in_s
-        self._move(connection, row, FAILED, reason=reason, error_class=error_class, due_at=due)
+        extra = {"evidence": json.dumps({"message": message}, sort_keys=True)} if message else {}
+        self._move(connection, row, FAILED, reason=reason, error_class=error_class, due_at=due, **extra)
 
     @transactional
     def open_commit(

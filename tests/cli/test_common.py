@@ -1,5 +1,7 @@
 """What all commands share: errors told in one way, plain text, devices, Ctrl-C."""
 
+import importlib.metadata
+import os
 import signal
 import subprocess
 import sys
@@ -61,9 +63,21 @@ def test_a_mistyped_command_has_the_same_prefix_and_code(words: list[str], line:
     assert second.endswith(f"{where} --help explains the options")
 
 
+def test_version_is_the_installed_one() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"hmmr {importlib.metadata.version('hmmr-harvest')}\n")
+
+
+@pytest.mark.parametrize("words", [["--quiet", "study", "fit", "x"], ["study", "fit", "x", "--quiet"]])
+def test_quiet_may_stand_anywhere(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HMMR_PROGRESS", "on")
+    assert "x: no such file" in CliRunner().invoke(app, words).stderr
+    assert os.environ["HMMR_PROGRESS"] == "off"
+
+
 def test_ctrl_c_promises_that_the_work_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("harvest.run.harvest", lambda *of: _raise(KeyboardInterrupt()))
-    result = CliRunner().invoke(app, ["harvest", "run", "x.mp4", "--lake", str(tmp_path / "lake")])
+    result = CliRunner().invoke(app, ["harvest", "run", "https://x.test/x.mp4", "--lake", str(tmp_path / "lake")])
     assert result.exit_code == 130
     assert "stopped; what was finished is in the lake" in result.stderr
 

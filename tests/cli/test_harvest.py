@@ -26,8 +26,17 @@ def offline(tmp_path: Path) -> list[str]:
     return ["--lake", str(tmp_path / "lake"), *films]
 
 
+def listed(folder: Path, *names: str | Path) -> str:
+    """A source list: what it names is entered, whatever it is; a typed word that names nothing is refused."""
+    path = folder / "sources.txt"
+    path.write_text("\n".join(map(str, names)))
+    return str(path)
+
+
 def test_failure_is_named_and_ends_non_zero(tmp_path: Path, offline: list[str]) -> None:
-    result = CliRunner().invoke(app, ["harvest", "run", str(tmp_path / "no.mp4"), "ftp://x/y", *offline, "--json"])
+    result = CliRunner().invoke(
+        app, ["harvest", "run", listed(tmp_path, tmp_path / "no.mp4", "ftp://x/y"), *offline, "--json"]
+    )
     assert result.exit_code == 1
     books = json.loads(result.stdout.splitlines()[-1])
     assert set(books) >= KEYS
@@ -39,7 +48,7 @@ def test_failure_is_named_and_ends_non_zero(tmp_path: Path, offline: list[str]) 
 
 def test_status_and_retry(tmp_path: Path, offline: list[str]) -> None:
     runner = CliRunner()
-    runner.invoke(app, ["harvest", "run", str(tmp_path / "no.mp4"), *offline])
+    runner.invoke(app, ["harvest", "run", listed(tmp_path, tmp_path / "no.mp4"), *offline])
     lake = offline[:2]
     status = runner.invoke(app, ["harvest", "status", *lake, "--json"])
     assert json.loads(status.stdout)["reasons"] == {"unreadable": 1}
@@ -50,24 +59,26 @@ def test_status_and_retry(tmp_path: Path, offline: list[str]) -> None:
 def test_status_names_what_failed_and_what_to_do(tmp_path: Path, offline: list[str]) -> None:
     runner, lake = CliRunner(), offline[:2]
     absent = [str(tmp_path / f"no {i:02}.mp4") for i in range(SHOWN + 3)]
-    runner.invoke(app, ["harvest", "run", *absent[:2], "https://127.0.0.1/x.mp4", "ftp://x/y", *offline])
+    runner.invoke(
+        app, ["harvest", "run", listed(tmp_path, *absent[:2], "https://127.0.0.1/x.mp4", "ftp://x/y"), *offline]
+    )
     said = runner.invoke(app, ["harvest", "status", *lake]).stdout.splitlines()
     assert f"failed (unreadable): no 00.mp4: no such file or folder: {absent[0]}" in said
     assert any(line.startswith("rejected (") and "127.0.0.1" in line for line in said)
     assert f"to try what failed again: hmmr harvest retry {' '.join(lake)}" in said
-    assert "failed (unreadable): ftp://x/y: A file, folder or list that cannot be read" in said
+    assert "failed (unreadable): ftp://x/y: not an http or https address" in said
     erase = next(line for line in said if "hmmr lake erase" in line)
     assert "'no 00.mp4' --yes" in erase or "'no 01.mp4' --yes" in erase
     items = json.loads(runner.invoke(app, ["harvest", "status", *lake, "--json"]).stdout)["items"]
     assert {(i["name"], i["class"]) for i in items} >= {("no 00.mp4", "unreadable"), ("no 01.mp4", "unreadable")}
-    runner.invoke(app, ["harvest", "run", *absent, *offline])
+    runner.invoke(app, ["harvest", "run", listed(tmp_path, *absent), *offline])
     said = runner.invoke(app, ["harvest", "status", *lake]).stdout.splitlines()
     assert "... and 5 more; --json has all" in said
 
 
 def test_the_erasure_that_status_names_takes_the_wrong_name_out(tmp_path: Path, offline: list[str]) -> None:
     runner, lake = CliRunner(), offline[:2]
-    runner.invoke(app, ["harvest", "run", str(tmp_path / "wrong name.mp4"), *offline])
+    runner.invoke(app, ["harvest", "run", listed(tmp_path, tmp_path / "wrong name.mp4"), *offline])
     said = runner.invoke(app, ["harvest", "status", *lake]).stdout
     (typed,) = re.findall(r"hmmr (lake erase .*) \(", said)
     assert runner.invoke(app, shlex.split(typed)).exit_code == 0
@@ -76,11 +87,19 @@ def test_the_erasure_that_status_names_takes_the_wrong_name_out(tmp_path: Path, 
     )
 
 
+def test_why_a_file_failed_is_kept_and_told_again(tmp_path: Path, offline: list[str]) -> None:
+    (tmp_path / "a.mp4").write_text("not a video")
+    run = ["harvest", "run", str(tmp_path / "a.mp4"), *offline]
+    first = next(line for line in CliRunner().invoke(app, run).stderr.splitlines() if line.startswith("failed"))
+    assert "is not a video that ffmpeg can read" in first
+    assert first in CliRunner().invoke(app, ["harvest", "status", *offline[:2]]).stdout.splitlines()
+
+
 def test_no_erasure_is_named_where_it_would_take_another_item_with_it(tmp_path: Path, offline: list[str]) -> None:
     (tmp_path / "right").mkdir()
     (tmp_path / "right" / "a.mp4").write_text("not a video")
     names = [str(tmp_path / folder / "a.mp4") for folder in ("wrong", "right")]
-    CliRunner().invoke(app, ["harvest", "run", *names, *offline])
+    CliRunner().invoke(app, ["harvest", "run", listed(tmp_path, *names), *offline])
     said = CliRunner().invoke(app, ["harvest", "status", *offline[:2]]).stdout
     assert "wrong/a.mp4" in said
     assert "lake erase" not in said
@@ -95,7 +114,7 @@ def test_no_erasure_is_named_where_it_would_take_another_item_with_it(tmp_path: 
         (["--backend", "eyes"], "eyes"),
         (["--interval-s", "inf"], "86400"),
         (["--per-day", "9" * 20], "1000000000"),
-        (["--scores", "sure"], "neither raw nor calibrated"),
+        (["--scores", "sure"], "none of raw, calibrated"),
         (["--scores", "calibrated"], "fit_calibration.py FILMS --backend truth"),
     ],
 )
@@ -135,7 +154,7 @@ def test_options_reach_the_settings(tmp_path: Path) -> None:
 
 def test_an_unknown_class_is_an_error_that_lists_the_classes(tmp_path: Path, offline: list[str]) -> None:
     runner = CliRunner()
-    runner.invoke(app, ["harvest", "run", str(tmp_path / "no.mp4"), *offline])
+    runner.invoke(app, ["harvest", "run", listed(tmp_path, tmp_path / "no.mp4"), *offline])
     for wrong in ("rate_limitd", "licence_unknown"):
         result = runner.invoke(app, ["harvest", "retry", *offline, "--class", wrong], env={"COLUMNS": "2000"})
         assert result.exit_code == 2

@@ -227,7 +227,7 @@ def test_a_probe_of_a_real_server_makes_the_curve_fall(tmp_path: Path, host: str
 def test_a_selection_by_no_number_is_refused(root: str, words: tuple[str, str]) -> None:
     result = CliRunner().invoke(app, ["lake", "snapshot", "freeze", *words, "--lake", root])
     assert result.exit_code in (1, 2)
-    assert "number" in result.output
+    assert "number" in result.output or "greater than or equal to 0" in result.output
     assert run("snapshot", "list", "--lake", root) == ""
 
 

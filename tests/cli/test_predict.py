@@ -83,12 +83,13 @@ def test_what_is_wrong_is_said_in_a_line(checkpoint: Path, tmp_path: Path) -> No
     text.write_text("not a video")
     picture = tmp_path / "text.png"
     picture.write_text("not a picture")
-    assert _predict(tmp_path / "absent.mp4", checkpoint, out) == f"2 error: {tmp_path / 'absent.mp4'}: no such file"
+    absent = tmp_path / "absent.mp4"
+    assert _predict(absent, checkpoint, out) == f"2 error: {absent}: no such file or folder"
     assert "text.mp4" in _predict(text, checkpoint, out)
     assert "text.png: is not an image" in _predict(picture, checkpoint, out)
     assert "text.mp4: is not a checkpoint" in _predict(text, text, out)
     cv2.imwrite(str(picture), np.zeros((120, 160, 3), np.uint8))
-    assert _predict(picture, checkpoint, out) == "2 error: nobody was found in the picture"
+    assert _predict(picture, checkpoint, out) == "2 error: text.png: nobody was found in the picture"
 
 
 def test_a_web_address_is_no_file(checkpoint: Path, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_no_hours_is_labelled_data_alone(command: list[str]) -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (["--preset", "huge"], "there are paper, open, tiny"),
+        (["--preset", "huge"], "is none of paper, open, tiny"),
         (["--precision", "fp8"], "neither fp32 nor bf16"),
         (["--phi", "absent"], "no usable tracklet with 3D labels: wanted phi absent"),
         (["--warm-start", "nowhere.pt"], "nowhere.pt: no such file"),
