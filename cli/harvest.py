@@ -257,10 +257,15 @@ def _named(words: Sequence[str]) -> "list[Source]":
         meant = expand([word])
         if not meant:
             raise UserError(f"{word}: names no source; one address, file or search a line")
-        if len(meant) == 1 and meant[0].problem is not None:
-            raise _wrong_word(word, meant[0].problem.message)
+        if (problem := meant[0].problem) is not None and _is(meant[0], word):
+            raise _wrong_word(word, problem.message)
         sources += meant
     return expand(sources)
+
+
+def _is(source: "Source", word: str) -> bool:
+    """Whether a source is the typed word itself, and not something that the word's list or folder named."""
+    return source.address == word or Path(source.address) == Path.cwd() / Path(word).expanduser()
 
 
 def _wrong_word(word: str, reason: str) -> UserError:

@@ -50,7 +50,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("words", "line", "where"),
     [
-        (["train", "--out", "x"], "error: Missing option '--labelled'.", "train"),
+        (["train", "--out", "x"], "error: Missing option '--labelled'", "train"),
         (["lake", "stats", "--nonsense"], "error: No such option: --nonsense", "lake stats"),
         (["harvest", "run", "x", "--workers", "0"], "error: Invalid value for '--workers'", "harvest run"),
     ],
@@ -60,7 +60,7 @@ def test_a_mistyped_command_has_the_same_prefix_and_code(words: list[str], line:
     assert result.exit_code == 2
     first, second = result.stderr.splitlines()
     assert first.startswith(line)
-    assert second.endswith(f"{where} --help explains the options")
+    assert second.endswith(f"{where} --help explains it")
 
 
 def test_version_is_the_installed_one() -> None:

@@ -119,6 +119,7 @@ def test_no_erasure_is_named_where_it_would_take_another_item_with_it(tmp_path: 
     ],
 )
 def test_wrong_options_are_explained(tmp_path: Path, offline: list[str], option: list[str], says: str) -> None:
+    (tmp_path / "a.mp4").write_text("not a video")
     result = CliRunner().invoke(app, ["harvest", "run", str(tmp_path), *offline, *option])
     assert result.exit_code != 0
     assert says in result.stderr
