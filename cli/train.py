@@ -61,8 +61,7 @@ def train(
     from hmmr_model.configs import PRESETS
     from storage.layout import lake_root
 
-    if precision not in ("fp32", "bf16"):
-        raise typer.BadParameter(f"{precision} is neither fp32 nor bf16", param_hint="--precision")
+    one_of(precision, ("fp32", "bf16"), "--precision")
     one_of(preset, tuple(PRESETS), "--preset")
     _refuse_early(device, labelled)
     try:
