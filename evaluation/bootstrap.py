@@ -1,4 +1,4 @@
-"""How sure is a mean? Percentile bootstrap over sequences: frames of one sequence are not independent samples.
+"""Intervals of a mean, by the percentile bootstrap over sequences: frames of one sequence are not independent.
 
 3DPW's test split is 37 tracks, not 35,515 samples (docs/conventions.md 7).
 """

@@ -1,4 +1,4 @@
-"""Was any of the test video trained on? By the bytes, by how frames look, and by how people move.
+"""Finds test video that was trained on: by the file's bytes, by how frames look, and by how people move.
 
 A re-upload has other bytes; another resolution, a logo or a cut leave most perceptual hashes within a few bits; a
 mirror or a new crop defeats both, but not the motion of the person. One benchmark result of this field had to be
@@ -37,7 +37,7 @@ _OTHER_SIDE = mirror_permutation(LIMBS_12)
 
 @dataclass(frozen=True)
 class Match:
-    """Something evaluated that was trained on."""
+    """An evaluated video or tracklet that was found in the training data."""
 
     kind: str
     """content, frames or motion."""
@@ -52,7 +52,7 @@ class Match:
 
 
 def contamination(evaluated: Lake, ids: Sequence[str], trained: Lake, trained_ids: Sequence[str]) -> list[Match]:
-    """All matches of the evaluated tracklets `ids` and their videos with the trained ones; none is what one wants."""
+    """Every match of the evaluated tracklets `ids`, or of their videos, with trained ones. An empty list is good."""
     test_videos, train_videos = _videos(evaluated, ids), _videos(trained, trained_ids)
     return [
         *same_content(test_videos, train_videos),
@@ -62,14 +62,14 @@ def contamination(evaluated: Lake, ids: Sequence[str], trained: Lake, trained_id
 
 
 def same_content(evaluated: Sequence[Mapping[str, Any]], trained: Sequence[Mapping[str, Any]]) -> list[Match]:
-    """Videos with the same bytes; rows of `videos`."""
+    """Matches of videos (rows of `videos`) that have the same bytes."""
     known = {row["content_sha256"]: row["source_id"] for row in trained}
     shared = [row for row in evaluated if row["content_sha256"] in known]
     return [Match("content", row["source_id"], known[row["content_sha256"]], 1.0) for row in shared]
 
 
 def similar_frames(evaluated: Sequence[Mapping[str, Any]], trained: Sequence[Mapping[str, Any]]) -> list[Match]:
-    """Videos most of whose sampled frames look like frames of one trained video; rows of `videos`."""
+    """Matches of videos (rows of `videos`) most of whose sampled frames look like frames of one trained video."""
     hashes = [(row["source_id"], np.array(row["fingerprints"], np.int64).view(np.uint64)) for row in trained]
     matches = []
     for row in evaluated:
@@ -82,7 +82,7 @@ def similar_frames(evaluated: Sequence[Mapping[str, Any]], trained: Sequence[Map
 
 
 def same_motion(evaluated: Iterable[TrackletArrays], trained: Iterable[TrackletArrays]) -> list[Match]:
-    """Tracklets that move as a trained one does, or as its mirror image."""
+    """Matches of tracklets that move like a trained tracklet, or like its mirror image."""
     test = [(tracklet, _windows(tracklet, every_phase=True)) for tracklet in evaluated]
     best: dict[str, dict[str, int]] = {tracklet.tracklet_id: defaultdict(int) for tracklet, _ in test}
     for other in trained:

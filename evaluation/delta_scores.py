@@ -1,4 +1,4 @@
-"""Scores of the past and the future that a model says at each frame, under the same protocol as the present.
+"""Scores of the past and future poses that a model predicts at each frame, under the protocol of the present.
 
 Legend: T frames of a tracklet, 25 keypoints; metres, camera axes.
 """
@@ -22,9 +22,9 @@ def delta_scores(
     protocol: Protocol,
     names: Sequence[str],
 ) -> dict[str, dict[str, NDArray[np.float64]]]:
-    """For each sequence, `mpjpe_mm_at+5` and the like to values of every frame t whose t + delta is labelled.
+    """Errors (T,) by sequence and metric, such as `mpjpe_mm_at+5`, at every frame t whose t + delta is labelled.
 
-    `said[delta][tracklet][t]` is what was predicted at t about t + delta.
+    `said[delta][tracklet][t]` is the pose that was predicted at frame t for frame t + delta.
     """
     found: dict[str, dict[str, NDArray[np.float64]]] = {}
     for delta, motions in said.items():
@@ -36,7 +36,7 @@ def delta_scores(
 
 
 def label_ahead(label: Labels3D, delta: int) -> Labels3D:
-    """The label whose row t is the truth of t + delta; rows beyond an end have no label, and nothing shifts."""
+    """The label whose row t holds the truth of frame t + delta. Rows without such a frame are invalid."""
     at = np.arange(len(label.valid)) + delta
     inside = (at >= 0) & (at < len(at))
     rows = np.clip(at, 0, len(at) - 1)

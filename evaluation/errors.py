@@ -1,4 +1,4 @@
-"""What can be wrong with a benchmark's files, said with the file's name and the way out.
+"""Errors of the evaluator. Each message names the file and the way out.
 
 EvaluationError
 ├── BadDatasetError        a file is missing, broken, or not what its name says
@@ -10,11 +10,11 @@ from pathlib import Path
 
 
 class EvaluationError(Exception):
-    """Root of the evaluator's own errors."""
+    """Base class of the evaluator's errors."""
 
 
 class BadDatasetError(EvaluationError):
-    """`path` cannot be read as what it should be; `reason` says why and what to do."""
+    """The file `path` cannot be read as what it should be. `reason` says why and what to do."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
@@ -23,7 +23,7 @@ class BadDatasetError(EvaluationError):
 
 
 class ProtocolMismatchError(EvaluationError):
-    """A protocol was asked for data, joints or a body that it does not speak of."""
+    """A protocol does not cover the data, the joints or the body that were given."""
 
 
 class ContaminatedError(EvaluationError):

@@ -155,7 +155,7 @@ def _about(points_TK3: NDArray[np.float64], root: list[int]) -> NDArray[np.float
 
 
 def _inner(keep: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
-    """Which differences over several frames have all of their frames kept."""
+    """Differences over several frames (length,) whose frames are all kept."""
     span = len(keep) - length
     inner: NDArray[np.bool_] = np.logical_and.reduce([keep[i : i + length] for i in range(span + 1)])
     return inner

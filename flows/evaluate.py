@@ -1,6 +1,7 @@
-"""One evaluation from checkpoint to rows: predict, check for leaks, score, keep.
+"""One evaluation from a checkpoint to rows: predicts, checks for leaks into training, scores, keeps the rows.
 
-What an evaluation says beside a protocol's own metrics: past and future, meshes, and the worst as skeletons.
+Beside the protocol's own metrics it scores past and future poses and meshes, compares with the untrained baselines, and
+keeps the worst sequences as skeletons.
 """
 
 import hashlib
@@ -81,7 +82,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it."""
+    """Scores, leaks and rows of one evaluation."""
 
     request: Request
     scores: list[SequenceScore]
@@ -138,7 +139,7 @@ def keep(outcome: Outcome, lake: Lake, report: Path) -> None:
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:
-    """Everything that was found: averages with their intervals, sequences, leaks, published rows."""
+    """The whole outcome for JSON: averages with intervals, sequences, baselines, leaks, published rows."""
     request, protocol = outcome.request, outcome.request.protocol
     return {
         "run_id": outcome.run["run_id"],
@@ -275,7 +276,7 @@ _HIPS = indices(("left_hip", "right_hip"), KEYPOINTS_25)
 def past_and_future(
     predicted: Mapping[str, Prediction], checkpoint: Checkpoint, body: BodyNamed, protocol: Protocol
 ) -> dict[int, dict[str, NDArray[np.float32]]]:
-    """What the heads for other times say, by delta, where the model has them; their shape is the present's."""
+    """Joints that the past and future heads predict, by delta and tracklet; betas are those of the present."""
     said: dict[int, dict[str, NDArray[np.float32]]] = {}
     for name, now in predicted.items():
         for delta in checkpoint.config.model.deltas:
@@ -308,7 +309,7 @@ def skeletons(
     rates: Mapping[str, float],
     protocol: Protocol,
 ) -> list[Worst]:
-    """One tracklet of each of these sequences. Labels without the 25 keypoints cannot be drawn."""
+    """One tracklet of each of these sequences as skeletons; none where the labels lack the 25 keypoints."""
     found = []
     for score in scores:
         for name, label in labels.items():

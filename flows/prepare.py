@@ -1,9 +1,9 @@
-"""A benchmark's frames and labels as a lake: boxes, crops, image features, 2D and 3D labels, resumable.
+"""Turns a benchmark's frames and labels into a lake: boxes, crops, image features, 2D and 3D labels.
 
 What `hmmr train --labelled` and `hmmr evaluate` read is the same lake that a harvest makes, so both know nothing of
 benchmarks. T frames of a run, 25 universal keypoints; metres in the camera frame, pixels of the source frame.
 
-A user's SMPL files by gender, and the 25 keypoints that they give for a labelled motion.
+Labels that are SMPL's give their 25 keypoints through the user's own SMPL files (`BodyKeypoints`).
 """
 
 import hashlib
@@ -69,9 +69,9 @@ def prepare(
     from_body: Keypoints | None = None,
     splits: Sequence[str] = (),
 ) -> Iterator[Prepared]:
-    """Write every sequence of the benchmark (of `splits`, if any are named) into the lake; yields after each one.
+    """Writes every sequence of the benchmark, or of `splits`, into the lake; yields the counts after each one.
 
-    Each tracklet is one commit, its features and labels first: kill it anywhere and run it again.
+    Each tracklet is one commit, its features and labels first, so it may be killed and run again.
     """
     known = set(lake.read("tracklets", ["tracklet_id"]).column(0).to_pylist())
     done = Prepared()
@@ -89,7 +89,7 @@ def prepare(
 
 
 def thinned(sequence: BenchmarkSequence, max_fps: float = MAX_FPS) -> BenchmarkSequence:
-    """Every n-th frame, the least n that brings the rate to `max_fps`; as it is where the rate is unknown."""
+    """Every n-th frame, with the least n that brings the rate to `max_fps`; unchanged where the rate is unknown."""
     step = 1 if sequence.fps is None else int(np.ceil(sequence.fps / max_fps - 1e-6))
     if step <= 1:
         return sequence
@@ -97,7 +97,10 @@ def thinned(sequence: BenchmarkSequence, max_fps: float = MAX_FPS) -> BenchmarkS
 
 
 def runs(sequence: BenchmarkSequence) -> Iterator[BenchmarkSequence]:
-    """Stretches of evenly spaced frames, from the first to the last valid one of each; none without a 2D label."""
+    """Splits a sequence at gaps into runs of evenly spaced frames, each from its first to its last valid frame.
+
+    Yields nothing for a sequence without 2D labels.
+    """
     gaps = np.diff(sequence.frame_ids)
     step = int(np.median(gaps)) if len(gaps) else 1
     for part in np.split(np.arange(len(sequence)), np.flatnonzero(gaps != step) + 1):
@@ -107,7 +110,7 @@ def runs(sequence: BenchmarkSequence) -> Iterator[BenchmarkSequence]:
 
 
 def tracklet_id(run: BenchmarkSequence, phi: Phi) -> str:
-    """Stable: the same frames of the same person under the same feature."""
+    """Stable id of the same frames of the same person under the same φ."""
     text = (
         f"{run.dataset}/{run.split}/{run.name}/{run.frame_ids[0]}/{len(run)}/{phi.name}/{sorted(phi.weights.items())}"
     )

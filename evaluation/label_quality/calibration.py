@@ -18,7 +18,7 @@ Scored = tuple[NDArray[np.float64], NDArray[np.bool_]]
 
 
 def scored_joints(films: Sequence[JudgedFilm]) -> Scored:
-    """Every labelled joint of frames that show somebody, hidden ones too: the labels claim to know those as well."""
+    """Score and correctness of every labelled joint in frames that show a person, occluded joints included."""
     tracks = [track for film in films for track in film.tracks]
     scores = [track.track.joints_TJ3[..., 2][track.scored].astype(np.float64) for track in tracks]
     right = [(track.errors < NEAR)[track.scored] for track in tracks]
@@ -26,7 +26,7 @@ def scored_joints(films: Sequence[JudgedFilm]) -> Scored:
 
 
 def calibration_error(scored: Scored) -> float:
-    """ECE, 0 for scores that mean what they say."""
+    """Expected calibration error; 0 where each score equals the chance of its joint to be right."""
     scores, right = scored
     return float(
         sum(len(s) * abs(s.mean() - r.mean()) for _, s, r in _bands(scores, right, BANDS)) / max(len(scores), 1)
@@ -34,12 +34,12 @@ def calibration_error(scored: Scored) -> float:
 
 
 def brier(scored: Scored) -> float:
-    """Mean squared difference of score and truth (0 or 1): also punishes scores that say nothing."""
+    """Brier score: mean squared difference of score and correctness (0 or 1)."""
     return float(np.mean((scored[0] - scored[1]) ** 2))
 
 
 def summary_table(by_name: Mapping[str, Scored], note: str) -> Table:
-    """ECE and Brier of each set of scores."""
+    """One row for each set of scores: number of joints, mean score, share right, ECE and Brier score."""
     rows: dict[str, dict[str, Value]] = {
         name: {
             "joints": len(scored[0]), "mean score": float(scored[0].mean()), "right": float(scored[1].mean()),
@@ -51,7 +51,7 @@ def summary_table(by_name: Mapping[str, Scored], note: str) -> Table:
 
 
 def reliability_table(key: str, title: str, scored: Scored, note: str) -> Table:
-    """A row a band of scores that is not empty."""
+    """One row for each band of scores that has joints: their number, mean score and share right."""
     rows: dict[str, dict[str, Value]] = {
         band: {"joints": len(s), "mean score": float(s.mean()), "right": float(r.mean())}
         for band, s, r in _bands(*scored, SHOWN_BANDS)

@@ -1,4 +1,4 @@
-"""How wrong labels are, in one row: joints, misses, false people, exchanged sides, changed identities, jitter."""
+"""Errors of labels as rows of a table: joints, misses, false people, exchanged sides, identity changes, jitter."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from body.joints import KEYPOINTS_25, mirror_permutation
 from evaluation.label_quality.matching import Judged, JudgedFilm
-from evaluation.label_quality.table import Value
+from evaluation.label_quality.table import Table, Value, from_rows
 
 NEAR = 0.1
 """A joint within this part of the diagonal is right: 15 px of HMMR's crop, about a hand's length."""
@@ -19,7 +19,7 @@ _MIRROR = mirror_permutation(KEYPOINTS_25)
 
 
 def joint_row(errors_N: NDArray[np.float64]) -> dict[str, Value]:
-    """Median, mean, 95th percentile and share within NEAR; all None of nothing."""
+    """Median, mean, 95th percentile and share below NEAR of joint errors (N); None for each where N is 0."""
     if not len(errors_N):
         return {"median": None, "mean": None, "95 %": None, "within 0.1": None}
     return {
@@ -31,13 +31,13 @@ def joint_row(errors_N: NDArray[np.float64]) -> dict[str, Value]:
 
 
 def error_row(films: Sequence[JudgedFilm]) -> dict[str, Value]:
-    """Errors of visible joints, and the share of frames with exchanged sides."""
+    """Errors of the visible joints, and the share of frames with left and right exchanged."""
     tracks = [track for film in films for track in film.tracks]
     return {**joint_row(errors_of(tracks)), "sides exchanged": swapped_share(tracks)}
 
 
 def film_row(films: Sequence[JudgedFilm]) -> dict[str, Value]:
-    """`error_row` after what was there, what of it was missed, and what was labelled that is not there."""
+    """`error_row` with the number of person-frames, the share missed, the false detections and identity changes."""
     people = sum(film.person_frames for film in films)
     return {
         "films": len(films),
@@ -50,20 +50,23 @@ def film_row(films: Sequence[JudgedFilm]) -> dict[str, Value]:
 
 
 def errors_of(tracks: Iterable[Judged]) -> NDArray[np.float64]:
-    """(N) errors of all counted joints."""
+    """Errors (N) of all joints that count, in diagonals of the person's box."""
     parts = [track.errors[track.counted] for track in tracks]
     return np.concatenate([np.zeros(0), *parts])
 
 
 def swapped_share(tracks: Iterable[Judged]) -> float | None:
-    """Share of frames whose joints fit clearly better with left and right exchanged; None if no frame can tell."""
+    """Share of frames whose joints fit the truth clearly better with left and right exchanged (CLEARLY).
+
+    None where no frame shows enough joints to decide.
+    """
     parts = [swapped_frames(track) for track in tracks]
     found = np.concatenate([np.zeros(0, bool), *[swapped[told] for swapped, told in parts]])
     return float(found.mean()) if len(found) else None
 
 
 def limb_swaps(track: Judged) -> NDArray[np.bool_]:
-    """(T) whether the sides of the arms, of the legs or of all joints are exchanged."""
+    """Whether (T) left and right of the arms, of the legs or of all joints are exchanged."""
     swapped_T, _ = swapped_frames(track)
     for words in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle")):
         swapped_T |= swapped_frames(track, [name.endswith(words) for name in KEYPOINTS_25], least=4)[0]
@@ -73,8 +76,11 @@ def limb_swaps(track: Judged) -> NDArray[np.bool_]:
 def swapped_frames(
     track: Judged, among: Sequence[bool] = (True,) * len(KEYPOINTS_25), least: int = 6
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(T) whether sides are exchanged, and (T) whether enough joints show to tell: `least` with their mirror images,
-    of the joints (25) `among` which it is asked."""
+    """Whether (T) sides are exchanged, and whether (T) the frame can decide that.
+
+    A frame decides where at least `least` of the joints marked in `among` (25) are visible together with their
+    mirror joints.
+    """
     both_TJ = track.counted & track.counted[:, _MIRROR] & np.array(among)
     told_T = both_TJ.sum(axis=1) >= least
     count_T = np.maximum(both_TJ.sum(axis=1), 1)
@@ -84,8 +90,10 @@ def swapped_frames(
 
 
 def acceleration_errors(tracks: Iterable[Judged]) -> NDArray[np.float64]:
-    """(N) length of the second difference over frames of each joint's error: how much it trembles against truth.
-    Over joints counted in three frames in a row of one person. Parts of the diagonal per frame squared."""
+    """Acceleration errors (N): length of the second difference over frames of each joint's offset from the truth.
+
+    Taken over joints that count in three consecutive frames of one person, in diagonals per frame squared.
+    """
     parts = [np.zeros(0)]
     for track in tracks:
         second = np.diff(track.offset_TJ2, n=2, axis=0)
@@ -94,3 +102,27 @@ def acceleration_errors(tracks: Iterable[Judged]) -> NDArray[np.float64]:
         known = counted[2:] & counted[1:-1] & counted[:-2] & steady_T[:, None]
         parts.append(np.hypot(second[..., 0], second[..., 1])[known])
     return np.concatenate(parts)
+
+
+def joint_table(films: Sequence[JudgedFilm], note: str) -> Table:
+    """One row a joint that the labels have, the worst first; and all together."""
+    tracks = [track for film in films for track in film.tracks]
+    rows = {}
+    for name, slots in joint_groups().items():
+        errors = np.concatenate([np.zeros(0), *[t.errors[:, slots][t.counted[:, slots]] for t in tracks]])
+        scores = np.concatenate([np.zeros(0), *[t.track.joints_TJ3[:, slots, 2][t.counted[:, slots]]
+                                                for t in tracks]])  # fmt: skip
+        if len(errors):
+            rows[name] = {"joints": len(errors), **joint_row(errors), "mean score": float(scores.mean())}
+    ordered = dict(sorted(rows.items(), key=lambda item: -float(item[1]["mean"] or 0)))
+    every = errors_of(tracks)
+    ordered["all"] = {"joints": len(every), **joint_row(every)}
+    return from_rows("joints", "Each joint", note, ordered, of="joint", bar="mean")
+
+
+def joint_groups() -> dict[str, list[int]]:
+    """Slots of the 25 by name without its side."""
+    groups: dict[str, list[int]] = {}
+    for slot, name in enumerate(KEYPOINTS_25):
+        groups.setdefault(name.removeprefix("left_").removeprefix("right_").replace("_", " "), []).append(slot)
+    return groups

@@ -1,4 +1,4 @@
-"""What a filter keeps and what it drops, against the same labels without any filter."""
+"""Compares what each filter keeps and drops with the same labels without any filter."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,14 +13,14 @@ HOURS_A_FRAME = 1 / 25 / 3600
 
 
 def filters_table(everything: Sequence[JudgedFilm], filtered: Mapping[str, Sequence[JudgedFilm]], note: str) -> Table:
-    """A row a filter, `everything` first: frames and hours kept, errors of the kept and of the dropped."""
+    """One row for each filter, after a row without any: frames and hours kept, errors of the kept and the dropped."""
     rows = {"no filter": filter_row(everything, everything)}
     rows |= {name: filter_row(everything, films) for name, films in filtered.items()}
     return from_rows("filters", "Filters: what each keeps and drops", note, rows, of="filter", bar="frames kept")
 
 
 def filter_row(everything: Sequence[JudgedFilm], kept: Sequence[JudgedFilm]) -> dict[str, Value]:
-    """The films are the same ones, in the same order."""
+    """Frames and hours kept, and errors of the kept and the dropped. Both lists hold the same films in one order."""
     frames = sum(_frames(film) for film in everything)
     stayed = sum(_frames(film) for film in kept)
     dropped = [_dropped(a, b) for a, b in zip(everything, kept, strict=True)]
@@ -42,7 +42,10 @@ def kept_shares(
     everything: Mapping[str, Sequence[JudgedFilm]], filtered: Mapping[str, Mapping[str, Sequence[JudgedFilm]]],
     note: str,
 ) -> Table:  # fmt: skip
-    """Share of frames kept: a row a filter, a column a kind of film. `filtered` is by filter, then by kind."""
+    """Share of frames kept: one row for each filter, one column for each kind of film.
+
+    `filtered` maps a filter's name to its films by kind.
+    """
     whole = {kind: sum(map(_frames, films)) for kind, films in everything.items()}
     rows: dict[str, dict[str, Value]] = {
         name: {kind: sum(map(_frames, films)) / whole[kind] if whole[kind] else None for kind, films in kinds.items()}

@@ -1,4 +1,4 @@
-"""Which person each labelled frame shows, and how far its joints are from theirs.
+"""Matches labelled tracks to the true people of a film, and measures how far their joints are apart.
 
 Letters as in people.py. Errors are parts of the diagonal of the true person's box.
 """
@@ -21,7 +21,7 @@ _MIRROR = mirror_permutation(KEYPOINTS_25)
 
 @dataclass(frozen=True)
 class Judged:
-    """One track against truth. Frames of nobody have who -1 and count in no error."""
+    """One track matched to the truth. Frames that show no person have `who_T` -1 and count in no error."""
 
     track: Track
     who_T: NDArray[np.int64]
@@ -34,24 +34,24 @@ class Judged:
 
     @property
     def errors(self) -> NDArray[np.float64]:
-        """(T, J) distance of each joint from where it should be."""
+        """Distance (T, J) of each joint from its true place, in diagonals of the person's box."""
         return np.asarray(np.hypot(self.offset_TJ2[..., 0], self.offset_TJ2[..., 1]))
 
     @property
     def scored(self) -> NDArray[np.bool_]:
-        """(T, J) joints that the labels claim to know, of frames that show somebody."""
+        """Joints (T, J) that have a score above 0, in observed frames that show a person."""
         known_T = (self.who_T >= 0) & self.track.observed_T
         return (self.track.joints_TJ3[..., 2] > 0) & known_T[:, None]
 
     @property
     def counted(self) -> NDArray[np.bool_]:
-        """(T, J) joints that errors are taken over: labelled, and truly visible."""
+        """Joints (T, J) that errors are taken over: scored, and visible in truth."""
         return self.scored & self.visible_TJ
 
 
 @dataclass(frozen=True)
 class JudgedFilm:
-    """All tracks of a film, and of how many person-frames that should be labelled how many were."""
+    """All matched tracks of a film, with the number of person-frames that should be labelled and of those missed."""
 
     tracks: Sequence[Judged]
     person_frames: int
@@ -63,7 +63,7 @@ class JudgedFilm:
 
 
 def judge(truth: Truth, labelled: Labelled) -> JudgedFilm:
-    """Each frame's labels and people are matched one to one by the overlap of their boxes."""
+    """Matches the labels and the people of each frame one to one, by the largest total overlap (IoU) of their boxes."""
     who = _assign(truth, labelled.tracks)
     found = np.zeros_like(truth.present_PF)
     for track, who_T in zip(labelled.tracks, who, strict=True):

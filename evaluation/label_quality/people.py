@@ -1,4 +1,4 @@
-"""Who truly is where in a film, and who was labelled there.
+"""True people of a film and the tracks that were labelled in it, as arrays.
 
 Letters: P people, F frames of a film, T frames of a track, J 25 joints of body.joints.KEYPOINTS_25. Pixels.
 """
@@ -27,7 +27,7 @@ class Truth:
 
     @property
     def seen(self) -> NDArray[np.bool_]:
-        """(P, F) who should have a label."""
+        """Person-frames (P, F) that should have a label: at least MIN_VISIBLE joints are visible."""
         return np.asarray(self.present_PF & ((self.joints_PFJ3[..., 2] > 0).sum(axis=-1) >= MIN_VISIBLE))
 
 
@@ -51,7 +51,7 @@ class Labelled:
 
 
 def joint_boxes(joints_NJ3: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(N, 4) x0 y0 x1 y1 around all joints that have a place: those at (0, 0) have none, seen or not is the same."""
+    """Boxes (N, 4), x0 y0 x1 y1, around all joints that are not at (0, 0), visible or not."""
     there = (joints_NJ3[..., :2] != 0).any(axis=-1, keepdims=True)
     low = np.where(there, joints_NJ3[..., :2], np.inf).min(axis=1)
     high = np.where(there, joints_NJ3[..., :2], -np.inf).max(axis=1)

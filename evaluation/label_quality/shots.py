@@ -1,4 +1,4 @@
-"""Cuts that were found against cuts that are there."""
+"""Precision and recall of detected cuts against the true ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,11 @@ TOLERANCE = 2
 
 @dataclass(frozen=True)
 class Cuts:
-    """One video: the first and last frame of every transition (the same frame for a hard cut: the first of its new
-    shot), where shots were found to start (without frame 0), and how many frames there are."""
+    """True and detected cuts of one video.
+
+    `true` holds the first and last frame of every transition; for a hard cut both are the first frame of the new shot.
+    `found` holds the frames at which a shot was detected to start, without frame 0.
+    """
 
     true: Sequence[tuple[int, int]]
     found: Sequence[int]
@@ -20,14 +23,17 @@ class Cuts:
 
 
 def shots_table(by_kind: Mapping[str, Sequence[Cuts]], note: str) -> Table:
-    """One row a kind of transition."""
+    """One row for each kind of transition."""
     rows = {kind: shots_row(videos) for kind, videos in by_kind.items() if videos}
     return from_rows("shots", "Shots, by kind of transition", note, rows, of="transition", bar="F1")
 
 
 def shots_row(videos: Sequence[Cuts]) -> dict[str, Value]:
-    """Precision, recall and F1. A transition is found once. What is found in it besides is `again`: it cuts the
-    transition's own pictures in two, which no label needs, and counts neither for nor against. The rest is false."""
+    """Precision, recall and F1.
+
+    The first detection inside a transition is a hit. Further ones are `again`: they split the transition's own frames,
+    which no label needs, and count neither for nor against. All others are false.
+    """
     pairs = [_hits(video) for video in videos]
     hits, again = (sum(column) for column in zip(*pairs, strict=True))
     there, found = sum(len(video.true) for video in videos), sum(len(video.found) for video in videos) - again

@@ -16,14 +16,17 @@ Film = tuple[Truth, Labelled]
 
 
 def tracking_table(by_kind: Mapping[str, Sequence[Film]], note: str) -> Table:
-    """One row a kind of film, and all together."""
+    """One row for each kind of film, and one for all."""
     rows = {kind: tracking_row(films) for kind, films in by_kind.items() if films}
     rows["all"] = tracking_row([film for films in by_kind.values() for film in films])
     return from_rows("tracking", "Tracking, by kind of film", note, rows, of="films of", bar="HOTA")
 
 
 def tracking_row(films: Sequence[Film]) -> dict[str, Value]:
-    """Over all films, each with identities of its own. ImportError says how to get TrackEval."""
+    """HOTA, IDF1, MOTA and counts over all films. Each film has identities of its own.
+
+    ImportError says how to get TrackEval.
+    """
     results = [[kind.eval_sequence(_sequence(*film)) for kind in _metrics()] for film in films]
     hota, clear, identity = (
         kind.combine_sequences({str(i): result[k] for i, result in enumerate(results)})

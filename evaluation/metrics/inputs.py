@@ -4,7 +4,7 @@ Legend: ... any leading axes, J joints, 3 x y z.
 
 The rule for NaN, everywhere: a masked-out joint counts for nothing, whatever it holds; a NaN or an infinity in a joint
 that is *not* masked out makes its frame's value NaN. So a failed prediction shows as NaN, which averages count
-(`metrics_average`), and never as a frame that went missing.
+(`evaluation.score.average`), and never as a frame that went missing.
 """
 
 from typing import Any, TypeAlias
@@ -26,8 +26,7 @@ def working(values: Array) -> Tensor:
 
 
 def visible(points: Tensor, mask: Array | None) -> Tensor | None:
-    """Boolean (..., J): the joints that count, broadcast over leading axes. None stays None and means all of them,
-    which spares the usual case, a whole test set without a mask, half of its work."""
+    """Mask (..., J) of the joints that count, broadcast over leading axes; None, which means all joints, stays None."""
     if mask is None:
         return None
     return torch.as_tensor(mask, device=points.device).to(torch.bool).expand(points.shape[:-1])

@@ -4,20 +4,24 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from body.motion import MotionFileError, resample
+from body.motion import files as motion_files
 from evaluation.errors import BadDatasetError
 from evaluation.readers.coco import read_coco, read_posetrack_file
-from evaluation.readers.files import inside
+from evaluation.readers.files import inside, opens
 from evaluation.readers.h36m import CAMERAS, read_h36m_take
 from evaluation.readers.hmmr_tfrecord import read_hmmr_records
 from evaluation.readers.humandata import read_humandata
 from evaluation.readers.instavariety import read_track
-from evaluation.readers.motion_capture import read_motion
 from evaluation.readers.mpi3d import VNECT_CAMERAS, read_mpi3d_test_file, read_mpi3d_train_folder
 from evaluation.readers.penn import read_penn_file
 from evaluation.readers.pose2sim import read_pose2sim_sequences
 from evaluation.readers.threedpw import SPLITS, read_3dpw_file
 from evaluation.readers.vibe import read_vibe
-from evaluation.sequence import BenchmarkSequence
+from evaluation.sequence import BenchmarkSequence, BodyMotion, rate_of
 
 Read = Callable[[Path, Path], Iterable[BenchmarkSequence]]
 
@@ -64,6 +68,28 @@ class Dataset:
 
     def _wanted(self, path: Path) -> bool:
         return not any(path.match(name) for name in self.skip)
+
+
+@opens("path")
+def read_motion(dataset: str, path: Path, fps: float | None = None) -> BenchmarkSequence:
+    """One take; at `fps` where given, else at its own rate. BadDatasetError names a file that cannot be read."""
+    try:
+        motion = motion_files.read_motion(path)
+    except MotionFileError as error:
+        raise BadDatasetError(path, str(error).removeprefix(f"{path}: ")) from error
+    if fps is not None:
+        motion = resample(motion, fps)
+    length = len(motion.rotations)
+    turns = Rotation.from_matrix(motion.rotations.reshape(-1, 3, 3)).as_rotvec().reshape(length, 24, 3)
+    return BenchmarkSequence(
+        dataset=dataset,
+        split="",
+        name=motion.name,
+        fps=rate_of(path, motion.fps),
+        frame_ids=np.arange(length),
+        valid=np.isfinite(turns).all((1, 2)),
+        body=BodyMotion("smpl_neutral", turns, np.zeros(10), motion.translation.astype(np.float64)),
+    )
 
 
 def _threedpw(split: str) -> Part:

@@ -1,5 +1,7 @@
 """Penn Action as it is downloaded: labels/%04d.mat and frames/%04d/%06d.jpg. 2D only, 13 joints.
 
+Which side comes first is not certain (evaluation/joint_sets.py, PENN_13): look at an overlay of a copy.
+
 Legend: N frames; pixels are 1-based in the files (MATLAB), 0-based here.
 """
 
@@ -17,7 +19,8 @@ from evaluation.sequence import BenchmarkSequence, Joints, field_of, shaped
 def read_penn_file(path: Path) -> BenchmarkSequence:
     """One clip (labels/NUMBER.mat), with the release's own split (`train` is 1 or -1).
 
-    The release does not say the frame rate, so motion is not scored.
+    The release does not say the frame rate, so motion is not scored. BadDatasetError names a field that is missing or
+    of another length than the others.
     """
     entries = read_mat(path)
     x, y, seen = (shaped(path, name, field_of(path, entries, name), None, 13) for name in ("x", "y", "visibility"))

@@ -1,4 +1,4 @@
-"""The pictures of a benchmark sequence, one after the other, in bounded memory.
+"""Reads the pictures of a benchmark sequence one after the other, in bounded memory.
 
 Legend: H height, W width; RGB uint8.
 """

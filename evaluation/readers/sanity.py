@@ -1,4 +1,4 @@
-"""Would a swapped leg show? Checks of sides and bones on 3D joints as a reader gives them.
+"""Checks sides and bones of the 3D joints that a reader gives, so that a swapped leg shows.
 
 A reader with two columns exchanged still gives finite, plausible numbers: only the shape of a body tells. The limits
 are wide, since they must pass every real recording and fail an exchange, which moves the measure to the other end.

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from evaluation.label_quality.errors import acceleration_errors, film_row
-from evaluation.label_quality.joint_errors import joint_table
+from evaluation.label_quality.errors import acceleration_errors, film_row, joint_table
 from evaluation.label_quality.matching import SAME, JudgedFilm
 from evaluation.label_quality.table import Table, Value, from_rows
 from evaluation.label_quality.tracking import tracking_table

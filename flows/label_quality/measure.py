@@ -9,9 +9,8 @@ from flows.label_quality.change_tables import filter_tables, side_tables
 from flows.label_quality.condition_tables import condition_tables
 from flows.label_quality.error_tables import error_tables, noise_tables, tracking_tables
 from flows.label_quality.finish_tables import calibration_tables, smoothing_tables
-from flows.label_quality.one_look import OneLookBackend
-from flows.label_quality.real_video import athlete_table, squats_table
-from flows.label_quality.shot_tables import shot_tables
+from flows.label_quality.joins import shot_tables
+from flows.label_quality.real_video import OneLookBackend, athlete_table, squats_table
 
 
 def _real_tables(bench: Bench) -> list[Table]:

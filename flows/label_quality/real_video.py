@@ -19,7 +19,20 @@ from evaluation.label_quality.people import LEAST_DIAGONAL_PX, Truth, joint_boxe
 from evaluation.label_quality.table import Table, Value, from_rows
 from evaluation.readers.pose2sim import read_pose2sim
 from flows.label_quality.labels import LabelShelf
+from harvest.backends.embedded import EmbeddedBackend, EmbeddedConfig
+from harvest.backends.roi import RefineLimits
 from harvest.config import LabelConfig
+
+_NEVER = RefineLimits(*[float("inf")] * len(RefineLimits.__dataclass_fields__))
+
+
+class OneLookBackend(EmbeddedBackend):
+    """The embedded networks as most tools run them: one upright crop for each person, and no second look."""
+
+    def __init__(self, detector_threshold: float) -> None:
+        super().__init__(EmbeddedConfig(detector_threshold=detector_threshold, refine=_NEVER, follow=_NEVER))
+        self.weights = {**self.weights, "looks": "1"}
+
 
 _ALONE = "every frame by itself, 60 fps"
 SQUATS, ATHLETE = "pose_squats.mp4", "pose2sim_single_cam02.mp4"

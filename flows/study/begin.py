@@ -29,7 +29,10 @@ _FIXED = ("train", "labels")
 
 
 def begin(config: StudyConfig, places: Places, command: str, *, score_test: bool) -> StudyContext:
-    """What the cells of a study share. StudyConfigError names what the lakes lack for this grid."""
+    """The context that all cells of a study share, with the pool frozen on the first call.
+
+    StudyConfigError names what the lakes lack for this grid, or a setting that changed since the study was begun.
+    """
     held_out = places.scored_on(score_test=score_test)
     check_truth(config, places.lake, places.perfect)
     kept = _kept(config, places.out)
@@ -49,7 +52,7 @@ def begin(config: StudyConfig, places: Places, command: str, *, score_test: bool
 
 
 def unscored(held_out: Sequence[HeldOut], phis: tuple[str, ...]) -> list[str]:
-    """Words about test sets that lack a φ, and so are not scored with it."""
+    """One line for each test set and φ that are not scored, because the set was harvested without the φ."""
     return [
         f"{one.dataset} was harvested without {phi_name} and is not scored with it"
         for one in held_out
@@ -110,7 +113,7 @@ def labelled_sets(lake: Lake, sizes: Sequence[int | None], seeds: Sequence[int])
 
 
 def hours_of(lake: Lake, sets: LabelledSets, size: int | None) -> float:
-    """Mean hours over the seeds of a labelled set."""
+    """Hours of the labelled sets of `size` sources, mean over the seeds."""
     seconds = {member.tracklet_id: member.seconds for member in select(lake).members}
     found = [sum(seconds[one] for one in ids) for (wanted, _), ids in sets.items() if wanted == size]
     return sum(found) / len(found) / 3600.0
@@ -122,7 +125,7 @@ def _first(whole: Snapshot, size: int | None, seed: int) -> tuple[str, ...]:
 
 
 def cell_of(cell: GridCell, base: TrainConfig, sets: LabelledSets) -> Cell:
-    """The training of a grid's cell."""
+    """The cell of a grid as a training: `base` with its number of steps, its φ and its labelled tracklets."""
     train = replace(base, steps=max(round(base.steps * cell.step_share), 1),
                     data=replace(base.data, phi_name=cell.phi_name))  # fmt: skip
     return Cell(

@@ -109,7 +109,7 @@ class Cell:
 
 @cache
 def phis_of(lake: str | Path) -> set[str]:
-    """Features that a lake has, the 2D network's own 3D among them."""
+    """Names of the φ that a lake's tracklets have; ZERO_SHOT where they have the 2D network's own 3D."""
     features = Lake(lake).read("features", ["phi_name"])
     found = set(features.column("phi_name").unique().to_pylist())
     said = Lake(lake).read("features", ["tracklet_id"], pc.field("zero_shot_3d").is_valid())
@@ -117,8 +117,10 @@ def phis_of(lake: str | Path) -> set[str]:
 
 
 def run_cell(cell: Cell, context: StudyContext) -> str:
-    """Train and score what is missing of the cell; returns its run id. Safe to kill, to run again, and to run twice
-    at once: the second waits for the first."""
+    """Trains the cell and scores it on every split that lacks its scores; returns its run id.
+
+    It may be killed and run again. A second process that runs the same cell waits for the first.
+    """
     run_id = cell.run_id(context)
     with locked(context.out / run_id):
         wanted = missing_splits(cell, context)
@@ -182,7 +184,7 @@ def _predicted(checkpoint: Path, held_out: HeldOut, split: str) -> Motions:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder, made if it is not there; waits for whoever holds it. A process that dies lets go."""
+    """Locks a folder, which is made if it does not exist. Waits for another process that holds it."""
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
         yield
@@ -190,10 +192,10 @@ def locked(folder: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class CellData:
-    """Pseudo-labelled tracklets, and the hours of film that they are."""
+    """The pseudo-labelled tracklets that a cell trains on, and their hours."""
 
     lake: Callable[[], LakeReader]
-    """Made only when it is trained on."""
+    """Makes the lake that holds the tracklets; called when the training starts."""
     tracklet_ids: tuple[str, ...]
     snapshot: str
     hours: float
@@ -202,7 +204,7 @@ class CellData:
 
 
 def cell_data(cell: Cell, context: StudyContext) -> CellData:
-    """The pseudo-labels of a cell. SnapshotMissing where the study's snapshot is not in its lake."""
+    """The pseudo-labels that the cell trains on, by its variant. SnapshotMissing where the lake lacks the snapshot."""
     phi_name = cell.train.data.phi_name
     if cell.variant == "reprojected":
         lake = reprojected(Lake(context.labelled), _labelled(cell, context), cell.seed)
@@ -248,7 +250,7 @@ _COLUMNS = ["study", "run_id", "variant", "dataset", "split"]
 
 
 def scored_sets(lake: str | Path, run_id: str | None = None) -> set[Key]:
-    """Every key that there are scores of; of one run where it is named."""
+    """Keys of all scores in a lake, or of those of one run."""
     where = None if run_id is None else pc.field("run_id") == run_id
     table = Lake(lake).read("scores", _COLUMNS, where)
     told = table.group_by(_COLUMNS).aggregate([]).to_pylist()
@@ -256,9 +258,9 @@ def scored_sets(lake: str | Path, run_id: str | None = None) -> set[Key]:
 
 
 def missing_splits(cell: Cell, context: StudyContext, have: set[Key] | None = None) -> list[tuple[HeldOut, str]]:
-    """Test sets and splits that the lake has no score of this cell for, of those that have the cell's φ.
+    """Test sets and splits that have the cell's φ and no score of the cell yet.
 
-    `have` is what the lake is known to have; None looks.
+    `have` are the keys of the scores in the lake; None reads them.
     """
     run_id, phi_name = cell.run_id(context), cell.train.data.phi_name
     known = scored_sets(context.lake, run_id) if have is None else have
@@ -271,7 +273,7 @@ def missing_splits(cell: Cell, context: StudyContext, have: set[Key] | None = No
 
 
 def keep_scores(lake: Lake, motions: Motions, held_out: HeldOut, scored: Scored) -> None:
-    """Score `motions` on one split by the set's protocol and append the rows to the lake, once."""
+    """Scores `motions` on one split by the protocol of the set, and appends the rows to the lake once."""
     truth, protocol = Lake(held_out.lake), protocol_named(held_out.protocol)
     labels = read_labels3d(truth, split=scored.split)
     rates = {tracklet.tracklet_id: tracklet.fps for tracklet in iter_tracklets(truth, list(labels))}

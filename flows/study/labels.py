@@ -43,7 +43,7 @@ def frozen_film(lake: Lake, config: StudyConfig) -> Snapshot:
 
 
 def of_version(lake: Lake, film: Snapshot, digest: str) -> Snapshot:
-    """The tracklets of a selection that were labelled by this version. LabelsMissing where the lake has none of it."""
+    """The part of a selection whose labels are of version `digest`. LabelsMissing where the lake has none."""
     version = version_named(lake, digest)
     rows = lake.read("tracklets", ["tracklet_id", "label_key"])
     mine = rows.filter(version.holds(rows))["tracklet_id"].combine_chunks()
@@ -51,7 +51,7 @@ def of_version(lake: Lake, film: Snapshot, digest: str) -> Snapshot:
 
 
 def compare_versions(lake: Lake, config: StudyConfig, command: str) -> None:
-    """Keep in the lake, for the page, whether any version is better than the study's first; nothing with only one."""
+    """Compares each label version with the study's first and keeps the result in the lake for the page."""
     began, series = datetime.now(UTC), label_series(config)
     if not series:
         return

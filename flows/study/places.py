@@ -1,4 +1,4 @@
-"""Where a study's data lie: the user's own lakes, or films that are made and harvested for who has none."""
+"""Finds the lakes of a study: those that the user names, or films that are made and harvested here."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -93,7 +93,7 @@ def _place(given: str) -> str | Path:
 
 
 def film_places(out: Path, workers: int) -> Places:
-    """The quickstart's films, made and harvested below OUT where they are not there yet."""
+    """Lakes of the quickstart's films below OUT. Films and lakes that exist are kept."""
     films = QuickstartConfig(out=out, workers=workers)
     make_all_films(films)
     harvest_by_url(films)
@@ -140,7 +140,7 @@ LAKES = {"labelled": ("labelled",), "held_out": ("dev", "test"), "lake": ("unlab
 
 
 def open_world_places(out: Path, workers: int) -> Places:
-    """Films of hand-written motion and of recorded motion, harvested with three φ, their truth beside them."""
+    """Lakes of the open world below OUT: films of procedural and of recorded motion, harvested with three φ."""
     films = out / "films"
     with counting_bar("making films") as progress:
         make_films(study_world(), films, progress)
@@ -155,7 +155,7 @@ def open_world_places(out: Path, workers: int) -> Places:
 
 
 def harvest_films(folders: Sequence[Path], lake: Path, workers: int) -> None:
-    """Harvest the films of these folders and put their true 3D beside the tracklets. QuickstartError names failures."""
+    """Harvests the films of these folders and adds their true 3D as labels3d. QuickstartError names failed films."""
     harvest_all(folders, lake, HarvestConfig(workers=workers, retry_failed=True, phis=PHIS))
     for folder in folders:
         attach_truth(Lake(lake), folder)

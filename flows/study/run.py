@@ -43,7 +43,7 @@ def config_of(study: str) -> StudyConfig:
 
 @dataclass(frozen=True)
 class Begun:
-    """A study that can be run: what its cells share, the training they start from, and the labelled sets."""
+    """A study whose data are settled: its context, the training that every cell starts from, the labelled sets."""
 
     config: StudyConfig
     context: StudyContext
@@ -65,9 +65,10 @@ class Begun:
 
 
 def study_on(config: StudyConfig, places: Places, workers: int, command: str, *, score_test: bool = False) -> Path:
-    """Run every cell that the lake has no scores of, then the statistics, then OUT/NAME.html. Safe to kill.
+    """Runs every cell that lacks scores, then the statistics; returns the page, OUT/NAME.html.
 
-    Only dev is scored, unless `score_test`; whoever asks answers for a frozen configuration (flows/study/begin.py).
+    It may be killed and run again. Only dev is scored unless `score_test`; the caller then makes sure that the
+    configuration is frozen by a commit (refuse_unless_frozen).
     """
     config = with_versions(config, Lake(places.lake))
     context = begin(config, places, command, score_test=score_test)

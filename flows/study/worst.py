@@ -1,4 +1,4 @@
-"""Leaves the worst dev sequences of a study's best-fed model in the lake, for the page."""
+"""Keeps the dev sequences with the highest error of one cell in the lake, as skeletons for the page."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ COUNT = 3
 
 
 def show_worst(cell: Cell, context: StudyContext, held_out: HeldOut) -> None:
-    """The three dev sequences with the highest error of this cell; nothing where dev was not scored."""
+    """Keeps the COUNT dev sequences with the highest error of this cell; none where dev was not scored."""
     began, run_id = datetime.now(UTC), cell.run_id(context)
     truth = Lake(held_out.lake)
     errors = worst_sequences(

@@ -12,11 +12,12 @@ from evaluation.label_quality.errors import (
     error_row,
     errors_of,
     film_row,
+    joint_groups,
+    joint_table,
     limb_swaps,
     swapped_share,
 )
 from evaluation.label_quality.filters import filter_row
-from evaluation.label_quality.joint_errors import joint_groups, joint_table
 from evaluation.label_quality.matching import judge
 from evaluation.label_quality.people import Labelled, Track, Truth
 
