@@ -69,3 +69,12 @@ def test_the_index_of_the_log_has_a_line_for_every_note() -> None:
     index = (ROOT / "docs" / "LOG.md").read_text()
     listed = [f"{date} {title}" for date, title in re.findall(r"(?m)^- (\S+) \*\*(.+?)\*\*: ", index)]
     assert sorted(noted) == sorted(listed)
+
+
+def test_every_test_that_the_security_page_names_exists() -> None:
+    text = (ROOT / "SECURITY.md").read_text()
+    files = re.findall(r"(tests/[\w/]+\.py)((?:::\w+(?:, )?)*)", text)
+    assert len(files) > 15
+    for name, tests in files:
+        source = (ROOT / name).read_text()
+        assert not [test for test in re.findall(r"::(\w+)", tests) if f"def {test}(" not in source], name
