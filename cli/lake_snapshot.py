@@ -138,6 +138,6 @@ def import_tracks(
     """Bring the released tracks of HMMR's InstaVariety (OpenPose keypoints) into the lake as tracklets."""
     from storage.export.import_instavariety import import_instavariety
 
-    with opened(lake) as (rows, _):
-        count = import_instavariety(rows, folder)
+    with opened(lake) as (rows, ledger):
+        count = import_instavariety(rows, folder, ledger)
     typer.echo(counted(count, "tracklet"))

@@ -2,14 +2,18 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pyarrow as pa
 
+from harvest.errors import Erased
 from harvest.label import TABLES_OF_A_VIDEO, LabelledVideo
 from harvest.rows import read_features
 from storage.commit import commit_shard
-from storage.errors import CommitAborted
+from storage.erase.names import Target
+from storage.erase.run import erase
+from storage.errors import CommitAborted, LedgerError
 from storage.labels.versions import make_current
 from storage.lake import Lake
 from storage.ledger.items import Finished
@@ -64,6 +68,23 @@ class Shard:
         return items
 
     def _write(self, videos: dict[str, LabelledVideo]) -> tuple[str, ...]:
+        for item_id in self._erased(videos):
+            del videos[item_id]
+            with suppress(LedgerError):  # somebody else's by now
+                self._ledger.reject(item_id, self._worker, Erased.reason)
+        items = self._commit(videos) if videos else ()
+        # An erasure buries contents first and looks for them again then: whoever comes later sees the other.
+        for item_id in self._erased({item_id: videos[item_id] for item_id in items}):
+            erase(self._lake, self._ledger, Target(sources=(item_id,)), why="its content was erased before")
+        return items
+
+    def _erased(self, videos: dict[str, LabelledVideo]) -> list[str]:
+        """Items whose exact content was erased from the lake, under whatever address."""
+        contents = {item_id: row["content_sha256"] for item_id, video in videos.items() for row in video.rows["videos"]}
+        buried = set(self._ledger.tombstones.among("content", set(contents.values()))) if contents else set()
+        return [item_id for item_id, content in contents.items() if content in buried]
+
+    def _commit(self, videos: dict[str, LabelledVideo]) -> tuple[str, ...]:
         there = self._ledger.labels.among({(item_id, video.label_key) for item_id, video in videos.items()})
         fresh = [video for item_id, video in videos.items() if (item_id, video.label_key) not in there]
         try:

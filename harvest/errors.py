@@ -154,6 +154,12 @@ class Duplicate(SourceRejected):
     reason = "duplicate"
 
 
+class Erased(SourceRejected):
+    """The same bytes, or all of their uploader, were erased from the lake before, under this address or another."""
+
+    reason = "erased_content"
+
+
 class NoPerson(SourceRejected):
     """Nobody was seen."""
 

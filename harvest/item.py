@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from harvest.config import HarvestConfig
-from harvest.errors import Unreadable
+from harvest.errors import Erased, Unreadable
 from harvest.fetch.download import AGENT, discard, download
 from harvest.fetch.pace import Pace
 from harvest.fetch.policy import check_before_contact, check_limits, licence_verdict
@@ -14,6 +14,7 @@ from harvest.fetch.s3 import fetch_object
 from harvest.label import LabelledVideo, Labeller
 from harvest.registry import make_backend, make_phis
 from harvest.sources.expand import Source
+from storage.ledger.ledger import Ledger
 
 Report = Callable[[str, int, "int | None"], None]
 """(stage, done, total)"""
@@ -24,7 +25,9 @@ class ItemWorker:
 
     def __init__(self, config: HarvestConfig, downloads: Path, ledger_url: str) -> None:
         self._config, self._downloads = config, downloads
-        self._pace, self._robots = Pace.of(ledger_url, config.pace), Robots(AGENT)
+        ledger = Ledger(ledger_url)
+        self._pace, self._robots = Pace(ledger, config.pace), Robots(AGENT)
+        self._graves = ledger.tombstones
         backend = make_backend(config)
         self._labeller = Labeller(
             backend, make_phis(config.phis, config.device), config.label, config.policy, cache=downloads,
@@ -46,7 +49,15 @@ class ItemWorker:
         except OSError as error:
             raise Unreadable(source.name, error.strerror or str(error)) from error
         verdict = licence_verdict(source, {}, policy)
-        return self._labeller.label(path, source, verdict, progress=lambda done, total: report("label", done, total))
+        return self._labeller.label(
+            path, source, verdict, admit=partial(self._refuse_erased, source, None),
+            progress=lambda done, total: report("label", done, total),
+        )  # fmt: skip
+
+    def _refuse_erased(self, source: Source, uploader: str | None, content: str) -> None:
+        """What was erased does not come back under another address."""
+        if self._graves.has("content", content) or (uploader and self._graves.has("uploader", uploader)):
+            raise Erased(source.name, "was erased from this lake, under this address or another")
 
     def _remote(self, source: Source, report: Report) -> LabelledVideo:
         config = self._config
@@ -59,6 +70,7 @@ class ItemWorker:
             origin = {"title": got.title, "uploader": got.uploader, "provenance": got.provenance}
             return self._labeller.label(
                 got.path, source, got.verdict, origin=origin,
+                admit=partial(self._refuse_erased, source, got.uploader),
                 progress=lambda done, total: report("label", done, total),
             )  # fmt: skip
         finally:

@@ -106,11 +106,15 @@ class Labeller:
         *,
         origin: Mapping[str, Any] | None = None,
         progress: OnFrame | None = None,
+        admit: Callable[[str], None] | None = None,
     ) -> LabelledVideo:
-        """Labels of one file. `origin` holds what the site said: uploader, title, provenance. A file without a usable
-        person still gives rows, and a `rejection`. HarvestError for a file that cannot be labelled."""
+        """Labels of one file. `origin` holds what the site said: uploader, title, provenance. `admit` is called with
+        the file's SHA-256 before it is decoded, and refuses by a HarvestError. A file without a usable person still
+        gives rows, and a `rejection`. HarvestError for a file that cannot be labelled."""
         self._watch.seconds.clear()
         content = file_sha256(path)
+        if admit is not None:
+            admit(content)
         labelled = LabelledVideo(self.recipe.label_key(content))
         with self._watch.stage("open", children=True):
             video = Video(

@@ -27,6 +27,7 @@ from storage.lake import Lake
 from storage.ledger.items import FAILED, REJECTED, Entry
 from storage.ledger.ledger import Ledger
 from storage.ledger.lists import lists_failed_again, lists_were_read
+from storage.maintenance import maintain
 from storage.recover import resume
 
 _log = logging.getLogger(__name__)
@@ -122,6 +123,7 @@ def _work(
     """Work on the items until none is left for this process; how those ended that did not end well."""
     session = Session(lake, ledger, config, {source.item_id: source for source in turn}, tell)
     session.work()
+    maintain(lake, ledger)
     return session.errors
 
 

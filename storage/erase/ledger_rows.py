@@ -53,19 +53,25 @@ def bury(ledger: Ledger, names: dict[str, set[str]], sources: Sequence[str]) -> 
 
 
 def remember(ledger: Ledger, mark: str, names: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Note an erasure's names until it has ended; returns them with those that an earlier try had noted."""
+    """Note an erasure's names until it has ended.
+
+    Returns them with those that an earlier try had noted, or another erasure that has a source in common.
+    """
     with ledger.engine.begin() as connection:
-        mine = ERASURES.c.mark == mark
-        old = connection.execute(select(ERASURES.c.names).where(mine)).scalar()
-        merged = {kind: sorted({*values, *_before(old, kind, mark)}) for kind, values in names.items()}
-        connection.execute(delete(ERASURES).where(mine))
-        connection.execute(insert(ERASURES).values(mark=mark, names=json.dumps(merged)))
-    return merged
+        merged = {kind: set(values) for kind, values in names.items()}
+        for row in connection.execute(select(ERASURES).order_by(ERASURES.c.mark)).all():
+            noted = _noted(row.names, row.mark)
+            if row.mark == mark or merged.get("sources", set()) & noted.get("sources", set()):
+                merged = {kind: values | noted.get(kind, set()) for kind, values in merged.items()}
+                connection.execute(delete(ERASURES).where(ERASURES.c.mark == row.mark))
+        told = {kind: sorted(values) for kind, values in merged.items()}
+        connection.execute(insert(ERASURES).values(mark=mark, names=json.dumps(told)))
+    return told
 
 
-def _before(old: str | None, kind: str, mark: str) -> list[str]:
+def _noted(text_of_names: str, mark: str) -> dict[str, set[str]]:
     try:
-        return [word(name) for name in read_object(old or "{}").get(kind, ())]
+        return {kind: {word(name) for name in values} for kind, values in read_object(text_of_names).items()}
     except MISFIT as error:
         raise LedgerError(f"the ledger's note of the erasure {mark} is damaged ({error})") from error
 

@@ -67,14 +67,24 @@ def find(lake: Lake, ledger: Ledger, target: Target) -> Found:
     sources = sorted({*known, *videos["source_id"].to_pylist(), *in_tables})
     if not sources:
         raise LakeError(f"nothing of {target.named} is in {lake.root}")
+    twins = same_content(lake, set(videos["content_sha256"].to_pylist()))
+    sources = sorted({*sources, *twins["source_id"].to_pylist()})
+    known |= sources_of(ledger, sources=sources)
+    videos = pa.concat_tables([videos, twins])
     mine = pc.field("source_id").isin(pa.array(sources, pa.string()))
     urls = _own(lake, ledger, {url for url in [*known.values(), *videos["url"].to_pylist()] if url}, sources)
     truths = lake.read("labels3d", ["truth_id"], mine)["truth_id"].to_pylist()
     tracklets = lake.read("tracklets", ["tracklet_id"], mine)["tracklet_id"].to_pylist()
-    contents = set(videos["content_sha256"].to_pylist())
+    contents = set(videos["content_sha256"].to_pylist()) - {""}
     titles, uploaders = _said_by_the_host(lake, ledger, sources)
     found = (urls, contents, tracklets, truths, titles, uploaders)
     return Found(tuple(sources), *(tuple(sorted(set(names))) for names in found))
+
+
+def same_content(lake: Lake, contents: Collection[str]) -> pa.Table:
+    """Videos of exactly these contents, whatever their address: copies, and those rejected as copies."""
+    known = pa.array(sorted(set(contents) - {""}), pa.string())  # imported tracks have no content
+    return lake.read("videos", ["source_id", "url", "content_sha256"], pc.field("content_sha256").isin(known))
 
 
 def _own(lake: Lake, ledger: Ledger, urls: set[str], sources: Sequence[str]) -> set[str]:

@@ -18,6 +18,7 @@ from storage.erase.names import (
     Target,
     find,
     replacements,
+    same_content,
     spoken,
     tombstone_names,
     with_all_tracklets,
@@ -42,6 +43,9 @@ def erase(lake: Lake, ledger: Ledger, target: Target, *, why: str = "") -> Recei
     mark = digest(sorted(ledger.tombstones.hash("source", source) for source in found.sources))
     found = _remembered(ledger, mark, with_all_tracklets(lake, found))
     hashes = bury(ledger, tombstone_names(target, found), found.sources)
+    if late := set(same_content(lake, found.contents)["source_id"].to_pylist()) - set(found.sources):
+        # Committed under another address since the names were gathered; a commit from now on sees the tombstone.
+        return erase(lake, ledger, replace(target, sources=tuple(sorted({*target.sources, *late}))), why=why)
     for commit_id in commits_of(ledger, found.sources):
         settle(lake, ledger, commit_id)
     rows, files = _delete_everywhere(lake, found)

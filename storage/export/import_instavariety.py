@@ -15,6 +15,7 @@ import numpy as np
 from storage.errors import LakeError
 from storage.json_text import MISFIT, number, read_object
 from storage.lake import Lake
+from storage.ledger.ledger import Ledger
 from storage.tables import rows_to_table
 
 NAMES = (
@@ -31,8 +32,10 @@ VISIBLE = 0.1
 _BATCH = 500
 
 
-def import_instavariety(lake: Lake, folder: Path) -> int:
+def import_instavariety(lake: Lake, folder: Path, ledger: Ledger | None = None) -> int:
     """Append every track as a tracklet, with a row of `videos` a post; returns how many tracklets.
+
+    Posts that were erased, by the ledger's tombstones, stay out.
 
     Time is the frame number over 25: the posts' own clocks are lost. Licence is 'unknown'. A track that is in the lake
     already is left out, so it may be run again. LakeError names a file that does not fit.
@@ -45,6 +48,9 @@ def import_instavariety(lake: Lake, folder: Path) -> int:
     count = 0
     for start in range(0, len(tracks), _BATCH):
         rows = [row for row in _rows(tracks[start : start + _BATCH], folder) if row["tracklet_id"] not in there]
+        if ledger is not None:
+            erased = set(ledger.tombstones.among("source", {row["source_id"] for row in rows}))
+            rows = [row for row in rows if row["source_id"] not in erased]
         videos = {row["source_id"]: _video(row) for row in rows if row["source_id"] not in posts}
         posts |= videos.keys()
         if rows:

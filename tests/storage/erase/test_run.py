@@ -10,6 +10,7 @@ from deltalake import DeltaTable
 
 from storage.commit import commit_shard
 from storage.delta import CHECKPOINT_EVERY
+from storage.erase import run as module
 from storage.erase.names import Target
 from storage.erase.run import erase
 from storage.erase.search import search
@@ -320,3 +321,50 @@ def test_what_a_worker_caches_after_the_erasure_goes_too(lake: Lake) -> None:
     lake.disk.write(f"{lake.layout.source_cache(new)}/stages/pose", b"x")
     assert reconcile(lake, ledger).repaired == ["caches of 1 erased sources removed, which a worker wrote afterwards"]
     assert lake.disk.folders(lake.layout.cache) == sorted([other, "windows"])
+
+
+@LEDGERS
+def test_the_same_content_under_another_address_goes_too(home: Any, lake: Lake) -> None:
+    """A rejected copy keeps its row of `videos`, with the content's hash and its own address."""
+    copy, content = source_name(80), str(video_row(GONE)["content_sha256"])
+    ledger = Ledger.open(lake.root)
+    ledger.ask([Item(copy, "films.test", "https://mirror.test/copy.mp4")])
+    ledger.claim("w")
+    row = video_row(copy, content_sha256=content, url="https://mirror.test/copy.mp4")
+    rows = {"videos": rows_to_table("videos", [row])}
+    commit_shard(lake, ledger, "w", rows, {copy: Finished("k1", 0, "duplicate")})
+    receipt = erase(lake, ledger, Target(sources=(GONE,)))
+    assert receipt.rows["videos"] == 2
+    assert search(home.searchable(), {copy, GONE, content, "mirror.test/copy"}) == []
+    assert ledger.ask([Item(source_name(81), "mirror.test", "https://mirror.test/copy.mp4")]) == 0
+    ledger.close()
+
+
+@LOCAL
+def test_a_copy_that_is_committed_during_an_erasure_goes_too(
+    home: Any, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy, content = source_name(80), str(video_row(GONE)["content_sha256"])
+    real = module.bury
+
+    def late(ledger: Ledger, names: dict[str, set[str]], sources: Any) -> list[str]:
+        monkeypatch.setattr(module, "bury", real)
+        lake.append("videos", rows_to_table("videos", [video_row(copy, content_sha256=content)]))
+        return real(ledger, names, sources)
+
+    monkeypatch.setattr(module, "bury", late)
+    ledger = Ledger.open(lake.root)
+    erase(lake, ledger, Target(sources=(GONE,)))
+    assert search(home.searchable(), {copy, GONE, content}) == []
+    ledger.close()
+
+
+@LOCAL
+def test_imported_tracks_without_a_content_are_not_one_content(lake: Lake) -> None:
+    plain = [source_name(n) for n in (90, 91)]
+    lake.append("videos", rows_to_table("videos", [video_row(source, content_sha256="") for source in plain]))
+    ledger = Ledger.open(lake.root)
+    erase(lake, ledger, Target(sources=(plain[0],)))
+    assert plain[1] in lake.read("videos")["source_id"].to_pylist()
+    assert not ledger.tombstones.has("content", "")
+    ledger.close()
