@@ -90,4 +90,4 @@ def origin_of(url: str) -> tuple[str, int]:
 
 def text_id(text: str) -> str:
     """sha256 of a canonical URL, as 64 hex digits."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()

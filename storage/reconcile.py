@@ -76,6 +76,11 @@ def _check_items(lake: Lake, ledger: Ledger, found: Findings, repair: bool) -> N
     known = set()
     for entry in entries:
         known.add(entry.item.item_id)
+        if entry.damaged is not None and repair:
+            ledger.set_aside(entry.item.item_id)
+            found.repaired.append(f"{entry.damaged}; the item has failed")
+        elif entry.damaged is not None:
+            found.problems.append(entry.damaged)
         if entry.state == ERASED and not entry.item.item_id.startswith("erased:"):
             found.problems.append(f"erasing {entry.item.item_id} was cut short: run `hmmr lake erase` for it again")
         if entry.state != DONE or entry.label_key is None:

@@ -21,7 +21,18 @@ def to_item(source: Source) -> Item:
         "max_entries": source.max_entries,
         "named_by_user": source.named_by_user,
     }
+    if (raw := _bytes_of(source.address)) is not None:
+        request["address_bytes"] = raw
     return Item(source.item_id, source.host, url=source.name, request=request)
+
+
+def _bytes_of(address: str) -> str | None:
+    """The bytes of a file name that is no UTF-8, in hexadecimal; None for any other."""
+    try:
+        address.encode()
+    except UnicodeEncodeError:
+        return address.encode(errors="surrogateescape").hex()
+    return None
 
 
 def to_source(item: Item) -> Source:
@@ -29,7 +40,9 @@ def to_source(item: Item) -> Source:
     request: Mapping[str, Any] = item.request
     return Source(
         item.item_id,
-        str(request["address"]),
+        str(request["address"])
+        if (raw := request.get("address_bytes")) is None
+        else bytes.fromhex(raw).decode(errors="surrogateescape"),
         bool(request["is_url"]),
         licence=request["licence"],
         tags=tuple(request["tags"]),
@@ -49,7 +62,7 @@ def failed_sources(lake_root: str, reason: str | None) -> list[Source]:
         entries = ledger.entries(FAILED)
     finally:
         ledger.close()
-    failed = [to_source(entry.item) for entry in entries if reason in (None, entry.reason)]
+    failed = [to_source(entry.item) for entry in entries if reason in (None, entry.reason) and entry.item.request]
     return expand(each for source in failed for each in expand_again(source))
 
 
@@ -57,8 +70,9 @@ def sources_to_do(ledger: Ledger, item_ids: Sequence[str] | None, recipe: str) -
     """Sources of the items that are pending, or failed and due: those of `item_ids` in their order, or (None) all, of
     the pending ones only those that were asked for under this recipe."""
     now = ledger.clock()
-    failed = [entry for entry in ledger.entries(FAILED) if entry.due_at is not None and entry.due_at <= now]
-    pending = ledger.entries(PENDING)
+    due = [entry for entry in ledger.entries(FAILED) if entry.due_at is not None and entry.due_at <= now]
+    failed = [entry for entry in due if entry.damaged is None]
+    pending = [entry for entry in ledger.entries(PENDING) if entry.damaged is None]
     if item_ids is None:
         return [to_source(entry.item) for entry in [*(e for e in pending if e.recipe == recipe), *failed]]
     ready = {entry.item.item_id: entry.item for entry in [*pending, *failed]}

@@ -56,6 +56,8 @@ class Entry:
     label_key: str | None
     evidence: dict[str, Any] | None
     tracklets: int
+    damaged: str | None = None
+    """What is wrong with its row, if it cannot be read: `item.request` and `evidence` are empty then."""
 
 
 @dataclass(frozen=True)

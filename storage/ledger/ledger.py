@@ -33,6 +33,9 @@ from storage.ledger.tombstones import Tombstones
 _CHUNK = 1_000
 """Items asked for in one transaction: short locks, and few enough parameters for SQLite."""
 
+_HOST_LENGTH = 255
+"""Characters of a host that are kept; one of DNS has 253 at most."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -121,9 +124,9 @@ class Ledger:
         make = postgresql.insert if self.database.is_postgres else sqlite.insert
         now = self.clock()
         rows = [
-            {"item_id": item.item_id, "url": item.url, "host": item.host, "uploader": item.uploader,
-             "request": _request(item), "state": state, "attempts": 0, "recipe": recipe, "tracklets": 0,
-             "changed_at": now}
+            {"item_id": item.item_id, "url": _storable(item.url), "host": _storable(item.host)[:_HOST_LENGTH],
+             "uploader": _storable(item.uploader), "request": _request(item), "state": state, "attempts": 0,
+             "recipe": recipe, "tracklets": 0, "changed_at": now}
             for item in items
         ]  # fmt: skip
         # RETURNING, because psycopg has no row count for an insert that does nothing.
@@ -169,6 +172,15 @@ class Ledger:
             return [claim for _, claim in claims]
 
         return self.database.run(work)
+
+    @transactional
+    def set_aside(self, connection: Connection, item_id: str) -> None:
+        """End an item whose row cannot be read as failed, without what cannot be read (reconcile)."""
+        row = self._row(connection, item_id)
+        try:
+            _item(row), _told(row, row.evidence or "{}")
+        except LedgerError as error:
+            self._set_aside(connection, row, error)
 
     def _set_aside(self, connection: Connection, row: Row[Any], error: LedgerError) -> None:
         """A row that cannot be read costs its own item and nothing else."""
@@ -411,7 +423,17 @@ class Ledger:
 
 
 def _request(item: Item) -> str:
-    return json.dumps(dict(item.request), sort_keys=True)
+    return json.dumps(_storable(dict(item.request)), sort_keys=True)
+
+
+def _storable(value: Any) -> Any:
+    """The value with what no database holds written out: halves of characters (bytes of a file name that is not UTF-8)
+    and NUL."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
+    if isinstance(value, dict):
+        return {_storable(key): _storable(inner) for key, inner in value.items()}
+    return [_storable(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _item(row: Row[Any]) -> Item:
@@ -422,12 +444,18 @@ def _told(row: Row[Any], text: str) -> dict[str, Any]:
     try:
         return read_object(text)
     except BadJsonError as error:
-        raise LedgerError(f"the ledger's row of item {row.item_id} is damaged ({error}): delete it") from error
+        raise LedgerError(f"the ledger's row of item {row.item_id} is damaged ({error}): ask for it again") from error
 
 
 def _entry(row: Row[Any]) -> Entry:
+    damaged = None
+    try:
+        item, evidence = _item(row), None if row.evidence is None else _told(row, row.evidence)
+    except LedgerError as error:
+        item, evidence, damaged = Item(row.item_id, row.host, row.url, row.uploader), None, str(error)
     return Entry(
-        item=_item(row),
+        item=item,
+        damaged=damaged,
         state=row.state,
         reason=row.reason,
         error_class=row.error_class,
@@ -438,6 +466,6 @@ def _entry(row: Row[Any]) -> Entry:
         commit_id=row.commit_id,
         recipe=row.recipe,
         label_key=row.label_key,
-        evidence=None if row.evidence is None else _told(row, row.evidence),
+        evidence=evidence,
         tracklets=row.tracklets,
     )

@@ -172,14 +172,35 @@ def test_text_that_is_no_json_hides_neither_the_chain_nor_the_counts(lake: Lake)
         Recipe.from_json(DEEP)
 
 
-def test_a_damaged_row_of_the_ledger_is_named(tmp_path: Path) -> None:
-    ledger = Ledger.open(tmp_path)
-    ledger.ask([Item("one", "films.example")])
-    for column in ("request", "evidence"):
-        with sqlite3.connect(tmp_path / "ledger.sqlite") as db:
-            db.execute(f"UPDATE items SET {column} = ?", (DEEP,))
-        with pytest.raises(LedgerError, match="row of item one is damaged"):
-            ledger.entries()
+@pytest.mark.parametrize("column", ["request", "evidence"])
+def test_a_damaged_row_of_the_ledger_is_named_and_costs_one_item(tmp_path: Path, column: str) -> None:
+    lake, ledger = Lake(tmp_path), Ledger.open(tmp_path)
+    ledger.ask([Item("one", "films.example"), Item("two", "films.example")])
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as db:
+        db.execute(f"UPDATE items SET {column} = ? WHERE item_id = 'one'", (DEEP,))
+    damaged, whole = ledger.entries()
+    assert "row of item one is damaged" in str(damaged.damaged)
+    assert (damaged.item.request, damaged.evidence, whole.damaged) == ({}, None, None)
+    assert any("row of item one is damaged" in text for text in reconcile(lake, ledger, repair=False).problems)
+    found = reconcile(lake, ledger)
+    assert (found.problems, len(found.repaired)) == ([], 1)
+    assert ledger.entry("one").reason == "damaged_row"
+    assert ledger.ask([Item("one", "films.example")], retry_failed=True) == 1
+    assert {claim.item.item_id for claim in ledger.claim("w", limit=5)} == {"one", "two"}
+    ledger.close()
+
+
+@pytest.mark.parametrize("text", ["bad\udcff\udcfe.mp4", "nul\0.mp4", "line\nbreak", "x" * 5000, "\u202e"])
+def test_any_text_can_be_asked_for(tmp_path: Path, text: str, new_database: Callable[[], str]) -> None:
+    for where in (tmp_path, new_database()):
+        ledger = Ledger.open(where)
+        item = Item("one", text, text, text, {"address": text, "tags": [text], text: {"a": text}})
+        assert ledger.ask([item]) == 1
+        (claim,) = ledger.claim("w")
+        assert claim.item.url is not None
+        claim.item.url.encode()
+        assert ledger.entry("one").damaged is None
+        ledger.close()
 
 
 def test_statistics_in_a_damaged_commit_are_named(lake: Lake) -> None:
