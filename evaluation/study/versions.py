@@ -1,9 +1,9 @@
 """Is one label version better to train on than another? Paired on the same videos, seeds and test sequences.
 
 What is looked at is the difference to the first version, of each size, seed and sequence, so that whatever two versions
-share cancels; its scatter over seeds and sequences is drawn as a curve's is (evaluation/study/draws.py). Each version has its own:
-smoothed labels are trained on in the same order as unsmoothed ones and differ little by luck, while a filter that drops
-one tracklet changes every batch. The size without film is left out: there the versions are one training.
+share cancels. Its scatter over seeds and sequences is drawn as of a curve (evaluation/study/draws.py), for each version
+by itself: smoothed labels are trained on in the same order as unsmoothed ones and differ little by luck, while a filter
+that drops one tracklet changes every batch. The size without film is left out: there the versions are one training.
 
 Legend: B draws, C cells, R seeds, S sequences.
 """
