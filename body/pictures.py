@@ -58,7 +58,8 @@ class Pictures:
 
     def __init__(self, path: Path, config: PictureConfig = PictureConfig()) -> None:
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (a pipe that nobody reads would fill up)
-        self._all, self._kept = _Times(), _Times()
+        self._all = _Times()
+        self._kept = _Times() if config.select else _Times(self._all.file)
         self._process = start_decoder(
             _command(path, config, self._all.fd, self._kept.fd), cpu_s=config.cpu_s, threads=config.threads,
             complaints=self._complaints, pass_fds=(self._all.fd, self._kept.fd),
@@ -118,15 +119,16 @@ class Pictures:
 class _Times:
     """Times of pictures in a file that ffmpeg writes while it is read: `frame:3 pts:1536 pts_time:0.12`."""
 
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  (lives as long as the pictures)
+    def __init__(self, file: IO[bytes] | None = None) -> None:
+        """A file of its own, or another reader of the same."""
+        self.file = file or tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  (lives as long as the pictures)
         self._at, self._text = 0, b""
         self._ready: list[int | None] = []
 
     @property
     def fd(self) -> int:
         """Its number, which the decoder's process has as well."""
-        return self._file.fileno()
+        return self.file.fileno()
 
     def next(self) -> int | None:
         """Of the next picture; it was written before the picture itself."""
@@ -142,7 +144,7 @@ class _Times:
             self._ready = []
 
     def _read(self) -> bool:
-        block = os.pread(self._file.fileno(), _BUFFER, self._at)  # not read(): the decoder writes at the shared place
+        block = os.pread(self.fd, _BUFFER, self._at)  # not read(): the decoder writes at the shared place
         self._at += len(block)
         whole, _, self._text = (self._text + block).rpartition(b"\n")
         self._ready += [_number(found) for found in _TIME.findall(whole)]
@@ -159,8 +161,8 @@ def _command(path: Path, config: PictureConfig, every_fd: int, kept_fd: int) -> 
         filters += ["bwdif=mode=send_frame:deint=interlaced", f"settb={config.time_base}"]
     filters += ["metadata=mode=add:key=hmmr:value=1", _print_times(every_fd)]
     if config.select:
-        filters.append(f"select='{config.select}'")
-    filters += [_scale(config.max_side), _print_times(kept_fd)]
+        filters += [f"select='{config.select}'", _print_times(kept_fd)]
+    filters.append(_scale(config.max_side))
     filters.append("setpts=N/TB")  # the output refuses a clock that restarts
     output = ["-threads", "1", "-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "-"]
     return [*input_arguments(path, threads=config.threads), "-map", "0:V:0", "-fps_mode", "passthrough",

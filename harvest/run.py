@@ -8,7 +8,7 @@ stopped at any moment and called again.
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from harvest.config import HarvestConfig
 from harvest.errors import HarvestError
+from harvest.fetch.policy import Policy, refused_before_contact
 from harvest.fetch.resolve import Lookup, resolve
 from harvest.recipe import recipe
 from harvest.registry import make_backend, make_phis
@@ -110,6 +111,7 @@ def _ask(sources: Sequence[str | Path | Source], lake: Lake, ledger: Ledger, con
     digest = _recipe_digest(config)
     resume(lake, ledger)
     _enter(ledger, found, config, digest)
+    found = _refuse(ledger, found, config.policy)
     return Plan(found, _turn(ledger, found, config.limit))
 
 
@@ -136,6 +138,20 @@ def _enter(ledger: Ledger, found: Sequence[Source], config: HarvestConfig, diges
     lists_failed_again(ledger, [source.item_id for source in found if source.problem is not None])
     # a page with one video is a list of one, and may have the same address
     lists_were_read(ledger, sorted({via for source in found for via in source.via} - {each.item_id for each in found}))
+
+
+def _refuse(ledger: Ledger, found: Sequence[Source], policy: Policy) -> list[Source]:
+    """End at once, without a worker, what the policy refuses before any host is asked. Returns the sources, the refused
+    ones with the refusal as their problem."""
+    refusals = {
+        source.item_id: refusal
+        for source in found
+        if source.problem is None and (refusal := refused_before_contact(source, policy))
+    }
+    ledger.reject_waiting({
+        item_id: (refusal.reason, {"message": refusal.message}) for item_id, refusal in refusals.items()
+    })  # fmt: skip
+    return [replace(source, problem=refusals.get(source.item_id, source.problem)) for source in found]
 
 
 def _turn(ledger: Ledger, found: Sequence[Source], limit: int | None) -> list[Source]:

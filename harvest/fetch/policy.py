@@ -18,11 +18,13 @@ from harvest.errors import (
     LicenceUnknown,
     LiveStream,
     OptedOut,
+    SourceRejected,
     TooLarge,
     TooLong,
     TooManyPixels,
 )
 from harvest.fetch.licences import ASKED_FOR, classify_licence
+from harvest.fetch.network_guard import address_verdict
 from harvest.fetch.optout import OptOutList
 from harvest.sources.expand import Source
 
@@ -54,12 +56,34 @@ class Verdict:
 
 
 def check_before_contact(source: Source, policy: Policy) -> None:
-    """What can be said without asking the host. Raises OptedOut or AddressRefused."""
+    """What can be said without asking the host. Raises OptedOut, LicenceClosed or AddressRefused."""
     reason = policy.opt_out.match(url=source.address, host=source.host, content_id=source.item_id)
     if reason:
         raise OptedOut(source.name, f"on the opt-out list ({reason})")
+    if source.licence == "closed":
+        raise LicenceClosed(source.name, "licence is closed (says the source list)")
     if source.is_url and not source.host:
         raise AddressRefused(source.name, "has no host name")
+    verdict = _literal_verdict(source.host, private_allowed=policy.allow_private and source.named_by_user)
+    if verdict:
+        raise AddressRefused(source.name, f"address refused: {verdict}; private hosts need --allow-private")
+
+
+def refused_before_contact(source: Source, policy: Policy) -> SourceRejected | None:
+    """The same as an answer: why a source is not to be asked for, or None."""
+    try:
+        check_before_contact(source, policy)
+    except SourceRejected as refusal:
+        return refusal
+    return None
+
+
+def _literal_verdict(host: str, *, private_allowed: bool) -> str | None:
+    """Why a host that is written as an address may not be asked, or None: of a name its lookup will tell."""
+    try:
+        return address_verdict("127.0.0.1" if host == "localhost" else host, private_allowed=private_allowed)
+    except ValueError:
+        return None
 
 
 def check_metadata(source: Source, info: Mapping[str, Any], policy: Policy) -> Verdict:

@@ -242,6 +242,20 @@ class Ledger:
         extra = {} if evidence is None else {"evidence": json.dumps(dict(evidence), sort_keys=True)}
         self._move(connection, row, REJECTED, reason=reason, **extra)
 
+    def reject_waiting(self, evidence: Mapping[str, tuple[str, Mapping[str, Any]]]) -> None:
+        """End pending items that nobody holds with a 'no', many at once: item id to (reason, evidence)."""
+        ids = sorted(evidence)
+        for start in range(0, len(ids), _CHUNK):
+            self._reject_some({item_id: evidence[item_id] for item_id in ids[start : start + _CHUNK]})
+
+    @transactional
+    def _reject_some(self, connection: Connection, evidence: Mapping[str, tuple[str, Mapping[str, Any]]]) -> None:
+        waiting = (ITEMS.c.item_id.in_(list(evidence)), ITEMS.c.state == PENDING, ITEMS.c.worker.is_(None))
+        rows = connection.execute(select(ITEMS).where(*waiting).order_by(ITEMS.c.item_id).with_for_update()).all()
+        ends = [evidence[row.item_id] for row in rows]
+        changes = [{"reason": reason, "evidence": json.dumps(dict(why), sort_keys=True)} for reason, why in ends]
+        self._move_all(connection, rows, REJECTED, changes)
+
     @transactional
     def fail(
         self, connection: Connection, item_id: str, worker: str, reason: str, *, error_class: str = "",

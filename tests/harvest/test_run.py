@@ -150,3 +150,18 @@ def test_interrupted_run_gives_back_and_goes_on(films: Path, config: HarvestConf
     books = Ledger.open(lake.root).books()
     assert (books.done, books.pending) == (1, 1)
     assert harvest([films / "one.mp4", films / "two.mp4"], lake, config).books.done == 2
+
+
+def test_twenty_thousand_refused_addresses_cost_no_worker(
+    films: Path, config: HarvestConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each used to go through a worker of its own: over an hour."""
+    monkeypatch.setattr(Workers, "submit", lambda *_: pytest.fail("a refused address came to a worker"))
+    private = [f"http://10.0.{n // 250}.{n % 250}/v{n}.mp4" for n in range(19_000)]
+    others = [f"http://{host}/{n}.mp4" for n in range(500) for host in ("localhost", "[64:ff9b::a00:1]")]
+    lake, began = Lake(films / "lake"), time.monotonic()
+    report = harvest([*private, *others], lake, config)
+    assert time.monotonic() - began < 120
+    assert (report.books.asked, report.books.rejected) == (20_000, 20_000)
+    assert report.reasons == {"address_refused": 20_000}
+    assert all("--allow-private" in trouble.message for trouble in report.troubles)

@@ -142,3 +142,13 @@ def test_huge_ticks_do_not_overflow() -> None:
     pts = np.array([0, 2**40, 2**41, 3 * 2**40], dtype=np.int64)
     timing = Timing(pts, np.ones(4, dtype=bool), Fraction(1, 2**40))
     assert keep_mask(timing, Fraction(2**40 + 1, 3)).all()
+
+
+def test_pictures_that_are_hours_apart_have_a_rate() -> None:
+    """The nearest fraction with a small denominator was 0, and one over it no number."""
+    pts = np.array([0, 10**9, 2 * 10**9], dtype=np.int64)
+    timing = Timing(pts, np.ones(3, dtype=bool), BASE)
+    assert 0 < timing.rate < Fraction(1, 100_000)
+    assert timing.duration_s == pytest.approx(3e6, rel=0.1)
+    assert working_rate(timing, keep_mask(timing, Fraction(25)), Fraction(25)) == timing.rate
+    assert rate_of(np.array([0, 2**62], dtype=np.int64), Fraction(1)) > 0
