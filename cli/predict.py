@@ -17,7 +17,8 @@ app = typer.Typer(add_completion=False, help="3D motion of every person in a vid
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 SOURCE = typer.Argument(help="A video file, or an image.", metavar="VIDEO_OR_IMAGE")
-CHECKPOINT = typer.Option("--checkpoint", help="model.pt of `hmmr train`.")
+CHECKPOINT = typer.Option("--checkpoint", help="model.pt of `hmmr train`; else the released model.")
+FOCAL = typer.Option(help="Focal length of the camera in px; else the frame's diagonal is assumed.", min=1.0)
 OUT = typer.Option("--out", help="Folder for the files; made if it is not there.")
 DEVICE = typer.Option(help="cpu, cuda, cuda:1, mps.")
 RENDER = typer.Option("--render/--no-render", help="Draw the overlay (MP4, or the strip of an image).")
@@ -29,28 +30,31 @@ PADDED = typer.Option("--padded", help="Windows padded past both ends, as the re
 @app.command()
 def predict(
     source: Annotated[str, SOURCE],
-    checkpoint: Annotated[Path, CHECKPOINT],
     out: Annotated[Path, OUT],
+    checkpoint: Annotated[Path | None, CHECKPOINT] = None,
     device: Annotated[str, DEVICE] = "cpu",
     render: Annotated[bool, RENDER] = True,
     refine: Annotated[bool, REFINE] = True,
     padded: Annotated[bool, PADDED] = False,
     phi: Annotated[str | None, PHI] = None,
+    focal: Annotated[float | None, FOCAL] = None,
 ) -> None:
     """Predict everybody in VIDEO_OR_IMAGE, all frames.
 
     Writes motion_N.npz, motion_N.glb and motion_N.bvh for person N, and overlay.mp4: the mesh over the pixels beside a
     side view. Of an image, past, present and future come out of that one picture (the hallucinator), and strip.png
-    shows them. Where a tracklet breaks, a new N begins. Bodies are moved onto the detected 2D keypoints afterwards,
-    which is nearer to the truth too (docs/results/model.md); --no-refine gives the network's own answer.
+    shows them. Where a tracklet breaks, a new N begins. Everybody stands in metres in the camera's frame. Bodies are
+    moved onto the detected 2D keypoints afterwards, which is nearer to the truth too (docs/results/model.md);
+    --no-refine gives the network's own answer.
     """
     from flows.predict import predict_video
     from flows.predict_photo import is_picture, predict_photo
-    from hmmr_model.checkpoint import load_checkpoint
+    from hmmr_model.checkpoint import RELEASED, load_checkpoint
     from hmmr_model.predict import inner_windows, paper_windows
 
     path = _readable(source)
     require_device(device)
+    checkpoint = checkpoint or RELEASED
     if not checkpoint.exists():
         raise absent(checkpoint, "; `hmmr train` writes OUT/model.pt")
     model = load_checkpoint(checkpoint)
@@ -61,12 +65,12 @@ def predict(
             if not (model.config.model.hallucinate and model.config.model.deltas):
                 _note(f"a {model.config.preset} model has no hallucinator: no past and future")
             people: Sequence[PersonMotion] = predict_photo(
-                path, model, out, device=device, phi=phi_name, refined=refine, render=render
+                path, model, out, device=device, phi=phi_name, refined=refine, render=render, focal=focal
             )
         else:
             people = predict_video(
                 path, model, out, device=device, phi=phi_name, windows=paper_windows if padded else inner_windows,
-                refined=refine, render=render, note=_note,
+                refined=refine, render=render, note=_note, focal=focal,
             )  # fmt: skip
     for number, person in enumerate(people):
         frames = f"frames {person.frame_index[0]} to {person.frame_index[-1]}, {len(person.pts)} predicted"

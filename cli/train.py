@@ -20,6 +20,7 @@ RESUME = typer.Option("--resume/--fresh", help="Go on with what OUT holds, or be
 DEVICE = typer.Option(help="cpu, cuda, cuda:1, mps. Under torchrun each process takes its own.")
 PHI = typer.Option(help="Image feature of the lakes to train on, such as keypoints; else the preset's.")
 PRIOR = typer.Option(help="Real poses for the pose prior: an .npz, or a folder of AMASS files.")
+FROM = typer.Option("--from", help="Fine-tune this checkpoint, with its network and feature: released, or a model.pt.")
 WARM = typer.Option(help="model.pt whose regressor and mean to start from, as HMMR starts from HMR's.")
 BODY = typer.Option(help="SMPL-format body file with a keypoint regressor; else the open body.")
 PRECISION = typer.Option(help="fp32, or bf16 for the network's forward pass.")
@@ -43,6 +44,7 @@ def train(
     phi: Annotated[str | None, PHI] = None,
     prior_poses: Annotated[Path | None, PRIOR] = None,
     warm_start: Annotated[Path | None, WARM] = None,
+    initial: Annotated[str | None, FROM] = None,
     body: Annotated[Path | None, BODY] = None,
     body_name: str = "open24",
     precision: Annotated[str, PRECISION] = "fp32",
@@ -68,7 +70,7 @@ def train(
         config = configured(
             preset, steps=steps, seed=seed, device=device, prior_poses=_text(prior_poses), body=_text(body),
             body_name=body_name, warm_start=_text(warm_start), precision=precision, compile=compile_network,
-            threads=threads,
+            threads=threads, initial=initial,
         )  # fmt: skip
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--preset") from None

@@ -91,10 +91,12 @@ def predict_video(
     refined: bool,
     render: bool,
     note: Callable[[str], None],
+    focal: float | None = None,
 ) -> Sequence[PersonMotion]:
     """Motion of everybody in a video; writes motion_N.npz, .glb, .bvh and, with `render`, overlay.mp4 into `out`.
 
-    `note` gets a line for what the user should know and need not mend. Raises the harvest's and the writer's errors.
+    `focal` is the camera's, in px; None assumes the frame's diagonal. `note` gets a line for what the user should know
+    and need not mend. Raises the harvest's and the writer's errors.
     """
     lake = harvested(source, phi, out / "lake")
     predictor = Predictor(model, device)
@@ -102,7 +104,7 @@ def predict_video(
     if refined:
         predictions = refine_lake(predictions, lake, predictor.body)
     body = BodyModel.load(model.config.body)
-    people = people_of_lake(predictions, lake, body)
+    people = people_of_lake(predictions, lake, body, focal)
     write_people(people, body, out)
     if render:
         video = decoded(source)

@@ -22,7 +22,7 @@ from hmmr_model.export.person_motion import PersonMotion, PictureGeometry, perso
 from hmmr_model.export.pictures import write_photo_strip
 from hmmr_model.predict import Predictor
 from hmmr_model.refine import RefineConfig, refine
-from storage.tables import TrackletArrays
+from storage.tables import ZERO_SHOT, TrackletArrays
 
 Picture = NDArray[np.uint8]
 LOOKS = (320, 640)
@@ -53,23 +53,26 @@ def read_photo(path: Path) -> Picture:
 
 
 def people_of_photo(
-    picture: Picture, model: Checkpoint, body: BodyModel, device: str, phi_name: str, *, refined: bool, name: str
-) -> list[PersonMotion]:
+    picture: Picture, model: Checkpoint, body: BodyModel, device: str, phi_name: str, *, refined: bool, name: str,
+    focal: float | None = None,
+) -> list[PersonMotion]:  # fmt: skip
     """Everybody whom the detector is sure of, surest first. PictureError with `name` if nobody is there."""
     keypoints_P25x3 = EmbeddedBackend().pose([picture], [people_boxes(picture)])[0]
     seen = [k for k in keypoints_P25x3 if (k[:, 2] >= DEFAULT.visible_score).sum() > DEFAULT.start_above]
     if not seen:
         raise PictureError(f"{name}: nobody was found in the picture")
     predictor = Predictor(model, device)
-    geometry = PictureGeometry(picture.shape[1], picture.shape[0], Fraction(1, 25))
+    geometry = PictureGeometry(picture.shape[1], picture.shape[0], Fraction(1, 25), focal)
     people = []
     for number, keypoints_25x3 in enumerate(seen):
         tracklet = _tracklet(number, keypoints_25x3)
-        phi_1D = joined_features(phi_name, [picture], tracklet.boxes, tracklet.keypoints)
-        said = predictor.tracklet(tracklet.tracklet_id, phi_1D.astype(np.float16))
+        features = joined_features(f"{phi_name}+{ZERO_SHOT}", [picture], tracklet.boxes, tracklet.keypoints)
+        phi_1D, own_1J3 = features[:, :-75], features[:, -75:].reshape(1, 25, 3)
+        own_1J3 = np.where((own_1J3 == 0).all(axis=-1, keepdims=True), np.nan, own_1J3)  # joints that it lacks
+        prediction = predictor.tracklet(tracklet.tracklet_id, phi_1D.astype(np.float16))
         if refined:
-            said = refine(said, tracklet, predictor.body, RefineConfig())
-        people.append(person_motion(said, tracklet, geometry, body))
+            prediction = refine(prediction, tracklet, predictor.body, RefineConfig(), own_1J3)
+        people.append(person_motion(prediction, tracklet, geometry, body))
     return people
 
 
@@ -91,14 +94,15 @@ def _tracklet(number: int, keypoints_25x3: NDArray[np.float32]) -> TrackletArray
 
 
 def predict_photo(
-    source: Path, model: Checkpoint, out: Path, *, device: str, phi: str, refined: bool, render: bool
-) -> list[PersonMotion]:
+    source: Path, model: Checkpoint, out: Path, *, device: str, phi: str, refined: bool, render: bool,
+    focal: float | None = None,
+) -> list[PersonMotion]:  # fmt: skip
     """Motion of everybody in an image: past, present and future of one picture, where the model has a hallucinator.
 
     Writes motion_N.npz, .glb, .bvh and, with `render`, strip.png into `out`. PictureError where nobody is to be seen.
     """
     picture, body = read_photo(source), BodyModel.load(model.config.body)
-    people = people_of_photo(picture, model, body, device, phi, refined=refined, name=source.name)
+    people = people_of_photo(picture, model, body, device, phi, refined=refined, name=source.name, focal=focal)
     write_people(people, body, out)
     if render:
         write_photo_strip(picture, people, body, out / "strip.png")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.provenance import code_commit
+from hmmr_model.checkpoint import checkpoint_file, load_checkpoint
 from hmmr_model.configs import PRESETS, TrainConfig, to_json
 from hmmr_model.train import Progress, train
 from storage.lake import Lake
@@ -17,12 +18,24 @@ from storage.runs import run_row
 from storage.snapshot import Snapshot, freeze, load, nested
 from storage.tables import rows_to_table
 
+FINE_TUNING_RATE = 0.2
+"""Share of the preset's learning rate in fine-tuning. A choice, not measured."""
 
-def configured(preset: str, *, steps: int | None = None, **changes: Any) -> TrainConfig:
-    """The preset of that name with what was asked to differ; ValueError names the presets."""
+
+def configured(preset: str, *, steps: int | None = None, initial: str | None = None, **changes: Any) -> TrainConfig:
+    """The preset of that name with what was asked to differ; ValueError names the presets.
+
+    `initial` names the checkpoint to fine-tune, a path or `released`: its network and image feature are then taken, at
+    a lower learning rate. Raises BadCheckpointError.
+    """
     if preset not in PRESETS:
         raise ValueError(f"no preset {preset}; there are {', '.join(PRESETS)}")
     config = PRESETS[preset]()
+    if initial is not None:
+        start = load_checkpoint(checkpoint_file(initial)).config
+        optimiser = replace(config.optimiser, learning_rate=FINE_TUNING_RATE * config.optimiser.learning_rate)
+        data = replace(config.data, phi_name=start.data.phi_name)
+        config = replace(config, initial=initial, model=start.model, optimiser=optimiser, data=data)
     return replace(config, **changes) if steps is None else replace(config, steps=steps, **changes)
 
 
@@ -65,5 +78,6 @@ def _command(
     words = ["hmmr", "train", "--lake", str(lake), "--out", str(out), "--snapshot", whole.digest]
     words += [word for folder in labelled for word in ("--labelled", str(folder))]
     words += ["--preset", config.preset, "--steps", str(config.steps), "--seed", str(config.seed)]
+    words += [] if config.initial is None else ["--from", config.initial]
     words += [] if hours is None else ["--hours", str(hours)]
     return shlex.join(words)

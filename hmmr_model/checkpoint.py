@@ -76,6 +76,11 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     return checkpoint
 
 
+def checkpoint_file(name: str | Path) -> Path:
+    """The file that `name` means: `released` is the model that comes with the package, all else is a path."""
+    return RELEASED if str(name) == "released" else Path(name)
+
+
 def write_torch(path: Path, format_id: str, content: dict[str, Any]) -> None:
     """Write tensors, numbers and strings under a format id, by a temporary file and a rename."""
     buffer = io.BytesIO()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from storage.config_identity import absent_values, identity
+from storage.config_identity import absent_values, added_field, identity
 from storage.json_text import BadJsonError, number, read_json
 
 PoseForm = Literal["rot6d", "axis_angle"]
@@ -144,6 +144,9 @@ class TrainConfig:
     """Files of real poses for the prior (prior.py); None takes the labelled windows' own."""
     warm_start: str | None = None
     """A checkpoint whose regressor and mean parameters to start from, as HMMR starts from HMR's."""
+    initial: str | None = added_field(None)
+    """A checkpoint all of whose weights and statistics of φ to start from, for fine-tuning; `released` is the one that
+    comes with the package. None: random weights."""
     body: str | None = None
     """SMPL-format body file with a keypoint regressor; None is open24."""
     body_name: str = "open24"

@@ -20,6 +20,7 @@ from hmmr_model.checkpoint import (
     STATE_FORMAT,
     BadCheckpointError,
     Checkpoint,
+    checkpoint_file,
     load_checkpoint,
     read_torch,
     save_checkpoint,
@@ -192,9 +193,20 @@ def _begin(config: TrainConfig, data: TrainingSet, state_file: Path | None, key:
         return state
     if config.model.standardise:
         state.network.input.fit(*(s.to(config.device) for s in data.phi_statistics()))
+    if config.initial:
+        _load_initial(state, checkpoint_file(config.initial))
     if config.warm_start:
         _warm_start(state, config.warm_start)
     return state
+
+
+def _load_initial(state: TrainingState, path: Path) -> None:
+    """All weights, and the statistics of φ that they were trained with."""
+    try:
+        state.network.load_state_dict(load_checkpoint(path).weights)
+    except RuntimeError as error:
+        raise BadCheckpointError(path, f"its network does not fit this configuration: {error}") from error
+    _restart_average(state)
 
 
 def _warm_start(state: TrainingState, path: str) -> None:
@@ -205,8 +217,12 @@ def _warm_start(state: TrainingState, path: str) -> None:
         state.network.load_state_dict(kept, strict=False)
     except RuntimeError as error:
         raise BadCheckpointError(Path(path), f"its regressor does not fit this configuration: {error}") from error
-    for mine, weight in zip(state.average, state.network.parameters(), strict=True):
-        mine.copy_(weight.detach())
+    _restart_average(state)
+
+
+def _restart_average(state: TrainingState) -> None:
+    for average, weight in zip(state.average, state.network.parameters(), strict=True):
+        average.copy_(weight.detach())
 
 
 def _log(state: TrainingState, terms: dict[str, Tensor], steps: int, progress: Progress | None) -> None:

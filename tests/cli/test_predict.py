@@ -70,6 +70,23 @@ def test_a_photograph_has_past_present_and_future(shared_data: Path, checkpoint:
 
 
 @pytest.mark.slow
+def test_without_a_checkpoint_the_released_model_stands_the_body_on_its_feet(shared_data: Path, tmp_path: Path) -> None:
+    """Of a standing man the head is above the feet, and with twice the focal length he stands twice as far away."""
+    video = cv2.VideoCapture(str(shared_data / "real_video" / "pose_squats.mp4"))
+    cv2.imwrite(str(tmp_path / "photo.png"), video.read()[1])
+    depths = []
+    for focal in (600, 1200):
+        command = ["predict", str(tmp_path / "photo.png"), "--out", str(tmp_path / "out"), "--focal", str(focal)]
+        result = RUN.invoke(app, [*command, "--no-render"])
+        assert result.exit_code == 0, result.output
+        with np.load(tmp_path / "out" / "motion_0.npz") as motion:
+            assert motion["joints"][0, 15, 1] < motion["joints"][0, 0, 1] - 0.4 < motion["joints"][0, 7, 1] - 0.8
+            assert not motion["focal_assumed"]
+            depths.append(motion["joints"][0, 0, 2])
+    assert depths[1] == pytest.approx(2 * depths[0], rel=0.1)
+
+
+@pytest.mark.slow
 def test_people_who_are_small_in_a_photograph_are_found_too(shared_data: Path) -> None:
     """At 320 px the detector is sure of nobody in this picture; larger, of the athlete and the operator."""
     video = cv2.VideoCapture(str(shared_data / "real_video" / "pose2sim_single_cam02.mp4"))

@@ -10,6 +10,7 @@ import torch
 
 from hmmr_model.checkpoint import (
     MODEL_FORMAT,
+    RELEASED,
     BadCheckpointError,
     Checkpoint,
     load_checkpoint,
@@ -32,6 +33,15 @@ class _Bomb:
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return os.mkdir, (str(self.target),)
+
+
+def test_weights_stored_in_half_precision_come_back_as_single(tmp_path: Path) -> None:
+    """The released model is stored so; a network of float16 would compute in it, and slowly."""
+    whole = load_checkpoint(RELEASED)
+    assert {value.dtype for value in whole.weights.values()} == {torch.float32}
+    assert RELEASED.stat().st_size < 20_000_000
+    assert whole.config.prior_poses is None, "a path of the machine that made it is of no use elsewhere"
+    assert whole.config.data.phi_name == "blazepose_penultimate"
 
 
 def test_comes_back_and_predicts_the_same(tmp_path: Path, checkpoint: Checkpoint) -> None:

@@ -280,6 +280,17 @@ def test_warm_start_takes_regressor_and_mean_and_nothing_else(
         assert torch.equal(value, _weights(source)[name]), name
 
 
+def test_fine_tuning_starts_from_all_weights_and_the_statistics_of_phi(
+    run: Callable[..., TrainResult], small_config: TrainConfig, tmp_path: Path
+) -> None:
+    given = run(small_config, tmp_path / "given")
+    started = run(replace(small_config, steps=0, seed=5, initial=str(given.checkpoint)), tmp_path / "tuned")
+    assert all(torch.equal(value, _weights(given)[name]) for name, value in _weights(started).items())
+    other = replace(small_config, steps=0, initial=str(given.checkpoint), model=replace(small_config.model, blocks=1))
+    with pytest.raises(BadCheckpointError, match="does not fit this configuration"):
+        run(other, tmp_path / "other")
+
+
 def test_learns(
     make_tracks: MakeTracks, keypoint_model: KeypointModel, small_config: TrainConfig, tmp_path: Path
 ) -> None:
