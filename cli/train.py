@@ -1,6 +1,5 @@
 """`hmmr train`: HMMR on a lake of pseudo-labelled tracklets and on lakes with 3D labels."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -70,12 +69,10 @@ def train(
         config = configured(
             preset, steps=steps, seed=seed, device=device, prior_poses=_text(prior_poses), body=_text(body),
             body_name=body_name, warm_start=_text(warm_start), precision=precision, compile=compile_network,
-            threads=threads, initial=initial,
+            threads=threads, initial=initial, phi=phi,
         )  # fmt: skip
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--preset") from None
-    if phi:
-        config = replace(config, data=replace(config.data, phi_name=phi))
+        raise typer.BadParameter(str(error), param_hint="--from" if initial else "--preset") from None
     with resumable("the same command goes on from the last saved state"), as_user_error(ModuleNotFoundError):
         done = train_on_lake(
             Path(lake_root(lake)), labelled, out, config, hours=hours, snapshot=snapshot, resume=resume,

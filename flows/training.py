@@ -22,11 +22,13 @@ FINE_TUNING_RATE = 0.2
 """Share of the preset's learning rate in fine-tuning. A choice, not measured."""
 
 
-def configured(preset: str, *, steps: int | None = None, initial: str | None = None, **changes: Any) -> TrainConfig:
+def configured(
+    preset: str, *, steps: int | None = None, initial: str | None = None, phi: str | None = None, **changes: Any
+) -> TrainConfig:
     """The preset of that name with what was asked to differ; ValueError names the presets.
 
     `initial` names the checkpoint to fine-tune, a path or `released`: its network and image feature are then taken, at
-    a lower learning rate. Raises BadCheckpointError.
+    a lower learning rate. `phi` names another image feature than the preset's. Raises BadCheckpointError.
     """
     if preset not in PRESETS:
         raise ValueError(f"no preset {preset}; there are {', '.join(PRESETS)}")
@@ -36,6 +38,8 @@ def configured(preset: str, *, steps: int | None = None, initial: str | None = N
         optimiser = replace(config.optimiser, learning_rate=FINE_TUNING_RATE * config.optimiser.learning_rate)
         data = replace(config.data, phi_name=start.data.phi_name)
         config = replace(config, initial=initial, model=start.model, optimiser=optimiser, data=data)
+    if phi is not None:
+        config = replace(config, data=replace(config.data, phi_name=phi))
     return replace(config, **changes) if steps is None else replace(config, steps=steps, **changes)
 
 
