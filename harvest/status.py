@@ -37,7 +37,7 @@ class Status:
 
 def status_of(lake: str) -> Status:
     """Read the ledger of a lake; writes nothing."""
-    ledger = Ledger.open(lake)
+    ledger = Ledger.open(lake, read_only=True)
     try:
         ended = [*ledger.entries(FAILED), *ledger.entries(REJECTED)]
         absent = [entry.item.url for entry in ended if _is_absent(entry) and entry.item.url]
@@ -109,6 +109,8 @@ def _is_absent(entry: Entry) -> bool:
 
 def _why(entry: Entry) -> str:
     """The item's own words; of one that an older version entered, what its class means."""
+    if entry.damaged is not None:
+        return entry.damaged
     if _is_absent(entry):
         return f"no such file or folder: {entry.item.request['address']}"
     if entry.evidence and entry.evidence.get("message"):

@@ -1,18 +1,21 @@
 """The ledger's database: brought up to date when it is opened, waited for while it is away, one clock for all runs."""
 
 import random
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from storage.errors import LakeFull, LedgerError
-from storage.ledger.tables import METADATA
+from storage.ledger.tables import ITEMS, METADATA
 from storage.patience import patiently
 
 _MIGRATION_LOCK = 0x686D6D72
@@ -43,10 +46,15 @@ class Database:
     Connecting waits for an absent server (storage/patience.py), and so does `run`.
     """
 
-    def __init__(self, url: str, clock: Callable[[], float] | None = None) -> None:
-        """LedgerError if the URL names no database, or one whose tables of these names are another program's."""
-        self.engine = _engine(url)
-        self.where = self.engine.url.render_as_string(hide_password=True)
+    def __init__(self, url: str, clock: Callable[[], float] | None = None, *, read_only: bool = False) -> None:
+        """LedgerError if the URL names no database, or one whose tables of these names are another program's.
+
+        `read_only`: nothing is made or changed, so that the ledger of a lake that cannot be written can be read;
+        LedgerError if there is none.
+        """
+        self.read_only = read_only
+        self.engine = _reading_engine(url) if read_only and url.startswith("sqlite") else _engine(url)
+        self.where = self.engine.url.set(query={}).render_as_string(hide_password=True)
         self.clock = clock or (_ServerClock(self.engine) if self.is_postgres else time.time)
         self.outage_ended_at = 0.0
         """When the server was last started, or came back from an absence that this process saw; 0 on SQLite."""
@@ -54,7 +62,7 @@ class Database:
         if self.is_postgres:
             event.listen(self.engine, "connect", self._note_start)
         try:
-            self.run(_bring_up_to_date)
+            self.run(_has_items if read_only else _bring_up_to_date)
         except DBAPIError as error:
             raise LedgerError(f"{self.where} is no ledger: {error.orig}; move it away or name another") from error
 
@@ -153,8 +161,29 @@ def _engine(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
+    return _listened(engine)
+
+
+def _reading_engine(url: str) -> Engine:
+    """An engine on an SQLite file that may lie where nothing can be written."""
+    path = Path(make_url(url).database or "")
+    if not path.is_file():
+        raise LedgerError(f"there is no ledger at {path}")
+    name = quote(str(path.absolute()))
+    with suppress(sqlite3.Error):  # a journal beside it may hold what was written last, and needs a writable folder
+        with sqlite3.connect(f"file:{name}?mode=ro", uri=True) as probe:
+            probe.execute("SELECT count(*) FROM sqlite_master")
+        return _listened(create_engine(f"sqlite:///file:{name}?mode=ro&uri=true"))
+    return _listened(create_engine(f"sqlite:///file:{name}?mode=ro&immutable=1&uri=true"))
+
+
+def _listened(engine: Engine) -> Engine:
     event.listen(engine, "handle_error", _translate)
     return engine
+
+
+def _has_items(connection: Connection) -> None:
+    connection.execute(select(ITEMS).limit(0))
 
 
 def _bring_up_to_date(connection: Connection) -> None:
@@ -215,6 +244,12 @@ def _cannot_be_reached(error: BaseException) -> bool:
 def _translate(context: Any) -> None:
     if "disk is full" in str(context.original_exception) or "No space left" in str(context.original_exception):
         raise LakeFull("no space left for the ledger; free some space and run again") from context.original_exception
+    if "malformed" in str(context.original_exception):
+        where = "the ledger" if context.engine is None else context.engine.url.set(query={}).render_as_string()
+        raise LedgerError(
+            f"{where} is damaged ({context.original_exception}): restore it from a copy, or save what can be read by "
+            "`sqlite3 ledger.sqlite .recover`"
+        ) from context.original_exception
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

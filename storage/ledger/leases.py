@@ -73,10 +73,19 @@ class Leases:
 
     def held_by_others(self, name: str, worker: str) -> int:
         """How many items of a plan somebody else holds now, or has in an open commit: they may still come back."""
-        busy = and_(ITEMS.c.state == PENDING, ITEMS.c.worker.is_not(None), ITEMS.c.worker != worker)
-        wanted = WANTED.join(ITEMS, WANTED.c.item_id == ITEMS.c.item_id)
-        query = select(func.count()).select_from(wanted).where(WANTED.c.plan == name, busy)
-        return int(self._db.run(lambda connection: connection.execute(query).scalar_one()))
+        busy = (ITEMS.c.worker.is_not(None), ITEMS.c.worker != worker, ITEMS.c.state == PENDING)
+
+        def work(connection: Connection) -> int:
+            # From the few that are held to the plan, and not the other way round: a plan may have a million items.
+            held = connection.execute(select(ITEMS.c.item_id).where(*busy)).scalars().all()
+            count = 0
+            for start in range(0, len(held), _CHUNK):
+                among = WANTED.c.item_id.in_(held[start : start + _CHUNK])
+                query = select(func.count()).select_from(WANTED).where(among, WANTED.c.plan == name)
+                count += connection.execute(query).scalar_one()
+            return count
+
+        return self._db.run(work)
 
     # ---- leases ------------------------------------------------------------------------------------------------
 

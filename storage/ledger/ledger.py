@@ -45,9 +45,9 @@ class Ledger:
     Every step waits for a PostgreSQL that is away (storage/patience.py), and is right when it is made twice.
     """
 
-    def __init__(self, url: str, clock: Callable[[], float] | None = None) -> None:
+    def __init__(self, url: str, clock: Callable[[], float] | None = None, *, read_only: bool = False) -> None:
         self.url = url
-        self.database = Database(url, clock)
+        self.database = Database(url, clock, read_only=read_only)
         self.engine, self.clock = self.database.engine, self.database.clock
         self.hosts = HostBudgets(self.database)
         self.tombstones = Tombstones(self.database)
@@ -56,11 +56,16 @@ class Ledger:
         self.labels = CommittedLabels(self.database)
 
     @classmethod
-    def open(cls, where: str | Path, clock: Callable[[], float] | None = None) -> "Ledger":
-        """The ledger of a lake (folder or s3:// URL; $HMMR_LEDGER overrules), or of a SQLAlchemy URL."""
+    def open(
+        cls, where: str | Path, clock: Callable[[], float] | None = None, *, read_only: bool = False
+    ) -> "Ledger":  # fmt: skip
+        """The ledger of a lake (folder or s3:// URL; $HMMR_LEDGER overrules), or of a SQLAlchemy URL.
+
+        `read_only`: LedgerError if there is none; nothing is made, and steps that write fail.
+        """
         text = str(where)
         is_database = "://" in text and not text.startswith(("s3://", "file://"))
-        return cls(text if is_database else Layout.of(where).ledger_url, clock)
+        return cls(text if is_database else Layout.of(where).ledger_url, clock, read_only=read_only)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -21,7 +21,7 @@ class Tombstones:
 
     def __init__(self, database: Database) -> None:
         self.database, self.clock = database, database.clock
-        self._key = self._load_key()
+        self._key = b"" if database.read_only else self._load_key()
 
     @transactional
     def _load_key(self, connection: Connection) -> bytes:
