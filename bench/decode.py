@@ -58,7 +58,7 @@ def run(path: Path, checkout: Path | None) -> dict[str, Any]:
 
 def make_clip(folder: Path) -> Path:
     """1080p, 60 pictures a second, H.264."""
-    from body.mp4 import ffmpeg_program
+    from body.ffmpeg import ffmpeg_program
 
     path = folder / "1080p60.mp4"
     pattern = "testsrc2=size=1920x1080:rate=60:duration=3"

@@ -27,8 +27,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from body.ffmpeg import ffmpeg_program
 from body.joints import KEYPOINTS_25
-from body.mp4 import ffmpeg_program
 from harvest.backends.protocol import PoseBackend
 from harvest.config import HarvestConfig
 from harvest.fetch.policy import Policy, licence_verdict

@@ -114,7 +114,7 @@ def bench_copies(ledger: Ledger, videos: int, prints: int, repeats: int) -> None
     def unsigned(n: int) -> np.ndarray:
         return np.unique(all_VxS[n].view(np.uint64))
 
-    from storage.ledger.copies import _bands
+    from storage.ledger.content import _bands
 
     _fill(ledger, CONTENTS, ({"content": _name(n), "item_id": _name(n)} for n in range(videos)))
     _fill(ledger, SIGHTS, ({"item_id": _name(n), "prints": unsigned(n).tobytes()} for n in range(videos)))

@@ -22,7 +22,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from body.decoder import first_complaint, input_arguments, start_decoder
+from body.ffmpeg import first_complaint, input_arguments, start_decoder
 
 _NO_PTS = -(2**63)
 """AV_NOPTS_VALUE: an MPEG program stream need not say the time of each picture; `genpts` fills in what follows."""

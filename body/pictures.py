@@ -25,7 +25,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from body.decoder import first_complaint, input_arguments, start_decoder
+from body.ffmpeg import first_complaint, input_arguments, start_decoder
 
 _BUFFER = 1 << 20
 LARGEST_SIDE = 1 << 15

@@ -28,7 +28,7 @@ def _python() -> Finding:
 
 
 def _ffmpeg() -> Finding:
-    from body.mp4 import ffmpeg_program
+    from body.ffmpeg import ffmpeg_program
 
     program = ffmpeg_program()
     return Finding("ffmpeg", bool(program), str(program))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harvest.config import HarvestConfig, LabelConfig
     from harvest.fetch.download import DownloadConfig
     from harvest.fetch.policy import Policy
-    from harvest.report import HarvestReport
+    from harvest.run import HarvestReport
     from harvest.sources.expand import Source
 
 app = typer.Typer(add_completion=False, help="Turn videos into pseudo-labelled tracklets.", no_args_is_help=True)
@@ -173,8 +173,7 @@ class HarvestOptions:
 
     def _policy(self) -> "Policy":
         from harvest.fetch.licences import ASKED_FOR
-        from harvest.fetch.optout import OptOutList
-        from harvest.fetch.policy import Policy
+        from harvest.fetch.policy import OptOutList, Policy
 
         if self.licence not in (None, "open"):
             raise typer.BadParameter("only open can be vouched for", param_hint="--licence")
@@ -305,7 +304,7 @@ def retry(options: HarvestOptions, reason: Annotated[str | None, CLASS] = None) 
 
     hmmr harvest retry --lake lake --class rate_limited
     """
-    from harvest.sources.ledger_items import failed_sources
+    from harvest.sources.expand import failed_sources
     from harvest.status import failure_classes
     from storage.lake import Lake
     from storage.layout import lake_root

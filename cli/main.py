@@ -139,7 +139,7 @@ def _root(
     ] = False,
 ) -> None:
     """The house is drawn in ARCHITECTURE.md; `hmmr GROUP --help` explains each group."""
-    from cli.logs import log_to_stderr
+    from cli.common import log_to_stderr
 
     if quiet:
         os.environ["HMMR_PROGRESS"] = "off"  # worker processes see it too

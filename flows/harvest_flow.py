@@ -18,8 +18,7 @@ from flows.fleet.harvest_settings import as_parameter, read_settings
 from flows.fleet.plan_file import drop_plan, write_plan
 from flows.fleet.told import HarvestLog, ProgressBar, run_logger, show_funnel
 from harvest.config import HarvestConfig
-from harvest.report import HarvestReport
-from harvest.run import Plan, harvest_planned, plan, report_on
+from harvest.run import HarvestReport, Plan, harvest_planned, plan, report_on
 from harvest.sources.expand import Source
 from harvest.sources.lists import LIST_SUFFIXES
 from storage.lake import Lake

@@ -29,8 +29,8 @@ from evaluation.readers.datasets import Dataset
 from evaluation.readers.pictures import pictures
 from evaluation.readers.truth_files import write_truth
 from evaluation.sequence import BenchmarkSequence
+from harvest.duplicates import fingerprint
 from harvest.phi.protocol import Phi, TurnedPhi
-from harvest.video.fingerprint import fingerprint
 from storage.lake import Lake
 from storage.tables import rows_to_table
 

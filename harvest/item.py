@@ -8,8 +8,7 @@ from harvest.config import HarvestConfig
 from harvest.errors import Erased, Unreadable
 from harvest.fetch.download import AGENT, discard, download
 from harvest.fetch.pace import Pace
-from harvest.fetch.policy import check_before_contact, check_limits, licence_verdict
-from harvest.fetch.robots import Robots
+from harvest.fetch.policy import Robots, check_before_contact, check_limits, licence_verdict
 from harvest.fetch.s3 import fetch_object
 from harvest.label import LabelledVideo, Labeller
 from harvest.registry import make_backend, make_phis

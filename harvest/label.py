@@ -14,11 +14,12 @@ from typing import Any
 
 from harvest.backends.protocol import PoseBackend, ReadsFile
 from harvest.config import LabelConfig
+from harvest.duplicates import MAX_SAMPLES, SAMPLE_SECONDS, fingerprint
 from harvest.errors import HarvestError, NoPerson, NothingUsable, Unreadable
 from harvest.fetch.policy import Policy, Verdict, seconds_limit
 from harvest.network_cache import CachedNetworks, StageFiles
 from harvest.phi.protocol import Phi
-from harvest.recipe import recipe
+from harvest.recipe import Finishing, recipe
 from harvest.rows import (
     ShotFacts,
     VideoFacts,
@@ -34,9 +35,7 @@ from harvest.rows import (
 from harvest.shot_labels import ShotLabeller
 from harvest.sources.expand import Source
 from harvest.stopwatch import Stopwatch
-from harvest.stored import Finishing
 from harvest.video.decode import Video
-from harvest.video.fingerprint import MAX_SAMPLES, SAMPLE_SECONDS, fingerprint
 from harvest.video.overlap import Overlap
 from harvest.video.shots import split_shots
 from storage.atomic import file_sha256

@@ -2,14 +2,16 @@
 machines `plan` asks for the items once and `harvest_planned` works on them, in as many processes as there are.
 
 Pure of orchestration: workers label, this process alone claims items, commits shards and keeps the books. It may be
-stopped at any moment and called again.
+stopped at any moment and called again. The report at the end says what the harvest came to: the books of the items that
+were asked for, what the lake got, and every trouble by name.
 """
 
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,16 +22,63 @@ from harvest.fetch.policy import Policy, refused_before_contact
 from harvest.fetch.resolve import Lookup, resolve
 from harvest.recipe import recipe
 from harvest.registry import make_backend, make_phis
-from harvest.report import HarvestReport, Trouble, books_of, reasons_of
 from harvest.session import Asked, Session, Watch
-from harvest.sources.expand import Source, expand, fair_order
-from harvest.sources.ledger_items import sources_to_do, to_item
+from harvest.sources.expand import Source, expand, fair_order, sources_to_do, to_item
+from storage.commit import resume
 from storage.lake import Lake
-from storage.ledger.items import FAILED, REJECTED, Entry
-from storage.ledger.ledger import Ledger
-from storage.ledger.lists import lists_failed_again, lists_were_read
+from storage.ledger.items import FAILED, REJECTED, STATES, Books, Entry
+from storage.ledger.ledger import Ledger, lists_failed_again, lists_were_read
 from storage.maintenance import maintain
-from storage.recover import resume
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """An item that did not end well, in words."""
+
+    name: str
+    state: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class HarvestReport:
+    """Asked = done + rejected + failed + pending + erased, always."""
+
+    books: Books
+    tracklets: int
+    frames: int
+    hours: float
+    reasons: dict[str, int] = field(default_factory=dict)
+    """How many items were rejected or have failed, by reason."""
+    rejected_tracks: dict[str, int] = field(default_factory=dict)
+    """How many stretches of tracks were rejected, by reason."""
+    troubles: Sequence[Trouble] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the JSON line: the books, the yield, and the counts by reason."""
+        return {
+            **self.books.as_dict(),
+            "tracklets": self.tracklets,
+            "frames": self.frames,
+            "hours": round(self.hours, 6),
+            "reasons": self.reasons,
+            "rejected_tracks": self.rejected_tracks,
+        }
+
+
+def books_of(entries: Sequence[Entry], *, erased: int = 0) -> Books:
+    """The books of some items; `erased` were asked for and are known to the ledger only as graves."""
+    counts = Counter(entry.state for entry in entries)
+    counts["erased"] += erased
+    return Books(asked=len(entries) + erased, **{state: counts.get(state, 0) for state in STATES})
+
+
+def reasons_of(entries: Sequence[Entry]) -> dict[str, int]:
+    """Why items were rejected or failed, most frequent first."""
+    ended = [entry.reason or "unknown" for entry in entries if entry.state in ("rejected", "failed")]
+    return dict(Counter(ended).most_common())
+
 
 _log = logging.getLogger(__name__)
 

@@ -17,10 +17,10 @@ from harvest.label import LabelledVideo
 from harvest.sources.expand import Source
 from harvest.video.overlap import threads_each
 from harvest.workers import Outcome, Progress, Workers
+from storage.commit import resume, scratch_folder, worker_name
 from storage.errors import HostClosed, LedgerError
 from storage.lake import Lake
 from storage.ledger.ledger import Ledger
-from storage.recover import resume, scratch_folder, worker_name
 from storage.stage_cache import prune
 
 Watch = Callable[["Asked | Progress | Ended"], None]

@@ -21,7 +21,7 @@ from harvest.filters.one_person import frozen_frames
 from harvest.filters.tracks import Rejection, Run, candidates
 from harvest.filters.two_people import filter_shot
 from harvest.network_cache import CachedNetworks, RunBoth
-from harvest.stored import Finishing
+from harvest.recipe import Finishing
 from harvest.tracking.people import Observer
 from harvest.tracking.sides import SidesConfig, repair_stretch
 from harvest.tracking.track import Track

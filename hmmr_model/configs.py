@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from storage.config_identity import absent_values, added_field, identity
 from storage.json_text import BadJsonError, number, read_json
+from storage.labels.key import absent_values, added_field, identity
 
 PoseForm = Literal["rot6d", "axis_angle"]
 
@@ -224,7 +224,7 @@ class BadConfigError(ValueError):
 def to_json(config: TrainConfig) -> str:
     """The configuration as text, for checkpoints, `runs` rows and run ids; equal configurations give equal text.
 
-    A later field that holds its recorded value is left out (storage/config_identity.py), so that ids stay."""
+    A later field that holds its recorded value is left out (storage/labels/key.py), so that ids stay."""
     return json.dumps(identity(config), sort_keys=True)
 
 

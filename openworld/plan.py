@@ -12,7 +12,7 @@ from openworld.scene.camera import CameraStyle
 from openworld.seeds import generator
 from openworld.worlds import UHD_SIZE, Kind, SplitConfig, WorldConfig
 from storage.atomic import file_sha256
-from storage.config_identity import identity
+from storage.labels.key import identity
 
 WORLD_VERSION = 2
 """Raise it when the same plan would give other pixels or other truth, so that films on disk are made again."""

@@ -33,7 +33,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from body.mp4 import ffmpeg_program
+from body.ffmpeg import ffmpeg_program
 from harvest.config import HarvestConfig
 from harvest.run import harvest as run_harvest
 from openworld.film.batch import make_films

@@ -21,10 +21,9 @@ from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from storage.disk import Disk, is_away, is_full
 from storage.errors import CommitAborted, LakeDamaged, LakeFull, SchemaMismatch, SchemaTooNew, SchemaTooOld, ServiceAway
-from storage.schema import LATER_COLUMNS, SCHEMA_VERSION
-from storage.validate import schema_of
+from storage.layout import Disk, is_away, is_full
+from storage.schema import LATER_COLUMNS, SCHEMA_VERSION, schema_of
 
 VERSION_KEY = "hmmr.schema_version"
 DONE, ABORTED = 1, 2

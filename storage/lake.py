@@ -14,11 +14,9 @@ import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
 from storage.delta import DONE, DeltaFolder, shard_of
-from storage.disk import Disk
 from storage.errors import LakeDamaged, NoSuchLake
-from storage.layout import Layout
-from storage.schema import TABLES
-from storage.validate import check_times, schema_of, validated
+from storage.layout import Disk, Layout
+from storage.schema import TABLES, check_times, schema_of, validated
 
 NEEDS_TRACKLET = ("features", "labels3d")
 """Tables whose rows do not exist for a reader while their tracklet does not."""

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from storage.commit import LAST
+from storage.commit import LAST, resume
 from storage.lake import Lake
 from storage.ledger.ledger import Ledger
-from storage.recover import resume
 from storage.rewrite import compact, sweep
 from storage.schema import TABLES
 

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from storage.errors import ServiceAway
-from storage.layout import PATIENCE_VARIABLE
+
+PATIENCE_VARIABLE = "HMMR_PATIENCE_S"
+"""Environment variable with the seconds that an absent PostgreSQL or S3 server is waited for."""
 
 DEFAULT_PATIENCE_S = 1800.0
 """A restart, a failover or an hour's maintenance announced as half an hour; a night's outage ends the run."""

@@ -7,14 +7,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import select
 
-from storage.commit import ORDER
+from storage.commit import ORDER, drop_erased_caches, forget_shard, settle_open_commits
 from storage.delta import shard_of
 from storage.errors import LakeError
 from storage.lake import NEEDS_TRACKLET, Lake
 from storage.ledger.items import DONE, ERASED
 from storage.ledger.ledger import Ledger
 from storage.ledger.tables import EVENTS, ITEMS
-from storage.recover import drop_erased_caches, forget_shard, settle_open_commits
 from storage.rewrite import delete_rows, sweep
 from storage.schema import TABLES
 from storage.snapshot import digests, load

@@ -19,10 +19,10 @@ import pyarrow.parquet as pq
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from storage.delta import DeltaFolder, shard_of
-from storage.disk import is_full
 from storage.errors import LakeError
 from storage.lake import Lake
-from storage.validate import schema_of
+from storage.layout import is_full
+from storage.schema import schema_of
 
 TARGET_BYTES = 64 << 20
 """Compressed size of a joined file: about 200 MB of rows in memory while it is made."""

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from storage.errors import SchemaMismatch
 from storage.lake import LakeReader
-from storage.validate import schema_of, validated
+from storage.schema import schema_of, validated
 
 Float32 = npt.NDArray[np.float32]
 

@@ -20,10 +20,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.disk import says_full
 from storage.errors import LakeError, NoSuchLake, NoWindows
 from storage.json_text import read_object
 from storage.lake import Lake, LakeReader
+from storage.layout import says_full
 from storage.snapshot import Snapshot
 from storage.tables import ZERO_SHOT, TrackletArrays, row_views, tracklet_arrays, zero_shot_phi
 

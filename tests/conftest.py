@@ -12,7 +12,7 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 
 import pytest
 
-from body.mp4 import ffmpeg_program
+from body.ffmpeg import ffmpeg_program
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -36,8 +36,7 @@ from hmmr_model.configs import from_json, to_json
 from hmmr_model.predict import Predictor, predict_lake
 from openworld.plan import plan_films
 from openworld.worlds import quickstart_world, study_world, tracking_world
-from storage.config_identity import absent_values
-from storage.labels.key import Recipe, Stage, digest
+from storage.labels.key import Recipe, Stage, absent_values, digest
 from storage.labels.recipes import label_versions
 from storage.lake import Lake
 from storage.layout import Layout
@@ -53,6 +52,12 @@ ROOT = HERE.parents[1]
 KEPT: dict[str, Any] = json.loads((HERE / "identities.json").read_text())
 OPTIONS_GONE: dict[str, str] = {}
 """`hmmr COMMAND --option` of then that is not there any more, and why."""
+
+ANOTHER_FILM_NOW = {
+    "HTTPS://Example.ORG:443/a%2fb/../c?utm_source=x&b=1&a=2#t": "parameters in another order, or a tracker of a host "
+    "that we do not know, may name another file: identity never changes what is fetched",
+}
+"""Addresses whose item has another id than then, and why."""
 
 
 @pytest.fixture(scope="session")
@@ -148,7 +153,8 @@ def test_addresses_snapshots_scores_and_films() -> None:
         assert digest(row["of"]) == row["is"]
     assert question(b"a", b"bc").hex() == small["question"]
     for row in small["addresses"]:
-        assert text_id(canonical_address(row["given"])) == row["item_id"], row["given"]
+        same = text_id(canonical_address(row["given"])) == row["item_id"]
+        assert same != (row["given"] in ANOTHER_FILM_NOW), row["given"]
     snapshot = Snapshot([Member(**member) for member in small["snapshot"]["members"]])
     assert snapshot.digest == small["snapshot"]["digest"]
     for name, ids in small["snapshot"]["nested"].items():
@@ -281,7 +287,7 @@ def test_commands_and_options_are_still_there() -> None:
 
 
 def test_every_configuration_of_labelling_is_recorded() -> None:
-    """A later field says what the code did before it: `added_field` in storage/config_identity.py."""
+    """A later field says what the code did before it: `added_field` in storage/labels/key.py."""
 
     def check(config: Any, values: dict[str, Any], where: str) -> None:
         for field in dataclasses.fields(config):

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from harvest.config import HarvestConfig
-from harvest.fetch.optout import OptOutList
+from harvest.fetch.policy import OptOutList
 
 _SETTINGS = TypeAdapter(HarvestConfig)
 

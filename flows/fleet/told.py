@@ -11,7 +11,7 @@ from prefect.artifacts import create_markdown_artifact, create_progress_artifact
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
 
-from harvest.report import HarvestReport
+from harvest.run import HarvestReport
 from harvest.session import Asked, Ended
 from harvest.workers import Progress as Step
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from body.mp4 import write_mp4
+from body.ffmpeg import write_mp4
 from evaluation.label_quality.people import Truth
 from flows.label_quality.films import KnownFilm
 from harvest.video.decode import DecodeConfig, Video

@@ -1,6 +1,6 @@
 """What the last steps, both optional, do to the labels: smoothing over time, and calibration of the scores.
 
-Both change what is stored and nothing else (harvest/stored.py), so they are applied here to the default labels.
+Both change what is stored and nothing else (harvest/recipe.py), so they are applied here to the default labels.
 """
 
 from collections.abc import Callable, Sequence

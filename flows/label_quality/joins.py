@@ -8,7 +8,7 @@ from typing import Any
 
 import ffmpeg
 
-from body.mp4 import VideoWriteError, ffmpeg_program
+from body.ffmpeg import VideoWriteError, ffmpeg_program
 from evaluation.label_quality.shots import Cuts, shots_table
 from evaluation.label_quality.table import Table
 from flows.label_quality.bench import Bench

@@ -9,11 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from body.joints import KEYPOINTS_25, indices
-from harvest.backends.blazepose import BlazePose
-from harvest.backends.blazepose_joints import JOINTS, SLOTS, keypoints_25
+from harvest.backends.blazepose import JOINTS, SLOTS, BlazePose, keypoints_25
 from harvest.backends.nanodet import NanoDet, NanoDetConfig
-from harvest.backends.roi import Crops, RefineLimits, crops_around, upright
-from harvest.crop import square_around
+from harvest.backends.roi import Crops, RefineLimits, crops_around, square_around, upright
 from harvest.weights.files import BLAZEPOSE, NANODET
 
 BOX_SCALE = 1.25

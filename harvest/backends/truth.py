@@ -15,7 +15,7 @@ from body.boxes import iou_matrix
 from body.joints import KEYPOINTS_25
 from harvest.backends.film_truth import FilmPerson, FilmShelf, FrameFinder
 from harvest.backends.label_noise import NoiseModel, NoisyLabels, noisy
-from storage.config_identity import identity
+from storage.labels.key import identity
 
 _MARGIN = 0.04
 _MIN_VISIBLE = 5

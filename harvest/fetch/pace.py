@@ -3,20 +3,24 @@
 An item is counted for its host's day when it is claimed; each of its requests takes the host's next slot in the moment
 in which it goes out, wherever that is: a list that is looked up, robots.txt, a redirect, the file itself. A short wait
 is waited for inside the run; a long one leaves the host's other items pending, and the run goes on with other hosts.
+
+A wall-clock limit on a stretch of code, for what may wait for ever (one byte a second defeats socket timeouts).
 """
 
 import http.client
 import ipaddress
+import signal
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from types import FrameType
+from typing import Any, TypeVar
 
 from yt_dlp.networking.exceptions import RequestError
 
 from harvest.errors import Banned, HarvestError, RateLimited
-from harvest.fetch.time_limit import time_stopped
 from harvest.identity import S3, host_of
 from harvest.sources.expand import Source
 from storage.errors import HostClosed
@@ -135,3 +139,62 @@ class Pace:
 _BUCKET = host_of(S3)
 _HOLDS = 0.9
 """Of the interval: a slot that was not used for longer may be another's by now."""
+
+
+T = TypeVar("T")
+
+
+class TimeIsUp(BaseException):
+    """BaseException, so that a library's `except Exception` cannot swallow it."""
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raises TimeIsUp inside after `seconds`. Only a process's main thread can have one; elsewhere it is a no-op
+    and the parent's own deadline for the worker is what ends it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise TimeIsUp
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def time_stopped() -> Iterator[None]:
+    """Inside, the clock of a `time_limit` around it stands still: a wait for a host's slot is not the host's fault."""
+    left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, left)
+
+
+def within(seconds: float, work: Callable[[], T]) -> T:
+    """What `work` returns or raises. Raises TimeIsUp after `seconds` and leaves it behind in a daemon thread: for calls
+    into native code, which no signal interrupts."""
+    ended: list[T] = []
+    failed: list[BaseException] = []
+
+    def do() -> None:
+        try:
+            ended.append(work())
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=do, daemon=True)
+    thread.start()
+    thread.join(max(0.0, seconds))
+    if failed:
+        raise failed[0]
+    if not ended:
+        raise TimeIsUp
+    return ended[0]

@@ -4,12 +4,22 @@ What a host states is open, closed, unknown, or open but not for commercial use 
 ask for (harvest/fetch/licences.py). The user may vouch for a source (in the list, or with `--licence open` for all
 sources of a call); a local file is vouched for by being named. The row then says "vouched DATE" rather than "open".
 Sources: docs/design.md step 2.
+
+The opt-out list is a text file, one wish a line: `host example.org`, `uploader @name`, `url https://...` (with or
+without the word `url`; a trailing * matches a prefix), `id 3f2a...` (an item id, as `hmmr lake erase` prints it).
+# starts a comment. robots.txt and X-Robots-Tag are asked for plain web pages only: sites with an extractor of their own
+have an API between.
 """
 
-from collections.abc import Mapping
+import re
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.robotparser import RobotFileParser
 
 from harvest.errors import (
     AddressRefused,
@@ -18,6 +28,7 @@ from harvest.errors import (
     LicenceUnknown,
     LiveStream,
     OptedOut,
+    RobotsRefused,
     SourceRejected,
     TooLarge,
     TooLong,
@@ -25,8 +36,60 @@ from harvest.errors import (
 )
 from harvest.fetch.licences import ASKED_FOR, classify_licence
 from harvest.fetch.network_guard import address_verdict
-from harvest.fetch.optout import OptOutList
+from harvest.identity import canonical_address
 from harvest.sources.expand import Source
+
+_KINDS = ("host", "uploader", "url", "id")
+
+
+@dataclass(frozen=True)
+class OptOutList:
+    """Parsed wishes, as (kind, text) pairs in canonical form."""
+
+    wishes: frozenset[tuple[str, str]] = frozenset()
+
+    @classmethod
+    def load(cls, path: Path) -> "OptOutList":
+        """Read a list. ValueError names the line that is wrong: a wish that is not understood must not be dropped."""
+        wishes = set()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            wish = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip()
+            if wish:
+                try:
+                    wishes.add(_parse(wish))
+                except ValueError as error:
+                    raise ValueError(f"{path}:{number}: {error}") from error
+        return cls(frozenset(wishes))
+
+    def match(self, *, url: str = "", host: str = "", uploader: str = "", content_id: str = "") -> str | None:
+        """The wish that covers any of these, as text for the ledger; None if there is none."""
+        for kind, text in sorted(self.wishes):
+            if _covers(kind, text, url=url, host=host, uploader=uploader.lower(), content_id=content_id):
+                return f"{kind} {text}"
+        return None
+
+
+def _parse(line: str) -> tuple[str, str]:
+    kind, _, text = line.partition(" ")
+    if kind not in _KINDS:
+        kind, text = "url", line
+    text = text.strip()
+    if not text:
+        raise ValueError(f"nothing after {kind!r}")
+    if kind == "url":
+        prefix = text.endswith("*")
+        return kind, canonical_address(text.rstrip("*")) + ("*" if prefix else "")
+    return kind, text.lower()
+
+
+def _covers(kind: str, text: str, *, url: str, host: str, uploader: str, content_id: str) -> bool:
+    if kind == "host":
+        return host == text or host.endswith("." + text)
+    if kind == "uploader":
+        return uploader.lstrip("@") == text.lstrip("@") and bool(uploader)
+    if kind == "id":
+        return content_id.lower() == text
+    return url.startswith(text[:-1]) if text.endswith("*") else url == text
 
 
 @dataclass(frozen=True)
@@ -159,3 +222,56 @@ def _voucher(source: Source, policy: Policy) -> str | None:
     if policy.licence == "open":
         return "--licence open"
     return None if source.is_url else "local file named by the user"
+
+
+REFUSING_TAGS = frozenset({"noai", "noimageai", "none", "noindex"})
+"""X-Robots-Tag words that we take as a no: the two for machine learning, and the two for any index."""
+
+Fetch = Callable[[str], "tuple[int, str]"]
+"""URL -> (status, text); raises what it likes for a host that cannot be reached."""
+
+
+KEPT_S = 24 * 3600.0
+"""RFC 9309, 2.4: rules are not to be relied on for longer than a day."""
+
+
+class Robots:
+    """Answers for one process, one robots.txt a host and day. RFC 9309: 4xx means no rules, 5xx means stay away."""
+
+    def __init__(self, agent: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._agent, self._clock = agent, clock
+        self._rules: dict[str, tuple[float, RobotFileParser]] = {}
+
+    def check(self, item: str, url: str, fetch: Fetch) -> None:
+        """RobotsRefused if the host's robots.txt forbids this address to our agent. `fetch` is asked where no rules
+        are known yet; that a host was in trouble (5xx) is not kept."""
+        parts = urlsplit(url)
+        site = f"{parts.scheme}://{parts.netloc}"
+        until, rules = self._rules.get(site, (0.0, RobotFileParser()))
+        if until <= self._clock():
+            status, text = fetch(f"{site}/robots.txt")
+            rules = _parsed(status, text)
+            if status < 500:
+                self._rules[site] = (self._clock() + KEPT_S, rules)
+        if not rules.can_fetch(self._agent, url):
+            raise RobotsRefused(item, f"{site}/robots.txt forbids this address")
+
+
+def _parsed(status: int, text: str) -> RobotFileParser:
+    rules = RobotFileParser()
+    if status >= 500:
+        text = "User-agent: *\nDisallow: /"
+    elif status >= 400:
+        text = ""
+    rules.parse(text.splitlines())
+    return rules
+
+
+def check_robots_tag(item: str, header: str | None, agent: str) -> None:
+    """RobotsRefused if an X-Robots-Tag header says no to everybody or to our agent by name."""
+    for rule in (header or "").lower().split(","):
+        name, _, words = rule.strip().rpartition(":")
+        if name and name.strip() != agent.lower():
+            continue
+        if words.strip() in REFUSING_TAGS:
+            raise RobotsRefused(item, f"X-Robots-Tag says {words.strip()}")

@@ -11,15 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harvest.errors import HarvestError, SiteUnsupported, TooSlow, WorkerDied
-from harvest.fetch.download import DownloadConfig
+from harvest.fetch.download import DownloadConfig, Notes, Site
 from harvest.fetch.network_guard import guarded
-from harvest.fetch.pace import Pace, PaceConfig
+from harvest.fetch.pace import Pace, PaceConfig, TimeIsUp, time_limit
 from harvest.fetch.policy import Policy, check_before_contact
 from harvest.fetch.s3 import list_objects
 from harvest.fetch.script_runtime import SCRIPT_RUNTIMES
-from harvest.fetch.site import Notes, Site
 from harvest.fetch.site_errors import from_site
-from harvest.fetch.time_limit import TimeIsUp, time_limit
 from harvest.identity import canonical_url, host_of, text_id
 from harvest.sources.expand import Source
 

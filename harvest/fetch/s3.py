@@ -1,8 +1,8 @@
 """Videos on S3: s3://BUCKET/PREFIX is a list of objects, s3://BUCKET/KEY with a video's suffix is one.
 
-Endpoint and keys are the lake's: AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, ... (storage/disk.py); a source list
-names a bucket, never an endpoint. Object names are strangers' text: a file on disk is named by the item's id, and of
-the key only a known suffix is kept. The client is native code that no signal interrupts, hence `within`.
+Endpoint and keys are the lake's: AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, ... (storage/layout.py); a source
+list names a bucket, never an endpoint. Object names are strangers' text: a file on disk is named by the item's id, and
+of the key only a known suffix is kept. The client is native code that no signal interrupts, hence `within`.
 """
 
 import os
@@ -18,12 +18,11 @@ import pyarrow.fs as pafs
 
 from harvest.errors import HarvestError, NetworkFailed, SiteUnsupported, SourceGone, SourcePrivate, TooLarge, TooSlow
 from harvest.fetch.download import Download, DownloadConfig, discard
+from harvest.fetch.pace import TimeIsUp, within
 from harvest.fetch.policy import Policy, bytes_limit, check_before_contact, check_limits, licence_verdict
-from harvest.fetch.time_limit import TimeIsUp, within
 from harvest.identity import S3, text_id
 from harvest.sources.expand import VIDEO_SUFFIXES, Source
-from storage.disk import Disk
-from storage.layout import Layout
+from storage.layout import Disk, Layout
 
 _CHUNK = 1 << 20
 

@@ -14,8 +14,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from body.joints import KEYPOINTS_25, indices
-from harvest.backends.blazepose import BlazePose
-from harvest.backends.blazepose_joints import world_25
+from harvest.backends.blazepose import BlazePose, world_25
 from harvest.backends.roi import Crops, upright
 from harvest.weights.files import BLAZEPOSE
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harvest.crop import cut
+from harvest.backends.roi import cut
 from harvest.weights.files import MOVENET, path
 from harvest.weights.onnx_session import OnnxNetwork
 

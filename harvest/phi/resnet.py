@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from harvest.crop import cut
+from harvest.backends.roi import cut
 from harvest.phi.resnet_v1 import ResNet50V1
 from harvest.phi.resnet_v2 import ResNet50V2, from_slim
 from harvest.weights.safe_checkpoint import CheckpointError, fill, load_state_dict

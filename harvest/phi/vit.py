@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from harvest.crop import cut
+from harvest.backends.roi import cut
 from harvest.weights.safe_checkpoint import fill, load_state_dict
 from storage.atomic import file_sha256
 

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from body.draw import draw_skeleton
+from body.ffmpeg import write_mp4
 from body.model import BodyModel
-from body.mp4 import write_mp4
 from body.raster import Light, Rasteriser
 from hmmr_model.export.person_motion import PersonMotion, PictureGeometry, PlacedPose, person_motion
 from hmmr_model.predict import Prediction

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from body.mp4 import write_mp4
+from body.ffmpeg import write_mp4
 from body.packet_times import read_packet_times
 from body.raster.kernels import Bytes
 from openworld.film.truth_arrays import PersonTruth, depth_inside, truth_of, visible

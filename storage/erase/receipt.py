@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from storage.atomic import write_json_atomically
-from storage.disk import says_full
 from storage.lake import Lake
+from storage.layout import says_full
 from storage.snapshot import with_ancestors
 
 

@@ -10,6 +10,7 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.commit import settle
 from storage.erase.clean_log import clean_log
 from storage.erase.ledger_rows import anonymise, bury, commits_of, remember
 from storage.erase.names import (
@@ -28,7 +29,6 @@ from storage.erase.scrub import replace_cells, scrub_files
 from storage.labels.key import digest
 from storage.lake import Lake
 from storage.ledger.ledger import Ledger
-from storage.recover import settle
 from storage.rewrite import change_rows, delete_rows, sweep_holding
 from storage.schema import TABLES
 from storage.snapshot import drop_sources

@@ -11,8 +11,7 @@ from storage.atomic import file_sha256
 from storage.errors import SchemaMismatch
 from storage.export.dataset import FORMAT
 from storage.json_text import MISFIT, number, read_object, word
-from storage.schema import SCHEMA_VERSION, TABLES
-from storage.validate import validated
+from storage.schema import SCHEMA_VERSION, TABLES, validated
 
 
 def verify_dataset(folder: Path) -> list[str]:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from body.decoder import CONTAINERS, first_complaint, input_arguments, start_decoder
-from body.mp4 import ffmpeg_program
+from body.ffmpeg import CONTAINERS, ffmpeg_program, first_complaint, input_arguments, start_decoder
 
 GREEDY = "import time; time.sleep(0.5); held = [bytearray(1 << 28) for _ in range(16)]"
 BUSY = "while True: pass"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.logs import ROOMS, log_to_stderr
+from cli.common import ROOMS, log_to_stderr
 
 ROOT = Path(__file__).resolve().parents[2]
 

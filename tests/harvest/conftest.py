@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from body.ffmpeg import ffmpeg_program
 from body.joints import KEYPOINTS_25
-from body.mp4 import ffmpeg_program
 from harvest.config import HarvestConfig
 from harvest.sources.expand import Source, expand
 from harvest.video.decode import DecodeConfig, Video

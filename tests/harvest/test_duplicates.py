@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from body.mp4 import ffmpeg_program
-from harvest.duplicates import KnownVideos
-from harvest.video.fingerprint import SAMPLE_SECONDS, bits_apart, fingerprint
+from body.ffmpeg import ffmpeg_program
+from harvest.duplicates import SAMPLE_SECONDS, KnownVideos, bits_apart, fingerprint
 from storage.example_rows import tracklet_row, video_row
 from storage.lake import Lake
 from storage.ledger.ledger import Ledger

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harvest.config import HarvestConfig
 from harvest.run import harvest
-from harvest.sources.ledger_items import failed_sources, to_source
+from harvest.sources.expand import failed_sources, to_source
 from storage.lake import Lake
 from storage.ledger.ledger import Ledger
 from storage.reconcile import reconcile

@@ -9,11 +9,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from body.mp4 import ffmpeg_program
+from body.ffmpeg import ffmpeg_program
 from harvest.config import HarvestConfig
 from harvest.fetch.policy import Policy
 from harvest.run import harvest
-from harvest.sources.ledger_items import failed_sources
+from harvest.sources.expand import failed_sources
 from storage.atomic import file_sha256
 from storage.lake import Lake
 from storage.ledger.ledger import Ledger

@@ -6,10 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from harvest.config import HarvestConfig
-from harvest.report import HarvestReport
-from harvest.run import harvest
-from harvest.sources.expand import expand
-from harvest.sources.ledger_items import to_item
+from harvest.run import HarvestReport, harvest
+from harvest.sources.expand import expand, to_item
 from storage.commit import commit_shard
 from storage.example_rows import shard
 from storage.lake import Lake

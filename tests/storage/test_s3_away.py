@@ -10,11 +10,10 @@ import pyarrow as pa
 import pytest
 
 from storage.commit import commit_shard
-from storage.disk import Disk
 from storage.errors import ServiceAway
 from storage.example_rows import shard, source_name
 from storage.lake import Lake
-from storage.layout import Layout
+from storage.layout import Disk, Layout
 from storage.ledger.items import Finished, Item
 from storage.ledger.ledger import Ledger
 from storage.reconcile import reconcile

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from body.mp4 import write_mp4
+from body.ffmpeg import write_mp4
 from evaluation.label_quality.people import Truth
 from flows.label_quality.films import KnownFilm
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from body.mp4 import write_mp4
+from body.ffmpeg import write_mp4
 from flows.label_quality.joins import CLIP, DISSOLVE, Joined, cuts_of, make_joined
 from harvest.video.decode import DecodeConfig, Video
 from harvest.video.shots import ShotConfig

@@ -10,7 +10,7 @@ from mmdet.apis import init_detector
 from mmpose.apis import init_model
 from typer.testing import CliRunner
 
-from body.mp4 import ffmpeg_program
+from body.ffmpeg import ffmpeg_program
 from cli.harvest import app
 from harvest.backends.mmlab_models import find_config
 from storage.atomic import file_sha256

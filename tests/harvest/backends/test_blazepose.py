@@ -7,11 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harvest.backends.blazepose import BlazePose
-from harvest.backends.blazepose_joints import JOINTS, LANDMARKS, SLOTS, keypoints_25, world_25
+from harvest.backends.blazepose import JOINTS, LANDMARKS, SLOTS, BlazePose, keypoints_25, world_25
 from harvest.backends.nanodet import NanoDet
-from harvest.backends.roi import Crops, RefineLimits, upright
-from harvest.crop import cut, square_around
+from harvest.backends.roi import Crops, RefineLimits, cut, square_around, upright
 from harvest.weights.files import BLAZEPOSE_TFLITE, Weights
 
 pytestmark = pytest.mark.usefixtures("embedded_weights")

@@ -9,9 +9,9 @@ from body.boxes import iou_matrix
 from body.joints import KEYPOINTS_25
 from harvest.backends.blazepose import BlazePose, Reading
 from harvest.backends.embedded import EmbeddedBackend
-from harvest.backends.follow import box_from_keypoints
 from harvest.backends.protocol import PoseBackend
 from harvest.backends.roi import Crops
+from harvest.tracking.people import box_from_keypoints
 
 pytestmark = pytest.mark.usefixtures("embedded_weights")
 

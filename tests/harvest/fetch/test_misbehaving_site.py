@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from harvest import errors
-from harvest.fetch.download import DownloadConfig, download
+from harvest.fetch.download import DownloadConfig, Site, download
 from harvest.fetch.policy import Policy
 from harvest.fetch.resolve import Lookup, look_up_list
-from harvest.fetch.site import Site
 from harvest.sources.expand import Source, expand
 
 POLICY = Policy(licence="open", allow_private=True, max_bytes=200_000)

@@ -16,12 +16,10 @@ from yt_dlp.networking.exceptions import HTTPError
 
 from harvest.config import HarvestConfig
 from harvest.errors import NetworkFailed, RateLimited
-from harvest.fetch.download import DownloadConfig
-from harvest.fetch.pace import Pace, PaceConfig
+from harvest.fetch.download import DownloadConfig, Site
+from harvest.fetch.pace import Pace, PaceConfig, time_limit
 from harvest.fetch.policy import Policy
-from harvest.fetch.site import Site
 from harvest.fetch.site_errors import from_site
-from harvest.fetch.time_limit import time_limit
 from harvest.run import harvest
 from harvest.sources.expand import Source
 from storage.errors import HostClosed

@@ -16,8 +16,7 @@ from harvest.errors import (
     TooLong,
     TooManyPixels,
 )
-from harvest.fetch.optout import OptOutList
-from harvest.fetch.policy import Policy, check_before_contact, check_metadata, licence_verdict
+from harvest.fetch.policy import OptOutList, Policy, check_before_contact, check_metadata, licence_verdict
 from harvest.sources.expand import Source
 
 WEB = Source("id", "https://video.example.org/x", True)

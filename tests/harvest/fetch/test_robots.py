@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 
 from harvest.errors import RobotsRefused
-from harvest.fetch.robots import KEPT_S, Robots, check_robots_tag
+from harvest.fetch.policy import KEPT_S, Robots, check_robots_tag
 
 
 def _allows(status: int, text: str, path: str = "/video/a.mp4") -> bool:

@@ -18,8 +18,7 @@ import pytest
 from harvest import errors
 from harvest.config import HarvestConfig
 from harvest.fetch.download import DownloadConfig
-from harvest.fetch.optout import OptOutList
-from harvest.fetch.policy import Policy
+from harvest.fetch.policy import OptOutList, Policy
 from harvest.fetch.resolve import Lookup, look_up_list
 from harvest.fetch.s3 import fetch_object, list_objects
 from harvest.run import harvest

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from harvest.fetch.time_limit import TimeIsUp, time_limit
+from harvest.fetch.pace import TimeIsUp, time_limit
 
 
 def test_ends_what_waits_and_leaves_no_alarm_behind() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import procrustes
 
+from body.ffmpeg import ffmpeg_program
 from body.joints import KEYPOINTS_25, LIMBS_12, indices
-from body.mp4 import ffmpeg_program
 from harvest.config import LabelConfig
 from harvest.fetch.policy import Policy, Verdict
 from harvest.filters.one_person import cut_off, frozen_frames, motion, posture_change, too_fast, too_long

@@ -3,8 +3,7 @@
 import json
 from pathlib import Path
 
-from harvest.sources.expand import Source
-from harvest.sources.ledger_items import failed_sources, to_item, to_source
+from harvest.sources.expand import Source, failed_sources, to_item, to_source
 from storage.ledger.ledger import Ledger
 
 FULL = Source(

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from body.mp4 import ffmpeg_program
+from body.ffmpeg import ffmpeg_program
 from harvest.errors import DecodeFailed, NoVideoStream, TooLong, TooManyPixels
 from harvest.video.decode import DecodeConfig, Video
 

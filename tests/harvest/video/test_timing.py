@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from body.mp4 import ffmpeg_program
+from body.ffmpeg import ffmpeg_program
 from harvest.errors import DecodeFailed, NoVideoStream
-from harvest.video.timing import Timing, keep_mask, rate_of, read_packets, simplest_between, working_rate
+from harvest.video.decode import Timing, keep_mask, rate_of, read_packets, simplest_between, working_rate
 
 Clip = Callable[..., Path]
 

@@ -5,7 +5,7 @@ import decord
 import numpy as np
 import pytest
 
-from body.mp4 import write_mp4
+from body.ffmpeg import write_mp4
 from openworld.film.make import Film, read_pts, time_base
 from openworld.film.truth_file import read_people
 

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from storage.commit import resume
 from storage.erase.names import Target
 from storage.erase.run import erase
 from storage.example_rows import shard, source_name, video_row
 from storage.lake import Lake
-from storage.ledger.copies import SAME_BITS
+from storage.ledger.content import SAME_BITS
 from storage.ledger.items import Finished, Item
 from storage.ledger.ledger import Ledger
 from storage.ledger.tables import BY_ITEM
-from storage.recover import resume
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from storage.commit import scratch_folder
 from storage.ledger.items import Finished, Item
 from storage.ledger.leases import LEASE_S
 from storage.ledger.ledger import Ledger
-from storage.recover import scratch_folder
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

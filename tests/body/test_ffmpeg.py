@@ -5,7 +5,7 @@ import decord
 import numpy as np
 import pytest
 
-from body.mp4 import VideoWriteError, write_mp4
+from body.ffmpeg import VideoWriteError, write_mp4
 
 
 def _pictures(count: int) -> Iterator[np.ndarray]:

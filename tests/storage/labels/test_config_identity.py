@@ -8,7 +8,7 @@ import pytest
 
 from harvest.config import LabelConfig
 from hmmr_model.configs import DataConfig, LossConfig, ModelConfig, OptimiserConfig, TrainConfig, from_json, to_json
-from storage.config_identity import absent_values, added_field, identity
+from storage.labels.key import absent_values, added_field, identity
 
 
 @dataclass(frozen=True)

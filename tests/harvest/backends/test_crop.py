@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvest.crop import cut, square_around, to_frame
+from harvest.backends.roi import cut, square_around, to_frame
 
 FRAME = np.zeros((120, 160, 3), np.uint8)
 cv2.circle(FRAME, (97, 41), 6, (255, 255, 255), -1)
