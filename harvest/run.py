@@ -27,7 +27,8 @@ from harvest.sources.expand import Source, expand, fair_order, sources_to_do, to
 from storage.commit import resume
 from storage.lake import Lake
 from storage.ledger.items import FAILED, REJECTED, STATES, Books, Entry
-from storage.ledger.ledger import Ledger, lists_failed_again, lists_were_read
+from storage.ledger.ledger import Ledger
+from storage.ledger.lists import lists_failed_again, lists_were_read
 from storage.maintenance import maintain
 
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from storage.ledger.items import Item
-from storage.ledger.ledger import Ledger, lists_failed_again, lists_were_read
+from storage.ledger.ledger import Ledger
+from storage.ledger.lists import lists_failed_again, lists_were_read
 
 
 def test_lists_end_and_come_back(tmp_path: Path) -> None:
