@@ -72,8 +72,10 @@ def evaluate(
         raise absent(checkpoint, "; `hmmr train` writes OUT/model.pt")
     dataset, _, folder = data.partition(":")
     request = Request(
-        checkpoint, dataset, Path(folder), protocol_named(protocol), split, tuple(trained_on or ()), device, smpl,
-        regressor, allow_contaminated, unchecked, refine, command=shlex.join(["hmmr", *sys.argv[1:]]),
+        checkpoint=checkpoint, dataset=dataset, data=Path(folder), protocol=protocol_named(protocol), split=split,
+        trained_on=tuple(trained_on or ()), device=device, smpl=smpl, regressor=regressor,
+        allow_contaminated=allow_contaminated, unchecked=unchecked, refine=refine,
+        command=shlex.join(["hmmr", *sys.argv[1:]]),
     )  # fmt: skip
     outcome = run(request)
     report = json_out or _beside(checkpoint, request)
@@ -108,7 +110,7 @@ def _scores_lake(given: str | None) -> "Lake":
 def _show(outcome: "Outcome") -> None:
     from evaluation.bootstrap import intervals
     from evaluation.score import aggregate, scored_frames
-    from flows.evaluate import untrained_means, worst
+    from flows.evaluate import worst
 
     request, protocol = outcome.request, outcome.request.protocol
     averages = aggregate(outcome.scores)
@@ -126,7 +128,7 @@ def _show(outcome: "Outcome") -> None:
     if excluded:
         typer.echo("  left out: " + ", ".join(f"{reason} {count}" for reason, count in sorted(excluded.items())))
     typer.echo("  worst: " + ", ".join(f"{s.sequence} {s.value('pa_mpjpe_mm'):.1f}" for s in worst(outcome.scores)))
-    for name, means in untrained_means(request).items():
+    for name, means in outcome.untrained.items():
         values = ", ".join(f"{metric} {value:.2f}" for metric, value in means.items())
         typer.echo(f"  {name}, {BASELINES[name]} on the same frames: {values}")
     for match in outcome.matches:

@@ -91,6 +91,8 @@ class Outcome:
     run: dict[str, Any]
     shown: list[Worst]
     """The worst sequences as skeletons, for the dashboard's page."""
+    untrained: dict[str, dict[str, float]]
+    """Means over sequences of the untrained baselines on the same frames, by baseline and metric."""
 
 
 def evaluate(request: Request) -> Outcome:
@@ -120,7 +122,10 @@ def evaluate(request: Request) -> Outcome:
         scores = with_values(scores, mesh_values(predicted, labels, protocol, body))
     run = _run(request, checkpoint, began)
     shown = skeletons(worst(scores, SHOWN), labels, predicted, rates, protocol)
-    return Outcome(request, scores, matches, _rows(request, checkpoint, run, scores, matches), run, shown)
+    return Outcome(
+        request=request, scores=scores, matches=matches, rows=_rows(request, checkpoint, run, scores, matches), run=run,
+        shown=shown, untrained=untrained_means(lake, labels, protocol),
+    )  # fmt: skip
 
 
 def keep(outcome: Outcome, lake: Lake, report: Path) -> None:
@@ -152,7 +157,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "averages": {metric: _average(outcome.scores, metric) for metric in sorted(aggregate(outcome.scores))},
         "sequences": [_sequence(score) for score in outcome.scores],
         "worst": [score.sequence for score in worst(outcome.scores)],
-        "baselines": untrained_means(request),
+        "baselines": outcome.untrained,
         "contamination": [vars(match) for match in outcome.matches],
         "published": [vars(row) for row in protocol.published_for(request.dataset)],
     }
@@ -321,18 +326,16 @@ def skeletons(
     return found
 
 
-def untrained_means(request: Request) -> dict[str, dict[str, float]]:
-    """Means over sequences of the 2D network's own 3D on the same frames, by baseline (raw, smoothed) and metric.
+def untrained_means(lake: Lake, labels: Mapping[str, Labels3D], protocol: Protocol) -> dict[str, dict[str, float]]:
+    """Means over sequences of the 2D network's own 3D on the labelled frames, by baseline (raw, smoothed) and metric.
 
     Empty where φ brought no 3D, or the protocol scores other joints than the universal 25.
     """
-    lake = Lake(request.data, create=False)
-    labels = read_labels3d(lake, split=request.split)
     predicted = read_zero_shot(lake, list(labels))
-    if not predicted or request.protocol.joint_set != "keypoints_25":
+    if not predicted or protocol.joint_set != "keypoints_25":
         return {}
-    found = {}
+    means = {}
     for name, baseline in UNTRAINED.items():
-        means = aggregate(score_sequences(baseline(predicted), labels, request.protocol))
-        found[name] = {metric: means[metric].macro for metric in request.protocol.metrics if metric in means}
-    return found
+        averages = aggregate(score_sequences(baseline(predicted), labels, protocol))
+        means[name] = {metric: averages[metric].macro for metric in protocol.metrics if metric in averages}
+    return means
