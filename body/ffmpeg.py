@@ -98,7 +98,8 @@ _WRITTEN_BYTES = 1 << 28
 def input_arguments(path: Path, *, threads: int = 1, loglevel: str = "level+error") -> list[str]:
     """ffmpeg's arguments up to and with `-i`: the file alone, by a known reader, on the stream's own clock."""
     return [ffmpeg_program(), "-hide_banner", "-nostdin", "-nostats", "-v", loglevel, "-protocol_whitelist", "file",
-            "-format_whitelist", ",".join(CONTAINERS), "-fflags", "+genpts", "-copyts", "-threads", str(threads),
+            "-format_whitelist", ",".join(CONTAINERS), "-fflags", "+genpts", "-copyts", "-filter_threads", "1",
+            "-threads", str(threads),
             "-i", f"file:{path}"]  # fmt: skip
 
 

@@ -1,5 +1,5 @@
 # ruff: noqa: N818  names say what happened, as in yt-dlp; an Error suffix adds nothing
-"""Everything that can be wrong with one source, as a tree: the name, when it is tried again, what it says.
+"""The errors of one source, as a tree: class, when the item is tried again, meaning.
 
     HarvestError                   names the item; never stops the run
     ├── SourceRejected             the answer is no, and waiting will not change it

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 _TRACKERS: dict[str, re.Pattern[str]] = {
     "youtube.com": re.compile(r"utm_\w+|si|feature|pp|ab_channel"),
@@ -19,6 +19,8 @@ _TRACKERS: dict[str, re.Pattern[str]] = {
 """Parameters of the query that name who shared a link, by host; there and nowhere else they are left out. Elsewhere a
 parameter of the same name may choose the film, or be part of what a signature covers."""
 _DEFAULT_PORT = {"http": 80, "https": 443}
+_ANY_TRACKER = re.compile(r"utm_\w+|fbclid|gclid|si|feature|ref_src")
+_ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
 _YOUTUBE = re.compile(
     r"https?://(?:www\.|m\.)?(?:youtu\.be/|youtube\.com/(?:shorts/|embed/|watch\?(?:.*&)?v=))([\w-]{11})"
 )
@@ -68,6 +70,16 @@ def _without_trackers(host: str, query: str) -> str:
     if known is None:
         return query
     return "&".join(pair for pair in query.split("&") if not known.fullmatch(pair.partition("=")[0]))
+
+
+def loose_address(url: str) -> str:
+    """A canonical address without what often are trackers, whatever the host, and with its query written anew: the
+    canonical form of before 2026-12. For refusals alone, which cover rather too much than too little: the server may
+    not know it."""
+    parts = urlsplit(url)
+    pairs = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if not _ANY_TRACKER.fullmatch(pair[0])]
+    path = _ESCAPE.sub(lambda match: match[0].upper(), quote(parts.path, safe="/:@!$&'()*+,;=-._~%"))
+    return urlunsplit((parts.scheme, parts.netloc, path, urlencode(pairs), ""))
 
 
 def _youtube(url: str) -> str:

@@ -1,4 +1,4 @@
-"""One item from its address to its labels: policy, download, decode and label, and its file is gone again."""
+"""One item from its address to its labels: checks the policy, downloads, labels, and removes the file again."""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,7 +20,7 @@ Report = Callable[[str, int, "int | None"], None]
 
 
 class ItemWorker:
-    """Networks loaded once; then item after item."""
+    """Loads the networks once, then labels item after item."""
 
     def __init__(self, config: HarvestConfig, downloads: Path, ledger_url: str) -> None:
         self._config, self._downloads = config, downloads

@@ -34,7 +34,7 @@ from storage.maintenance import maintain
 
 @dataclass(frozen=True)
 class Trouble:
-    """An item that did not end well, in words."""
+    """An item that was rejected or failed, for a message."""
 
     name: str
     state: str

@@ -1,4 +1,4 @@
-"""The state of one call of `harvest`: who works on what, who waits for a host, what waits for its commit."""
+"""Runs one call of `harvest`: claims items, gives them to workers, waits for hosts, commits what was labelled."""
 
 import logging
 import shutil
@@ -24,7 +24,7 @@ from storage.ledger.ledger import Ledger
 from storage.stage_cache import prune
 
 Watch = Callable[["Asked | Progress | Ended"], None]
-"""Told what happens, for progress bars."""
+"""Called with each event, for progress bars."""
 
 _WAIT_S = 0.5
 _LOOK_S = 2.0
@@ -34,14 +34,14 @@ _log = logging.getLogger(__name__)
 
 
 class Asked:
-    """The sources of this call are known."""
+    """Event: the sources of this call are known; `to_do` of them will be worked on."""
 
     def __init__(self, sources: Sequence[Source], to_do: int) -> None:
         self.sources, self.to_do = sources, to_do
 
 
 class Ended:
-    """One item has ended."""
+    """Event: one item has ended, with its error or its count of tracklets."""
 
     def __init__(self, source: Source, error: HarvestError | None, tracklets: int) -> None:
         self.source, self.error, self.tracklets = source, error, tracklets
@@ -71,7 +71,7 @@ class Session:
         self.errors: dict[str, HarvestError] = {}
 
     def work(self) -> None:
-        """Until nothing can be claimed, and no other run holds an item of this one's list.
+        """Works until nothing can be claimed and no other run holds an item of this one's list.
 
         Whatever ends this, finished videos are committed and the rest given back.
         """
@@ -99,7 +99,7 @@ class Session:
             prune(self._scratch, self._config.stage_cache_gb * 1e9)
 
     def _goes_on(self) -> bool:
-        """Whether anything is done, or waited for. The clock is read first, so that what came due meanwhile is seen."""
+        """Whether an item is worked on or waited for. The clock is read first: an item may come due meanwhile."""
         patient = time.monotonic() < self._patient_until
         return bool(self._fill() or self._working or self._queue or patient or self._others_hold_some())
 
@@ -118,7 +118,7 @@ class Session:
         return self._others > 0
 
     def _fill(self) -> bool:
-        """Give every idle worker an item whose host may be asked now; says whether any was given."""
+        """Gives every idle worker an item whose host may be asked now. Returns whether any was given."""
         given = False
         while self._workers.idle:
             source = self._next_due() or self._claim()
@@ -138,7 +138,7 @@ class Session:
         return None
 
     def _claim(self) -> Source | None:
-        """A source to start now. One that must wait for its host a while is queued, for long it is left pending."""
+        """A source to start now. One whose host asks for a short wait is queued; for a long one it stays pending."""
         while len(self._queue) < self._workers.idle:
             source = self._lease()
             if source is None:
@@ -188,7 +188,7 @@ class Session:
             self._tell(Ended(event.source, error, event.labelled.n_tracklets if event.labelled else 0))
 
     def _keep(self, source: Source, labelled: LabelledVideo) -> None:
-        """To the next commit, but for the labels of a copy of what the lake has."""
+        """Adds labels to the next commit. Of a copy of a video that the lake has, only the row of `videos` is kept."""
         (video,) = labelled.rows["videos"]
         prints = list(video["fingerprints"])
         if labelled.n_tracklets:

@@ -1,4 +1,5 @@
-"""Processes that each take one item at a time: download, label, hand the rows back. The parent alone writes the lake.
+"""Worker processes: each downloads and labels one item at a time and sends the rows back. Only the parent writes the
+lake.
 
 A worker that dies or falls silent costs its own item and is replaced; nothing else waits for it. Each is a fresh
 process (spawn): networks and decoders do not survive a fork, and the address guard must not touch the parent.
@@ -26,7 +27,8 @@ from harvest.sources.expand import Source
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a worker is: "download" in bytes, "label" in frames; `total` is None if the host does not say."""
+    """How far a worker is with its item: bytes of the "download" or frames of the "label" stage. `total` is None where
+    the host does not say the size."""
 
     item_id: str
     stage: str
@@ -139,7 +141,7 @@ class _Worker:
 
 
 def _serve(pipe: Connection, config: HarvestConfig, downloads: Path, ledger_url: str, log_level: int) -> None:
-    """A worker's life. Ctrl-C is the parent's to handle; so are its log lines."""
+    """Runs in the worker: takes items from the pipe until it closes. The parent handles Ctrl-C and writes log lines."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     send = _Sender(pipe)
     logger = logging.getLogger("harvest")
@@ -171,7 +173,7 @@ def _serve(pipe: Connection, config: HarvestConfig, downloads: Path, ledger_url:
 
 
 class _Sender(logging.Handler):
-    """Sends what a worker has to say to the parent: results, progress, and log lines with the id of their item."""
+    """Sends a worker's results, progress and log records (with the id of their item) to the parent."""
 
     def __init__(self, pipe: Connection) -> None:
         super().__init__()
@@ -182,7 +184,7 @@ class _Sender(logging.Handler):
             self._pipe.send(event)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """As text: what a record was made of need not survive the way."""
+        """Sends a record with its message as text: its arguments may not be picklable."""
         record.msg, record.args, record.exc_info = record.getMessage(), None, None
         record.item = self.item
         self(record)

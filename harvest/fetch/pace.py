@@ -1,4 +1,5 @@
-"""One budget a host for all workers and all machines: it lies in the ledger, and a host's "later" is obeyed.
+"""Keeps requests to each host within one budget, which the ledger holds for all workers and machines, and obeys a
+host that asks to come back later (Retry-After).
 
 An item is counted for its host's day when it is claimed; each of its requests takes the host's next slot in the moment
 in which it goes out, wherever that is: a list that is looked up, robots.txt, a redirect, the file itself. A short wait
@@ -44,7 +45,7 @@ class PaceConfig:
 
 
 class Pace:
-    """Counts items before they are given to a worker, holds requests back until their slot, and notes bans."""
+    """Counts items against their host's day, holds each request until the host's next slot, and records bans."""
 
     def __init__(self, ledger: Ledger, config: PaceConfig) -> None:
         self._hosts, self._config = ledger.hosts, config
@@ -64,7 +65,7 @@ class Pace:
         return self._hosts.admit(source.host, self._config.patience_s)
 
     def note(self, source: Source, error: HarvestError) -> None:
-        """A host that asks for patience gets it from everybody: the one that said so, not one that led to it."""
+        """Closes a host that asked to wait, for all workers: the one that answered so, not one that redirects to it."""
         host = error.host or (source.host if source.is_url else None)
         if isinstance(error, RateLimited | Banned) and error.retry_after_s and host:
             self._hosts.ban(host, self._hosts.clock() + error.retry_after_s)
@@ -118,7 +119,7 @@ class Pace:
             self._hosts.answered(host)
 
     def _limit(self, host: str) -> bool:
-        """Whether a host has a budget; the ledger knows it then."""
+        """Whether a host has a budget. The first time, its limits are written to the ledger."""
         if not host or host.startswith(_BUCKET) or self._is_own(host):
             return False
         if host not in self._limited:
@@ -127,7 +128,7 @@ class Pace:
         return True
 
     def _is_own(self, host: str) -> bool:
-        """Whether it is written as a private or loopback address; a name is taken for a public host's."""
+        """Whether the host is a private or loopback address. A name counts as a public host."""
         if self._config.own_hosts:
             return False
         try:
@@ -138,7 +139,7 @@ class Pace:
 
 _BUCKET = host_of(S3)
 _HOLDS = 0.9
-"""Of the interval: a slot that was not used for longer may be another's by now."""
+"""Share of the interval for which a granted slot stays ours; later another worker may have the next one."""
 
 
 T = TypeVar("T")
@@ -170,7 +171,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def time_stopped() -> Iterator[None]:
-    """Inside, the clock of a `time_limit` around it stands still: a wait for a host's slot is not the host's fault."""
+    """Stops the clock of the `time_limit` around it: waiting for a host's slot does not count against the download."""
     left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
     try:
         yield
@@ -179,8 +180,8 @@ def time_stopped() -> Iterator[None]:
 
 
 def within(seconds: float, work: Callable[[], T]) -> T:
-    """What `work` returns or raises. Raises TimeIsUp after `seconds` and leaves it behind in a daemon thread: for calls
-    into native code, which no signal interrupts."""
+    """Runs `work` in a daemon thread and returns or raises what it does. Raises TimeIsUp after `seconds`; the thread is
+    left running. For native code, which no signal interrupts."""
     ended: list[T] = []
     failed: list[BaseException] = []
 

@@ -1,4 +1,5 @@
-"""Yes or no to a source before its bytes are fetched, with dated evidence. Unknown means no.
+"""Decides whether a source may be fetched, before its bytes are, and records the evidence with its date. An unknown
+licence means no.
 
 What a host states is open, closed, unknown, or open but not for commercial use or for derivatives, which a user must
 ask for (harvest/fetch/licences.py). The user may vouch for a source (in the list, or with `--licence open` for all
@@ -36,7 +37,7 @@ from harvest.errors import (
 )
 from harvest.fetch.licences import ASKED_FOR, classify_licence
 from harvest.fetch.network_guard import address_verdict
-from harvest.identity import canonical_address
+from harvest.identity import canonical_address, loose_address
 from harvest.sources.expand import Source
 
 _KINDS = ("host", "uploader", "url", "id")
@@ -89,7 +90,10 @@ def _covers(kind: str, text: str, *, url: str, host: str, uploader: str, content
         return uploader.lstrip("@") == text.lstrip("@") and bool(uploader)
     if kind == "id":
         return content_id.lower() == text
-    return url.startswith(text[:-1]) if text.endswith("*") else url == text
+    loose, wish = loose_address(url), loose_address(text.removesuffix("*"))
+    if text.endswith("*"):
+        return url.startswith(text[:-1]) or loose.startswith(wish)
+    return url == text or (bool(url) and loose == wish)
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,8 @@ def _literal_verdict(host: str, *, private_allowed: bool) -> str | None:
 
 
 def check_metadata(source: Source, info: Mapping[str, Any], policy: Policy) -> Verdict:
-    """Yes to what the host says about a video (a yt-dlp info dict), as a dated verdict; else a SourceRejected."""
+    """Checks what the host says about a video (a yt-dlp info dict). Returns the dated verdict; raises a SourceRejected
+    for a no."""
     name = source.name
     if info.get("is_live") or info.get("live_status") in {"is_live", "is_upcoming"}:
         raise LiveStream(name, "is a live stream; give the address of its recording")
@@ -236,7 +241,7 @@ KEPT_S = 24 * 3600.0
 
 
 class Robots:
-    """Answers for one process, one robots.txt a host and day. RFC 9309: 4xx means no rules, 5xx means stay away."""
+    """Checks addresses against robots.txt, fetched once a host and day. RFC 9309: 4xx is no rules, 5xx forbids all."""
 
     def __init__(self, agent: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._agent, self._clock = agent, clock

@@ -1,4 +1,4 @@
-"""Lists on the web become sources before anything is asked of the ledger: playlists, channels, feeds, searches, S3.
+"""Replaces lists on the web (playlists, channels, feeds, searches, S3 prefixes) by the videos that they name.
 
 Always bounded: a source that is a list says how many entries to take (`count:` in a YAML list). Looked up in a
 process of its own, behind the same guard as a download.

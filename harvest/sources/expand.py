@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from harvest.errors import HarvestError, Unreadable
-from harvest.identity import S3, canonical_address, host_of, origin_of, text_id
+from harvest.identity import S3, canonical_address, host_of, loose_address, origin_of, text_id
 from harvest.sources.lists import LIST_SUFFIXES, Entry, read_list
 from harvest.video.content import SOUND_SUFFIXES, content_kind
 from storage.atomic import file_sha256
@@ -285,7 +285,9 @@ def to_item(source: Source) -> Item:
     }
     if (raw := _bytes_of(source.address)) is not None:
         request["address_bytes"] = raw
-    return Item(source.item_id, source.host, url=source.name, request=request)
+    loose_id = text_id(loose_address(source.address)) if source.is_url and not source.is_s3 else source.item_id
+    loose_ids = () if loose_id == source.item_id else (loose_id,)
+    return Item(source.item_id, source.host, url=source.name, request=request, loose_ids=loose_ids)
 
 
 def _bytes_of(address: str) -> str | None:

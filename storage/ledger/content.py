@@ -72,6 +72,8 @@ class Tombstones:
             for kind, value in named.items():
                 if value:
                     owners.setdefault(self.hash(kind, value), set()).add(item.item_id)
+            for loose_id in item.loose_ids:
+                owners.setdefault(self.hash("source", loose_id), set()).add(item.item_id)
         hashes = sorted(owners)
         buried: list[str] = []
         for start in range(0, len(hashes), _CHUNK):

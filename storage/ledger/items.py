@@ -17,6 +17,8 @@ class Item:
     uploader: str | None = None
     request: Mapping[str, Any] = field(default_factory=dict)
     """Whatever the harvester needs to do the item again (JSON): tags, licence that the user vouched for, ..."""
+    loose_ids: tuple[str, ...] = ()
+    """Ids of addresses that are most probably the same source: where one was erased, so is this. Not stored."""
 
 
 @dataclass(frozen=True)

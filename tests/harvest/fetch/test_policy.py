@@ -119,3 +119,20 @@ def test_wish_that_is_not_understood_stops_everything(tmp_path: Path) -> None:
     (tmp_path / "no.txt").write_text("host a.org\nnot an address\n")
     with pytest.raises(ValueError, match=r"no\.txt:2"):
         OptOutList.load(tmp_path / "no.txt")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://video.example.org/x?utm_source=a",
+        "https://video.example.org/x?feature=b&si=c",
+        "https://video.example.org/x?&utm_id=%7e",
+    ],
+)
+def test_a_tracker_or_an_escape_does_not_get_round_the_opt_out(tmp_path: Path, url: str) -> None:
+    """Addresses are fetched to the letter; wishes cover what is most probably the same."""
+    (tmp_path / "no.txt").write_text("url https://video.example.org/x")
+    policy = Policy(opt_out=OptOutList.load(tmp_path / "no.txt"))
+    with pytest.raises(OptedOut):
+        check_before_contact(Source("id", url, True), policy)
+    check_before_contact(Source("id", "https://video.example.org/x?v=1", True), policy)

@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from harvest.sources.expand import Source, failed_sources, to_item, to_source
+from harvest.identity import text_id
+from harvest.sources.expand import Source, expand, failed_sources, to_item, to_source
 from storage.ledger.ledger import Ledger
 
 FULL = Source(
@@ -28,3 +29,21 @@ def test_failed_by_class(tmp_path: Path) -> None:
         ledger.fail(name, "w", reason)
     assert [source.item_id for source in failed_sources(str(tmp_path), "gone")] == ["b"]
     assert len(failed_sources(str(tmp_path), None)) == 2
+
+
+def test_an_erased_address_does_not_come_back_with_a_tracker(tmp_path: Path) -> None:
+    """Addresses with a tracker are items of their own; erased before that, they were one."""
+    ledger = Ledger.open(tmp_path)
+    with ledger.engine.begin() as connection:
+        ledger.tombstones.add(connection, "source", text_id("https://films.example/a%2Fb?v=1"))
+    named = (
+        "https://films.example/a%2fb?v=1&utm_source=x",
+        "https://films.example/a%2Fb?v=1",
+        "https://films.example/c",
+    )
+    sources = expand(named)
+    assert len(sources) == 3
+    ledger.ask([to_item(source) for source in sources])
+    books = ledger.books()
+    assert (books.erased, books.pending) == (2, 1)
+    ledger.close()
