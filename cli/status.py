@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, help="What of the fleet runs, and how far the lake's work is.")
 
 LAKE = typer.Option("--lake", help="Folder or s3:// URL of the lake; else $HMMR_LAKE, else PROJECT/lake.")
+METRICS = typer.Option("--metrics", help="Print the lake's numbers as Prometheus wants them.")
+SERVE = typer.Option("--serve", min=1, max=65535, help="Serve those numbers on this port of 127.0.0.1 until Ctrl-C.")
 JSON = typer.Option("--json", help="Print one JSON object.")
 
 
@@ -22,10 +24,17 @@ def status(
     project: Annotated[Path, PROJECT] = Path("."),
     lake: Annotated[str | None, LAKE] = None,
     as_json: Annotated[bool, JSON] = False,
+    metrics: Annotated[bool, METRICS] = False,
+    serve: Annotated[int | None, SERVE] = None,
 ) -> None:
     """Server, workers online, runs by state, the next harvest, and the books. Exit code 1 if no server answers."""
     import json
     import os
+
+    place = lake or os.environ.get("HMMR_LAKE") or str(project / "lake")
+    if metrics or serve is not None:
+        _metrics(place, serve)
+        return
     from dataclasses import asdict
 
     from flows.fleet.machine import FleetError, read_fleet
@@ -36,10 +45,23 @@ def status(
     except FleetError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
-    state = fleet_state(fleet, lake or os.environ.get("HMMR_LAKE") or str(project / "lake"))
+    state = fleet_state(fleet, place)
     typer.echo(json.dumps(asdict(state)) if as_json else "\n".join(_lines(fleet, state)))
     if not state.server:
         raise typer.Exit(1)
+
+
+def _metrics(lake: str, port: int | None) -> None:
+    """Print them once, or serve them until Ctrl-C."""
+    from cli.common import opened
+    from flows.fleet.gauges import measure, prometheus_text, serve_metrics
+
+    with opened(lake) as (rows, ledger):
+        if port is None:
+            typer.echo(prometheus_text(measure(rows, ledger)), nl=False)
+            return
+        typer.echo(f"http://127.0.0.1:{port}/metrics; Ctrl-C ends it", err=True)
+        serve_metrics(rows, ledger, port)
 
 
 def _lines(fleet: "Fleet | None", state: "FleetState") -> list[str]:

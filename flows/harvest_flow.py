@@ -11,6 +11,7 @@ from prefect import flow, get_client, task
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
+from flows.fleet.alerts import Alert, emit
 from flows.fleet.automations import crash_silent_runs, ensure
 from flows.fleet.crew import Crew, is_deployed, working_on
 from flows.fleet.growth import Growth, announce_growth
@@ -116,10 +117,9 @@ def _judge(planned: Plan, of_turn: HarvestReport, failed_share: float) -> None:
     books = of_turn.books
     if books.failed > failed_share * books.asked:
         reasons = ", ".join(f"{count} {reason}" for reason, count in of_turn.reasons.items())
-        raise HarvestFailedError(
-            f"{books.failed} of {books.asked} items failed, more than the share {failed_share:g} that may ({reasons}); "
-            "`hmmr harvest status` names them"
-        )
+        why = f"{books.failed} of {books.asked} items failed, more than the share {failed_share:g} that may ({reasons})"
+        emit(Alert("failed_share", why))
+        raise HarvestFailedError(f"{why}; `hmmr harvest status` names them")
     if books.pending:
         run_logger().warning("%d items stay pending: their host is not to be asked now", books.pending)
 

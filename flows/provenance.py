@@ -1,5 +1,6 @@
 """What a row must say to be repeatable: the commit of the code, and the versions of what it ran on."""
 
+import os
 import subprocess
 from contextlib import suppress
 from functools import cache
@@ -15,7 +16,8 @@ NAMED = (
 
 @cache
 def code_commit() -> str:
-    """Git commit of the code that runs, with '+changes' if the tree differs from it; 'unknown' outside a checkout."""
+    """Git commit of the code that runs, with '+changes' if the tree differs from it; outside a checkout $HMMR_COMMIT,
+    or 'unknown'."""
     root = Path(__file__).resolve().parents[1]
 
     def git(*args: str) -> str:
@@ -27,7 +29,7 @@ def code_commit() -> str:
         changed = git("status", "--porcelain", "--untracked-files=no")
         return git("rev-parse", "HEAD") + ("+changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        return os.environ.get("HMMR_COMMIT", "unknown")
 
 
 def package_versions() -> dict[str, str]:

@@ -28,6 +28,8 @@ from storage.json_text import BadJsonError, read_object
 POOLS = {"cpu": 4, "gpu": 1}
 """Work pools, and how many runs this machine's worker takes at once: a harvest with its workers; one training."""
 DEFAULT_PORT = 4200
+ALERT_VARIABLE = "HMMR_ALERT_URL"
+"""Environment variable with the address that alerts are POSTed to as JSON."""
 _START_S = 180.0
 _STOP_S = 20.0
 

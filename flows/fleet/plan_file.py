@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from storage.json_text import BadJsonError, read_json
 from storage.lake import Lake
 
+_OLD_S = 14 * 86_400.0
+
 
 class NoPlanError(RuntimeError):
     """There is no such plan in the lake: its parent has ended, or the lake is another one."""
@@ -34,6 +36,14 @@ def read_plan(lake: Lake, name: str) -> list[str]:
 def drop_plan(lake: Lake, name: str) -> None:
     """Forget a plan that is done."""
     lake.disk.delete(_file(lake, name))
+
+
+def drop_old_plans(lake: Lake) -> int:
+    """Forget plans whose run must have ended long ago; returns how many."""
+    old = [path for path in lake.disk.files(f"{lake.root}/fleet/plans") if lake.disk.age_s(path) > _OLD_S]
+    for path in old:
+        lake.disk.delete(path)
+    return len(old)
 
 
 def _file(lake: Lake, name: str) -> str:

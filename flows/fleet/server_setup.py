@@ -3,6 +3,7 @@
 Safe to run again: what is there is brought up to date.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,9 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.workers.process import ProcessWorker
 
+from flows.fleet.alerts import set_up_alerts
 from flows.fleet.automations import crash_silent_runs, ensure
-from flows.fleet.machine import POOLS
+from flows.fleet.machine import ALERT_VARIABLE, POOLS
 
 DEPLOYMENTS = Path(__file__).resolve().parents[1] / "prefect.yaml"
 
@@ -28,6 +30,7 @@ def main() -> int:
             except ObjectAlreadyExists:
                 continue
         ensure(client, [crash_silent_runs()])
+        set_up_alerts(client, os.environ.get(ALERT_VARIABLE))
     command = ["--no-prompt", "deploy", "--all", "--prefect-file", str(DEPLOYMENTS)]
     return subprocess.run([sys.executable, "-m", "prefect", *command], check=False).returncode
 

@@ -7,10 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ class Site:
 
     folder: Path
     env: dict[str, str]
+    alerts: list[dict[str, str]]
+    """What the server POSTed to the address that alerts go to."""
 
     def prefect(self, *args: str, cwd: Path | None = None, fails: bool = False) -> str:
         """What the command prints; it must succeed, or fail where that is said."""
@@ -81,7 +85,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Server, pools, deployments (made from another folder than the project's) and one worker a pool."""
     folder, elsewhere = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("elsewhere")
     (folder / "prefect.toml").write_text((ROOT / "prefect.toml").read_text())
-    port = _free_port()
+    port, alerts = _free_port(), list[dict[str, str]]()
     env = os.environ | {
         "PREFECT_HOME": str(folder / "home"),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
@@ -93,15 +97,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "PYTHONPATH": str(ROOT),
         "HMMR_PROJECT": str(folder),
     }
+    receiver = _receiver(alerts)
+    env["HMMR_ALERT_URL"] = f"http://127.0.0.1:{receiver.server_port}/"
     log = (folder / "server.log").open("w")
     here: dict[str, Any] = {"cwd": elsewhere, "env": env, "stdout": log, "stderr": log, "start_new_session": True}
     processes = [subprocess.Popen([*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port)], **here)]
     try:
         _wait_for_health(env["PREFECT_API_URL"])
-        made = Site(folder, env)
-        for pool in ("cpu", "gpu"):
-            made.prefect("work-pool", "create", pool, "--type", "process")
-        made.prefect("--no-prompt", "deploy", "--all", "--prefect-file", str(ROOT / "prefect.yaml"), cwd=elsewhere)
+        made = Site(folder, env, alerts)
+        subprocess.run([sys.executable, "-m", "flows.fleet.server_setup"], cwd=elsewhere, env=env, check=True)
         processes += [subprocess.Popen([*PREFECT, "worker", "start", "--pool", p], **here) for p in ("cpu", "gpu")]
         yield made
     finally:
@@ -113,7 +117,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         processes[0].terminate()
         for process in processes:
             _end(process)
+        receiver.shutdown()
         assert not _ours(env["PREFECT_API_URL"]), "a flow run outlived its test"
+
+
+def _receiver(alerts: list[dict[str, str]]) -> HTTPServer:
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            alerts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+    server = HTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
 
 
 def _free_port() -> int:

@@ -3,18 +3,23 @@
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
+from flows.fleet.alerts import KINDS
 from harvest.config import HarvestConfig
 from harvest.run import harvest
 from openworld.film.batch import make_films
 from openworld.film.truth import attach_truth
 from openworld.worlds import SplitConfig, WorldConfig
+from storage.example_rows import source_name, tracklet_row
 from storage.lake import Lake
+from storage.ledger.items import Finished, Item
 from storage.ledger.ledger import Ledger
 from storage.reconcile import reconcile
+from storage.tables import rows_to_table
 from tests.e2e.conftest import ROOT, Site
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
@@ -67,6 +72,32 @@ def test_a_killed_worker_run_comes_back_and_every_film_is_labelled_once(site: Si
     assert not site.flow_runs("train-hmmr"), "three short films are not growth enough to train"
     keys = {row["key"] for row in site.post("/artifacts/filter", {})}
     assert "harvest-funnel" in keys
+
+
+def test_each_alert_reaches_its_address_once(site: Site) -> None:
+    """A harvest of which all failed, then the upkeep of a lake in which everything is wrong that it looks at."""
+    (site.folder / "absent.yaml").write_text(json.dumps({"sources": [{"file": "absent.mp4"}]}))
+    in_lake = ("--param", "lake=sick")
+    site.prefect("deployment", "run", "harvest", "--param", "sources=absent.yaml", *in_lake, "--watch", fails=True)
+    lake = Lake(site.folder / "sick")
+    ledger = Ledger.open(lake.root)
+    rows = [tracklet_row(source_name(0), person) for person in (0, 1)]
+    ledger.ask([Item(row["source_id"], "example.org") for row in rows[:1]] + [Item("waits", "example.org")])
+    ledger.claim("w", 1, only=[rows[0]["source_id"]])
+    ledger.open_commit("c", "w", {rows[0]["source_id"]: Finished(rows[0]["label_key"], 1)})
+    ledger.close_commit("c")
+    lake.append("tracklets", rows_to_table("tracklets", rows))  # one more than the books say
+    ledger.hosts.ban("example.org", ledger.clock() + 3600)
+    ledger.close()
+    everything = ("--param", "quiet_hours=0", "--param", "free_gb=1000000000")
+    site.prefect("deployment", "run", "maintenance", *in_lake, *everything, "--watch")
+    (run,) = (run for run in site.flow_runs("maintenance") if run["state_type"] == "COMPLETED")
+    assert "books: 0 repaired, 1 problems" in site.log_lines(run)
+    end = time.monotonic() + 60
+    while len(site.alerts) < len(KINDS) and time.monotonic() < end:
+        time.sleep(0.2)
+    assert sorted(alert["kind"] for alert in site.alerts) == sorted(KINDS)
+    assert not [alert for alert in site.alerts if "example.org" in alert["message"]]
 
 
 def test_an_unreadable_list_fails_the_flow_and_trains_nothing(site: Site, films: list[Path]) -> None:
