@@ -65,7 +65,7 @@ class KeypointModel(nn.Module):
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> "KeypointModel":
-        """Of the open body, or of any SMPL-format file that holds its own keypoint regressor."""
+        """Load the model of the open body, or of any SMPL-format file that holds its own keypoint regressor."""
         return cls(read_body(OPEN24_FILE if path is None else Path(path)))
 
     def forward(self, rotations: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,10 @@ class NpzError(ValueError):
 
 
 def read_npz(path: Path, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
-    """The named arrays that are there, or all. FileNotFoundError if there is no file, NpzError if it is unfit."""
+    """Read the arrays with these names, as far as the file has them, or all.
+
+    FileNotFoundError if there is no file, NpzError if it is unfit.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:

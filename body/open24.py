@@ -33,7 +33,7 @@ class Open24Extras:
 
 @cache
 def open24_extras() -> Open24Extras:
-    """Read once from the package's body file."""
+    """Load the extras of the packaged body file; cached."""
     with np.load(OPEN24_FILE, allow_pickle=False) as stored:
         return Open24Extras(
             part=stored["part"],

@@ -64,12 +64,12 @@ def rot6d_to_matrix(d: Tensor) -> Tensor:
 
 
 def matrix_to_rot6d(R: Tensor) -> Tensor:
-    """First column, then second column."""
+    """The first two columns of each matrix as one vector (..., 6), first column first."""
     return torch.cat([R[..., 0], R[..., 1]], dim=-1)
 
 
 def geodesic(R_a: Tensor, R_b: Tensor) -> Tensor:
-    """Angle (...) in radians of the rotation from one to the other, accurate near 0 and near pi."""
+    """Angle (...) in radians between two rotations, accurate near 0 and near pi."""
     between: Tensor = matrix_to_axis_angle(R_a.transpose(-1, -2) @ R_b).norm(dim=-1)  # type: ignore[no-untyped-call]
     return between
 

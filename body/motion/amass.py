@@ -1,4 +1,4 @@
-"""Read AMASS sequences (.npz): the SMPL-H release and the SMPL-X release. Both stand along z; we stand along y.
+"""Read AMASS sequences (.npz): the SMPL-H release and the SMPL-X release. Both are z-up and become y-up.
 
 Only the first 22 joints are taken; SMPL's two hand joints stay at rest. AMASS is licensed by its authors for
 non-commercial research; nothing of it is part of this project.

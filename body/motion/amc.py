@@ -46,7 +46,10 @@ def read_amc(path: str | Path, skeleton: str | Path, fps: float = CMU_FPS) -> Mo
 
 
 def read_amc_skeleton(path: Path, skeleton: Path, fps: float = CMU_FPS) -> SkeletonMotion:
-    """The pair as it is, in the unit of the .asf; every bone that ends a chain gets a point "<bone>_end"."""
+    """Read the motion on the pair's own skeleton, in the unit of the .asf.
+
+    Every bone that ends a chain gets a point "<bone>_end".
+    """
     try:
         asf = _read_asf(skeleton.read_text())
         names, parents, offsets = _tree(asf)

@@ -46,7 +46,10 @@ def read_bvh(path: str | Path) -> Motion:
 
 
 def read_bvh_skeleton(path: Path) -> SkeletonMotion:
-    """The file as it is. A leading calibration frame, as CMU's conversions have it, is dropped."""
+    """Read the motion on the file's own skeleton.
+
+    A leading calibration frame, as CMU's conversions have it, is dropped.
+    """
     try:
         lines = iter(path.read_text(errors="strict").splitlines())
         tree = _hierarchy(lines)

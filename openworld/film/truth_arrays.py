@@ -35,7 +35,10 @@ class PersonTruth:
 
 
 def truth_of(shot: Shot, actor: Actor, figure: Figure) -> PersonTruth:
-    """Exact, from the body's keypoint path: BodyModel's translation is added after turning about the root joint."""
+    """Compute the truth of one actor, exactly.
+
+    BodyModel adds its translation after it has turned the body about the root.
+    """
     exposed = shot.exposed
     axes = shot.camera.axes[exposed]
     rotations = actor.rotations[exposed].astype(np.float64)

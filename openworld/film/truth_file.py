@@ -58,14 +58,17 @@ class Timeline:
 
 
 def truth_path(video: Path) -> Path:
-    """Beside the film."""
+    """Path of the truth file that lies beside a video."""
     return video.with_name(video.stem + SUFFIX)
 
 
 def write_truth(
     path: Path, facts: FilmFacts, timeline: Timeline, people: list[tuple[int, PersonTruth, npt.NDArray[np.bool_]]]
 ) -> None:
-    """One row a person: the shot they are in, their truth (T frames of that shot) and visibility (T, 25)."""
+    """Write one row a person.
+
+    Each of `people` is the shot's number, the truth of its T frames, and visibility (T, 25).
+    """
     rows = [_row(facts, timeline, number, *person) for number, person in enumerate(people)]
     columns = [_column(field, [row[field.name] for row in rows]) for field in FILM_TRUTH]
     table = pa.Table.from_arrays(columns, schema=FILM_TRUTH.with_metadata({b"film": json.dumps(asdict(facts))}))
@@ -75,7 +78,7 @@ def write_truth(
 
 
 def read_facts(path: Path) -> FilmFacts:
-    """The film-level facts. TruthFileError where the file is none of ours."""
+    """Read what is true of the film as a whole. TruthFileError if the file is no truth file."""
     try:
         metadata = pq.read_schema(path).metadata or {}
         facts = read_object(metadata[b"film"])
@@ -85,7 +88,7 @@ def read_facts(path: Path) -> FilmFacts:
 
 
 def read_people(path: Path) -> pa.Table:
-    """The rows, in the schema FILM_TRUTH. TruthFileError where the file is none of ours."""
+    """Read the rows, in the schema FILM_TRUTH. TruthFileError if the file is no truth file."""
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as problem:

@@ -33,7 +33,7 @@ def drift(rng: np.random.Generator, clock: Clock, amplitude: float, hertz: float
 
 
 def drifts(rng: np.random.Generator, clock: Clock, channels: int, amplitude: float, hertz: float) -> Curve:
-    """(T, channels) as many such curves, each as `drift` would give it, in a fraction of the time."""
+    """(T, channels) independent curves, each drawn as by `drift`, in a fraction of the time."""
     knots = max(int(clock.frames / clock.fps * hertz) + 4, 5)
     values = rng.normal(0, amplitude, (channels, knots))
     spline = CubicSpline(np.linspace(0, clock.frames, knots), values, axis=1)

@@ -45,7 +45,7 @@ TREMOR = 0.025
 
 @dataclass(frozen=True)
 class Performance:
-    """What one person does: nothing of who they are, what they wear or where the floor is."""
+    """The motion of one person, apart from who they are, what they wear and where the floor is."""
 
     name: str
     rotations: npt.NDArray[np.float64]

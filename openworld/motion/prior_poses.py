@@ -1,4 +1,4 @@
-"""Unpaired poses for the pose prior: what other synthetic people do, of no film and with no picture."""
+"""Unpaired poses for the pose prior: hand-written motion of people who are in no film."""
 
 from pathlib import Path
 

@@ -57,7 +57,7 @@ def windows(path: Path, fps: int, frames: tuple[int, int]) -> Sequence[tuple[int
 
 
 def recorded(path: str, fps: int, first: int, length: int) -> Performance:
-    """A piece of a take about the middle of its path; whether it touches the floor is the recording's own affair."""
+    """Cut a piece out of a take and centre its path. The recording itself says whether the person touches the floor."""
     motion = motion_at(path, fps)
     piece = slice(first, first + length)
     place = motion.translation[piece].astype(np.float64)

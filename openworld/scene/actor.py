@@ -1,4 +1,4 @@
-"""One made-up person in a shot: a body, clothes, and where each joint is at each frame.
+"""One synthetic person in a shot: a body, clothes, and where each joint is at each frame.
 
 T frames, V vertices, 24 joints, 25 keypoints; world frame (y up, floor at 0), metres.
 """
@@ -18,7 +18,7 @@ from openworld.scene.paint import paint
 
 @dataclass(frozen=True)
 class Actor:
-    """A performance, and who gives it."""
+    """A performance given by one person: the body's shape, the clothed mesh with its colours, the place."""
 
     motion: str
     rotations: Floats
@@ -49,7 +49,7 @@ class Actor:
 
 
 def cast(rng: np.random.Generator, figure: Figure, performance: Performance) -> Actor:
-    """A random person gives the performance, with the lowest point of the body `lift` above the floor."""
+    """Draw a random person for the performance and stand them so that their lowest point is `lift` above the floor."""
     betas = random_betas(rng)
     look = random_look(rng)
     rest = figure.shaped(betas) + dress(figure, look)

@@ -145,7 +145,7 @@ def splat_shadow(
 
 @compiled
 def darken(picture: Bytes, shadow_HW: Floats, depth: float) -> None:
-    """In place: a full shadow leaves `1 - depth` of the light."""
+    """Darken a picture by its shadows, in place: a full shadow leaves `1 - depth` of the light."""
     for row in range(picture.shape[0]):
         for column in range(picture.shape[1]):
             if shadow_HW[row, column] > 0:
@@ -155,7 +155,7 @@ def darken(picture: Bytes, shadow_HW: Floats, depth: float) -> None:
 
 @compiled
 def add_grain(picture: Bytes, grain: npt.NDArray[np.int8], row_offset: int, column_offset: int) -> None:
-    """In place: sensor noise from a tile (G, G) that is shifted from frame to frame."""
+    """Add sensor noise in place, from a tile (G, G) that is shifted from frame to frame."""
     side = grain.shape[0]
     for row in range(picture.shape[0]):
         for column in range(picture.shape[1]):

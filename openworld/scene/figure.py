@@ -58,7 +58,7 @@ class Figure:
 
 @cache
 def open_figure() -> Figure:
-    """Read once a process."""
+    """Load the open body; cached, so that each process reads the file once."""
     arrays = read_body(OPEN24_FILE)
     return Figure(
         template=arrays.v_template.astype(np.float32),
@@ -71,7 +71,7 @@ def open_figure() -> Figure:
 
 
 def random_betas(rng: np.random.Generator) -> Floats:
-    """Shape (10) of a made-up adult: between two of the body file's sampled adults, so that it is a person."""
+    """Shape (10) of a synthetic adult: between two of the body file's sampled adults, so that it is a person."""
     sample = open_figure().extras.betas_sample
     one, other = rng.choice(len(sample), 2, replace=False)
     share = rng.uniform(-0.1, 1.1)

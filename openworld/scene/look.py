@@ -1,4 +1,4 @@
-"""What a made-up person looks like: colours and cut of clothes, hair and skin, drawn at random. Linear RGB."""
+"""What a synthetic person looks like: colours and cut of clothes, hair and skin, drawn at random. Linear RGB."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -47,7 +47,7 @@ def part_mask(figure: Figure, part: str) -> Mask:
 
 
 def face_of(figure: Figure) -> Face:
-    """Read off the eyeballs and the crown."""
+    """Measure the landmarks on the eyeballs and the crown of the mesh."""
     eyes_E3 = figure.template[part_mask(figure, "eye")]
     return Face(
         eye_x=float(np.abs(eyes_E3[:, 0]).mean()),
@@ -58,7 +58,7 @@ def face_of(figure: Figure) -> Face:
 
 
 def regions_of(figure: Figure, look: Look, ragged_V: npt.NDArray[np.float64]) -> Regions:
-    """The cut of this look; `ragged_V` (V) in [0, 1] frays the hairline."""
+    """Masks of what covers each vertex in this look; `ragged_V` (V) in [0, 1] frays the hairline."""
     x, y, z = figure.template.T
     torso, arm, leg, head = (part_mask(figure, part) for part in ("torso", "arm", "leg", "head"))
     neck_y = float(figure.rest_joints(np.zeros(10, np.float32))[SMPL_24.index("neck"), 1])

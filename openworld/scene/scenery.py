@@ -168,7 +168,7 @@ class Backdrop:
         )  # fmt: skip
 
     def expose(self, picture: Bytes, rng: np.random.Generator) -> None:
-        """Sensor noise, in place."""
+        """Add sensor noise to a picture, in place."""
         row, column = rng.integers(GRAIN_SIDE, size=2)
         add_grain(picture, self.scenery.grain, int(row), int(column))
 
