@@ -64,7 +64,7 @@ def test_no_hours_is_labelled_data_alone(command: list[str]) -> None:
     ("wrong", "said"),
     [
         (["--preset", "huge"], "is none of paper, open, tiny"),
-        (["--precision", "fp8"], "neither fp32 nor bf16"),
+        (["--precision", "fp8"], "none of fp32, bf16"),
         (["--phi", "absent"], "no usable tracklet with 3D labels: wanted phi absent"),
         (["--warm-start", "nowhere.pt"], "nowhere.pt: no such file"),
         (["--prior-poses", "nowhere.npz"], "nowhere.npz"),
