@@ -22,6 +22,9 @@ _DASHES_OF = {
 
 _FONT = "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
+MOST_LINES = 6
+"""Of a legend; further ones wait behind a fold."""
+
 LEFT, RIGHT, MIDDLE = COLOURS[0], COLOURS[1], "#333333"
 """Of a drawn skeleton, by the person's own sides."""
 
@@ -79,10 +82,16 @@ class Chart:
 def new_figure(x_title: str, y_title: str, *, height: int = 420) -> go.Figure:
     """An empty figure in the page's look. Swiping over it scrolls the page, it does not zoom."""
     figure = go.Figure()
-    axis = {"showgrid": True, "gridcolor": "#e3e3e3", "zeroline": False, "linecolor": "#555", "automargin": True}
+    axis = {
+        "showgrid": True,
+        "gridcolor": "rgba(128,128,128,0.25)",
+        "zeroline": False,
+        "linecolor": "#888",
+        "automargin": True,
+    }
     figure.update_layout(
         template=None, height=height, dragmode=False, hovermode="closest", font={"family": _FONT, "size": 14},
-        paper_bgcolor="white", plot_bgcolor="white", margin={"l": 60, "r": 16, "t": 16, "b": 48},
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", margin={"l": 60, "r": 16, "t": 16, "b": 48},
         xaxis={**axis, "title": {"text": x_title}}, yaxis={**axis, "title": {"text": y_title}},
     )  # fmt: skip
     return figure
@@ -151,7 +160,10 @@ def legend(figure: go.Figure, place: int) -> Html | None:
     entries = [_entry(trace) for trace in figure.data if trace.name and trace.showlegend is not False]
     if len(entries) < 2 or figure.layout.showlegend is False:
         return None
-    return element("ul", *entries, class_="legend", data_figure=place, hidden=place > 0)
+    rest = entries[MOST_LINES:]
+    more = folded(f"{len(rest)} more lines", element("ul", *rest)) if rest else None
+    return element("div", element("ul", *entries[:MOST_LINES]), more, class_="legend", data_figure=place,
+                   hidden=place > 0)  # fmt: skip
 
 
 def _entry(trace: Any) -> Html:
@@ -217,4 +229,4 @@ class HoursAxis:
         figure.update_xaxes(tickvals=[self.place(size) for size in shown], ticktext=[hours_text(s) for s in shown])
         if 0.0 in self.sizes and len(self.sizes) > 1:
             figure.add_annotation(x=0.5, y=0, yref="paper", text="//", showarrow=False, font={"size": 18}, yshift=1,
-                                  bgcolor="white")  # fmt: skip
+                                  bgcolor="rgba(128,128,128,0.25)")  # fmt: skip

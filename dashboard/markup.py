@@ -30,6 +30,8 @@ VARIANT_NAMES: dict[str, str] = {
     "mean_pose": "mean pose",
     "ridge": "ridge regression from φ",
     "zero_shot": "the 2D network's own 3D (zero-shot)",
+    "zero_shot_smoothed": "the 2D network's own 3D, smoothed",
+    "refined": "HMMR, moved onto the 2D keypoints",
     "no_film_best_step": "no film, at its own best step",
     "reprojected": "labelled 3D through random cameras",
 }
@@ -95,7 +97,9 @@ class Panel:
     def html(self) -> Html:
         """The section with its heading, reachable by a link of the page's list."""
         heading = element("h2", self.title, id=f"{self.key}-title")
-        return element("section", heading, self.body, id=self.key, aria_labelledby=f"{self.key}-title")
+        alone = self.body.startswith('<p class="empty">') and self.body.count("<p") == 1
+        return element("section", heading, self.body, id=self.key, aria_labelledby=f"{self.key}-title",
+                       class_="none" if alone else None)  # fmt: skip
 
 
 def table(caption: str, heads: Sequence[str], rows: Sequence[Cells], *, limit: int = 200) -> Html:
@@ -106,7 +110,7 @@ def table(caption: str, heads: Sequence[str], rows: Sequence[Cells], *, limit: i
     """
     if not rows:
         return element("p", f"{caption}: none yet.", class_="empty")
-    body = [_row(row) for row in rows[:limit]]
+    body = [_row(row, heads) for row in rows[:limit]]
     if len(rows) > limit:
         rest = f"and {len(rows) - limit:,} more rows, which the lake holds"
         body.append(element("tr", element("td", rest, colspan=len(heads), class_="more")))
@@ -138,18 +142,19 @@ def _head(name: str, below: Sequence[Child]) -> Html:
     return element("th", name, scope="col")
 
 
-def _row(row: Cells) -> Html:
-    return element("tr", *[_cell(value) for value in row])
+def _row(row: Cells, heads: Sequence[str]) -> Html:
+    return element("tr", *[_cell(value, head) for value, head in zip(row, heads, strict=False)])
 
 
 def _is_number(value: Child) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _cell(value: Child) -> Html:
+def _cell(value: Child, head: str) -> Html:
+    """`data-head` is what a phone writes before the value, where each row is a block of its own."""
     if _is_number(value):
-        return element("td", number(value), class_="number")
-    return element("td", value if value is not None else "–")
+        return element("td", number(value), class_="number", data_head=head or None)
+    return element("td", value if value is not None else "–", data_head=head or None)
 
 
 def number(value: float) -> str:

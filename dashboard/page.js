@@ -3,13 +3,33 @@
 
 const CONFIG = { responsive: true, displaylogo: false, displayModeBar: false };
 
+const DARK = window.matchMedia("(prefers-color-scheme: dark)");
+
+/** A colour of the page's own scheme. */
+function scheme(name) { return getComputedStyle(document.documentElement).getPropertyValue(name).trim(); }
+
+/** The layout with the page's ink; black series become it too. */
+function inked(layout) {
+  const axis = (given) => ({ ...given, tickfont: { color: scheme("--quiet") } });
+  return { ...layout, font: { ...layout.font, color: scheme("--ink") }, xaxis: axis(layout.xaxis), yaxis: axis(layout.yaxis) };
+}
+
+function visible(trace) {
+  const shown = { ...trace };
+  for (const part of ["line", "marker"]) {
+    const given = trace[part];
+    if (given && ["#000000", "#333333"].includes(given.color)) shown[part] = { ...given, color: scheme("--ink") };
+  }
+  return shown;
+}
+
 /** The figure with only those series whose group is switched on. */
 function chosen(figure, groups) {
   const data = figure.data.map((trace) => {
     const kept = trace.meta === undefined || groups === null || groups.has(trace.meta);
-    return kept ? trace : { ...trace, visible: false };
+    return kept ? visible(trace) : { ...trace, visible: false };
   });
-  return { data, layout: figure.layout };
+  return { data, layout: inked(figure.layout) };
 }
 
 /** The groups whose boxes are ticked; null where the chart has no boxes. */
@@ -42,6 +62,7 @@ function fill(place) {
     return Plotly.react(plot, picture.data, picture.layout, CONFIG);
   };
   place.querySelectorAll("select.choice, input.group").forEach((control) => control.addEventListener("change", draw));
+  DARK.addEventListener("change", draw);
   return draw().then(() => {
     plot.on("plotly_click", (event) => {
       const run = event.points[0].customdata;

@@ -10,6 +10,7 @@ from pathlib import Path
 from plotly.offline import get_plotlyjs
 
 from dashboard.markup import Html, Panel, element, join
+from dashboard.panels.answer import answer_panel
 from dashboard.panels.curve import curve_panel
 from dashboard.panels.harvest import cost_panel, funnel_panel, rejects_panel
 from dashboard.panels.labels import labels_panel
@@ -39,9 +40,6 @@ _LABELS: tuple[Make, ...] = (labels_panel, runs_panel)
 SUBJECTS: Mapping[str, tuple[Make, ...]] = {"all": _PANELS, "harvest": _HARVEST, "labels": _LABELS}
 """What a page may be about. Without a chart it carries no plotly.js, which is 4.5 MB."""
 
-_STRIP_PLACE = 5
-"""Of the pictures among the panels."""
-
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -53,24 +51,38 @@ class Picture:
     caption: str
 
 
-def export(lake: Lake, out: Path, *, title: str = "What the added video was worth", intro: str = "",
-           pictures: Sequence[Picture] = (), about: str = "all") -> Path:  # fmt: skip
+@dataclass(frozen=True)
+class Own:
+    """What the caller adds to a page: sentences in place of the answer's own, a paragraph about the data, PNGs that the
+    caller drew, and the commands to go on with, each with what it does."""
+
+    lead: Sequence[str] = ()
+    intro: str = ""
+    pictures: Sequence[Picture] = ()
+    next_commands: Sequence[tuple[str, str]] = ()
+
+
+def export(
+    lake: Lake, out: Path, *, title: str = "What the added video was worth", about: str = "all", own: Own | None = None
+) -> Path:
     """Write the page about `lake` to `out`, atomically, and return that path.
 
-    Reads only the lake. `intro` is a paragraph of the caller's own below the title, `pictures` are PNGs that the
-    caller drew, `about` is one of SUBJECTS (KeyError for others). An empty or partly
-    filled lake gives a page that says what is missing.
+    Reads only the lake, beside what the caller adds. `about` is one of SUBJECTS (KeyError for others). An empty or
+    partly filled lake gives a page that says what is missing.
     """
-    page = render(read_view(lake), title=title, intro=intro, pictures=pictures, about=about)
+    page = render(read_view(lake), title=title, about=about, own=own)
     write_atomically(out, page.encode(errors="replace"))  # a title from a terminal may hold half a character
     return Path(out)
 
 
-def render(view: LakeView, *, title: str, intro: str = "", pictures: Sequence[Picture] = (), about: str = "all") -> str:
-    """The page as text."""
+def render(view: LakeView, *, title: str, about: str = "all", own: Own | None = None) -> str:
+    """The page as text: the answer first where it is about all, then the list of its parts, then these."""
+    own = own or Own()
+    answer = answer_panel(view, own.lead) if about == "all" else None
     panels = [make(view) for make in SUBJECTS[about]]
-    if about == "all" or pictures:
-        panels.insert(_STRIP_PLACE, strip_panel(pictures))
+    extra = [strip_panel(own.pictures)] if own.pictures else []
+    extra += [_next_panel(own.next_commands)] if own.next_commands else []
+    panels = [*extra, *panels]
     drawn = any('class="plot"' in panel.body for panel in panels)
     plotly = [get_plotlyjs().replace("</script", "<\\/script")] if drawn else []
     scripts = [*plotly, _resource("page.js"), _resource("players.js")]
@@ -82,17 +94,28 @@ def render(view: LakeView, *, title: str, intro: str = "", pictures: Sequence[Pi
         element("link", rel="icon", href="data:,"),
         Html(f"<style>{_resource('page.css')}</style>"),
     )
-    body = element("body", _top(title, intro, panels), element("main", *[p.html() for p in panels], id="main"),
+    body = element("body", _top(title), element("main", answer.html() if answer else None, _parts(panels, own.intro),
+                   *[p.html() for p in panels], id="main"),
                    _bottom(), *[Html(f"<script>{script}</script>") for script in scripts])  # fmt: skip
     return "<!DOCTYPE html>\n" + element("html", element("head", head), body, lang="en")
 
 
-def _top(title: str, intro: str, panels: Sequence[Panel]) -> Html:
+def _top(title: str) -> Html:
+    return join(
+        element("a", "Skip to the content", href="#main", class_="skip"), element("header", element("h1", title))
+    )
+
+
+def _parts(panels: Sequence[Panel], intro: str) -> Html:
     links = [element("li", element("a", panel.title, href=f"#{panel.key}")) for panel in panels]
-    skip = element("a", "Skip to the content", href="#main", class_="skip")
-    told = element("p", intro) if intro else None
-    return join(skip, element("header", element("h1", title), told),
-                element("nav", element("ul", *links), aria_label="Parts of this page"))  # fmt: skip
+    nav = element("nav", element("ul", *links), aria_label="Parts of this page")
+    return join(element("p", intro, class_="quiet") if intro else None, nav)
+
+
+def _next_panel(commands: Sequence[tuple[str, str]]) -> Panel:
+    """The commands to go on with, to be copied as they are."""
+    steps = [element("li", element("p", words), element("pre", element("code", line))) for line, words in commands]
+    return Panel("next", "What to do next", element("ol", *steps, class_="next"))
 
 
 def _bottom() -> Html:

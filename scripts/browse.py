@@ -47,14 +47,16 @@ class Browser:
                 return dict(message["result"])
             self._note(message)
 
-    def open(self, url: str, width: int = 1200, height: int = 900) -> None:
-        """Load an address at a window size and wait until it and its charts are there."""
+    def open(self, url: str, width: int = 1200, height: int = 900, *, dark: bool = False) -> None:
+        """Load an address at a window size and a colour scheme, and wait until it and its charts are there."""
         self.errors.clear()
         self.requests.clear()
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1,
                   mobile=width < 600)  # fmt: skip
+        wanted = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[wanted])
         self.call("Page.navigate", url=url)
         self.wait_for("document.readyState === 'complete' && "
                       "[...document.querySelectorAll('.plot')].every((p) => p.dataset.drawn)")  # fmt: skip
@@ -72,6 +74,8 @@ class Browser:
         while time.monotonic() < end:
             if self.evaluate(expression):
                 return
+            if self.errors:
+                break
             time.sleep(0.1)
         raise TimeoutError(f"never true in the page: {expression}; errors so far: {self.errors}")
 
@@ -83,9 +87,9 @@ class Browser:
         self.call("Input.dispatchKeyEvent", type="keyDown", **common, **({"text": text} if text else {}))
         self.call("Input.dispatchKeyEvent", type="keyUp", **common)
 
-    def screenshot(self, out: Path) -> None:
-        """The whole page, as long as it is, as a PNG."""
-        height = min(int(self.evaluate("document.documentElement.scrollHeight")), 15000)
+    def screenshot(self, out: Path, *, height: int | None = None) -> None:
+        """The page's first `height` px as a PNG; the whole page, as long as it is, where none is given."""
+        height = height or min(int(self.evaluate("document.documentElement.scrollHeight")), 15000)
         width = int(self.evaluate("window.innerWidth"))
         clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
         answer = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
@@ -140,10 +144,12 @@ def main() -> None:
     parser.add_argument("page", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--width", type=int, default=1200)
+    parser.add_argument("--height", type=int, help="only the first so many px")
+    parser.add_argument("--dark", action="store_true")
     options = parser.parse_args()
     with browser() as tab:
-        tab.open(options.page.resolve().as_uri(), width=options.width)
-        tab.screenshot(options.out)
+        tab.open(options.page.resolve().as_uri(), width=options.width, dark=options.dark)
+        tab.screenshot(options.out, height=options.height)
         print(f"{options.out}: errors {tab.errors}, requests {len(tab.requests)}")
 
 

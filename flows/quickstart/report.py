@@ -1,23 +1,23 @@
-"""The quickstart's numbers as one JSON object and one page. Every number is read from the lake.
+"""The quickstart's last step: its numbers as one JSON object and one page, with sentences made from them.
 
-The quickstart's last step: the best checkpoint, pictures of what it sees, real video beside it, the page.
-
-Film frames with the 2D tracklet and the predicted body on them, for a page.
+Every number is read from the lake. Pictures are frames of test films with the 2D tracklet and the predicted body.
 """
 
 import itertools
 import json
+import shlex
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pyarrow.compute as pc
 
 from body.model import BodyModel
-from dashboard.page import Picture, export
+from dashboard.page import Own, Picture, export
 from evaluation.score import MACRO
 from flows.films import QuickstartConfig
 from flows.provenance import package_versions
@@ -71,7 +71,67 @@ def write_report(
         **extra,
     }
     write_json_atomically(out / "report.json", report)
-    return export(lake, out / "report.html", title="What the added video was worth", intro=INTRO, pictures=pictures)
+    own = Own(sentences(scored), INTRO, pictures, next_commands(out))
+    return export(lake, out / "report.html", title="What the added video was worth: quickstart", own=own)
+
+
+def sentences(scored: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What these numbers say, and what they cannot, in three sentences; test films, means over seeds, in mm.
+
+    `scored` are dicts of `points`. Empty where the curve has not both ends.
+    """
+    test = [point for point in scored if point["split"] == "test"]
+    hours = sorted({point["hours"] for point in test if point["variant"] == "semi"})
+    if len(hours) < 2:
+        return []
+    metric = "pa_mpjpe_mm"
+    ends = [[p[metric] for p in test if p["variant"] == "semi" and p["hours"] == h] for h in (hours[0], hours[-1])]
+    start, end = (fmean(values) for values in ends)
+    change = "lowered" if end < start else "did not lower"
+    first = (
+        f"{hours[-1] * 60:.1f} minutes of harvested film {change} the 3D error of a small model from {start:.1f} to "
+        f"{end:.1f} mm PA-MPJPE on test films."
+    )
+    return [text for text in (first, _free_network(test, end), _what_seeds_cannot_say(ends)) if text]
+
+
+def _free_network(test: Sequence[Mapping[str, Any]], end: float) -> str | None:
+    """The line to beat: the 3D that comes with the 2D network, smoothed where that was scored."""
+    for variant, words in (("zero_shot_smoothed", "smoothed over time"), ("zero_shot", "frame by frame")):
+        found = [point for point in test if point["variant"] == variant]
+        if found:
+            error, shake = (fmean(point[name] for point in found) for name in ("pa_mpjpe_mm", "accel_error_mm_frame2"))
+            verdict = "better than this model" if error < end else "worse than this model"
+            return (
+                f"The 2D network's own 3D ({words}), for free, is at {error:.1f} mm, {verdict}, with an acceleration "
+                f"error of {shake:.1f} mm/frame²."
+            )
+    return None
+
+
+def _what_seeds_cannot_say(ends: Sequence[Sequence[float]]) -> str:
+    seeds = min(len(values) for values in ends)
+    gap = max(max(values) - min(values) for values in ends)
+    return (
+        f"With {seeds} seeds, which differ by up to {gap:.1f} mm at one size, this shows a direction; it gives no "
+        "interval and no verdict, and it says nothing of real people: these are synthetic."
+    )
+
+
+def next_commands(out: Path) -> list[tuple[str, str]]:
+    """Three commands that go on from this run, with its own paths."""
+    lake, model, labelled = (shlex.quote(str(out / name)) for name in ("lake", "model.pt", "labelled"))
+    return [
+        (
+            f"hmmr predict clip.mp4 --checkpoint {model} --out out/motion",
+            "3D motion of a clip of yours, with this model",
+        ),
+        ("hmmr harvest run videos/ --lake mylake", "Tracklets of your own videos"),
+        (
+            f"hmmr train --lake mylake --labelled {labelled} --out runs/mine",
+            f"A model of its own on them and these labelled films; hmmr lake stats --lake {lake} shows this run's data",
+        ),
+    ]
 
 
 def summary(report: Path) -> str:

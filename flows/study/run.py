@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dashboard.page import export
+from dashboard.page import Own, export
 from evaluation.study.config import StudyConfig, read_study
 from evaluation.study.grid import GridCell, all_series, candidates, cells
 from evaluation.study.lake import keep_reports
@@ -91,7 +91,8 @@ def study_on(config: StudyConfig, places: Places, workers: int, command: str, *,
     for name, found in series.items():
         _series_ends(study, replace(context, study=name), found, listed[name])
     compare_versions(Lake(places.lake), config, command)
-    return export(Lake(places.lake), places.out / f"{config.name}.html", title=f"Study {config.name}", intro=INTRO)
+    return export(Lake(places.lake), places.out / f"{config.name}.html", title=f"Study {config.name}",
+                  own=Own(intro=INTRO))  # fmt: skip
 
 
 def _series_ends(study: Begun, context: StudyContext, found: Sequence[GridCell], listed: Sequence[Cell]) -> None:

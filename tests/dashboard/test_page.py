@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dashboard.page import Picture, export
+from dashboard.page import Own, Picture, export
 from storage.lake import Lake
 from storage.ledger.items import Item
 from storage.ledger.ledger import Ledger
@@ -29,7 +29,9 @@ def test_an_empty_lake_gives_a_page_that_says_so(empty_lake: Lake, tmp_path: Pat
 
 
 def test_the_page_asks_for_nothing(full_lake: Lake, tmp_path: Path) -> None:
-    page = without_scripts(export(full_lake, tmp_path / "page.html", pictures=[Picture(png(), "a film")]).read_text())
+    page = without_scripts(
+        export(full_lake, tmp_path / "page.html", own=Own(pictures=[Picture(png(), "a film")])).read_text()
+    )
     assert re.findall(r'(?:src|href)="(?!#|data:)([^"]*)"', page) == []
     assert "default-src &#x27;none&#x27;" in page
 
@@ -46,7 +48,9 @@ def test_numbers_that_the_page_must_show(full_lake: Lake, tmp_path: Path) -> Non
 
 def test_text_of_strangers_stays_text(full_lake: Lake, tmp_path: Path) -> None:
     title = "<script>window.pwned = 1</script>"
-    page = export(full_lake, tmp_path / "page.html", title=title, intro=title).read_text()
+    page = export(
+        full_lake, tmp_path / "page.html", title=title, own=Own([title], title, next_commands=[(title, title)])
+    ).read_text()
     # Three scripts run: plotly.js and our two. Everything else is data.
     assert len(RUNNING.findall(page)) == 3
     assert "window.pwned" not in "".join(RUNNING.findall(page))
@@ -65,7 +69,7 @@ def test_the_books_of_the_ledger_are_shown(empty_lake: Lake, tmp_path: Path) -> 
 
 def test_a_picture_that_is_no_png_is_named(empty_lake: Lake, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="my strip"):
-        export(empty_lake, tmp_path / "page.html", pictures=[Picture(b"GIF89a", "my strip")])
+        export(empty_lake, tmp_path / "page.html", own=Own(pictures=[Picture(b"GIF89a", "my strip")]))
     assert not (tmp_path / "page.html").exists()
 
 
