@@ -1,3 +1,5 @@
+import re
+
 """What the panels say about a lake whose rows are known."""
 
 from datetime import timedelta
@@ -29,7 +31,7 @@ def test_the_verdict_of_a_kept_report_is_shown_with_its_law(full_lake: Lake) -> 
 def test_the_ranking_of_parts_is_shown(full_lake: Lake) -> None:
     shown = which_panel(read_view(full_lake)).body
     assert "quick by tag: pa_mpjpe_mm, films dev" in shown
-    assert "<td>2 [1, 3]</td>" in shown
+    assert ">2 [1, 3]</td>" in shown
     assert "so there is no" not in shown
     assert "No ranking yet" in which_panel(LakeView()).body
 
@@ -55,7 +57,7 @@ def test_candidates_and_counts_of_frames_are_no_curves(full_lake: Lake) -> None:
 def test_cost_adds_up_over_videos(full_lake: Lake) -> None:
     shown = cost_panel(read_view(full_lake)).body
     # Two videos of 2 s with 8 s of wall time each for pose: 16 s, 4 hours an hour.
-    assert "<td>pose</td><td>15</td><td>16</td>" in shown
+    assert re.search(r">pose</td><td[^>]*>15</td><td[^>]*>16</td>", shown)
     assert "<td>4</td>" in shown
 
 
