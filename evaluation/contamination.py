@@ -97,9 +97,9 @@ def _motion_matches(
     test: Sequence[tuple[TrackletArrays, NDArray[np.float32]]], best: Mapping[str, Mapping[str, int]]
 ) -> Iterator[Match]:
     for tracklet, windows in test:
-        found = max(best[tracklet.tracklet_id].items(), key=lambda item: item[1], default=("", 0))
-        if len(windows) and found[1] / len(windows) >= SAME_SHARE:
-            yield Match("motion", tracklet.tracklet_id, found[0], found[1] / len(windows))
+        nearest = max(best[tracklet.tracklet_id].items(), key=lambda item: item[1], default=("", 0))
+        if len(windows) and nearest[1] / len(windows) >= SAME_SHARE:
+            yield Match("motion", tracklet.tracklet_id, nearest[0], nearest[1] / len(windows))
 
 
 def _videos(lake: Lake, ids: Sequence[str]) -> list[dict[str, Any]]:

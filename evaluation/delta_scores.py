@@ -26,13 +26,13 @@ def delta_scores(
 
     `said[delta][tracklet][t]` is the pose that was predicted at frame t for frame t + delta.
     """
-    found: dict[str, dict[str, NDArray[np.float64]]] = {}
+    errors: dict[str, dict[str, NDArray[np.float64]]] = {}
     for delta, motions in said.items():
         ahead = {name: label_ahead(labels[name], delta) for name in motions}
         for score in score_sequences(motions, ahead, protocol, names=names):
             for metric in METRICS:
-                found.setdefault(score.sequence, {})[f"{metric}_at{delta:+d}"] = score.per_frame[metric]
-    return found
+                errors.setdefault(score.sequence, {})[f"{metric}_at{delta:+d}"] = score.per_frame[metric]
+    return errors
 
 
 def label_ahead(label: Labels3D, delta: int) -> Labels3D:

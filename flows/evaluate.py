@@ -116,8 +116,8 @@ def evaluate(request: Request) -> Outcome:
     truth = {name: labels_for(protocol, request.data, name, label, body) for name, label in labels.items()}
     rates = _known_rates(lake, set(labels))
     scores = score_sequences(motions, truth, protocol, fps=rates, names=scored_names(protocol))
-    said = past_and_future(predicted, checkpoint, body, protocol)
-    scores = with_values(scores, delta_scores(said, truth, protocol, scored_names(protocol)))
+    other_times = past_and_future(predicted, checkpoint, body, protocol)
+    scores = with_values(scores, delta_scores(other_times, truth, protocol, scored_names(protocol)))
     if request.smpl is not None:
         scores = with_values(scores, mesh_values(predicted, labels, protocol, body))
     run = _run(request, checkpoint, began)
@@ -138,8 +138,8 @@ def keep(outcome: Outcome, lake: Lake, report: Path) -> None:
         request, run = outcome.request, outcome.run
         which = {"study": f"evaluation {run['run_id']}", "run_id": run["run_id"], "dataset": request.dataset}
         which |= {"split": request.split, "metric": "pa_mpjpe_mm"}
-        told = {"command": request.command, "commit": run["commit"], "began": run["started_at"]}
-        keep_worst(lake, outcome.shown, which, **told)
+        provenance = {"command": request.command, "commit": run["commit"], "began": run["started_at"]}
+        keep_worst(lake, outcome.shown, which, **provenance)
     write_atomically(report, json.dumps(_with_null(as_json(outcome)), indent=1, allow_nan=False).encode())
 
 
@@ -232,12 +232,12 @@ def _bodies(request: Request) -> BodyNamed:
 
 
 def _run(request: Request, checkpoint: Checkpoint, began: datetime) -> dict[str, Any]:
-    told = {"dataset": request.dataset, "split": request.split, "protocol": request.protocol.id}
-    told |= {"refined": "yes"} if request.refine else {}
+    settings = {"dataset": request.dataset, "split": request.split, "protocol": request.protocol.id}
+    settings |= {"refined": "yes"} if request.refine else {}
     weights = file_sha256(request.checkpoint)
-    key = json.dumps([weights, told, code_commit(), request.trained_on == ()], default=str)
+    key = json.dumps([weights, settings, code_commit(), request.trained_on == ()], default=str)
     return run_row(
-        "evaluate", hashlib.sha256(key.encode()).hexdigest()[:16], began, told | {"checkpoint_sha256": weights},
+        "evaluate", hashlib.sha256(key.encode()).hexdigest()[:16], began, settings | {"checkpoint_sha256": weights},
         command=request.command, commit=code_commit(), snapshot=checkpoint.snapshot, checkpoint=str(request.checkpoint),
     )  # fmt: skip
 
@@ -271,8 +271,8 @@ def _average(scores: list[SequenceScore], metric: str) -> dict[str, Any]:
 
 def _sequence(score: SequenceScore) -> dict[str, Any]:
     values = {metric: score.value(metric) for metric in sorted(score.per_frame)}
-    told = {"sequence": score.sequence, "n_frames": score.n_frames, "excluded": score.excluded}
-    return told | ({"n_nan": score.n_nan} | values if values else {})
+    row = {"sequence": score.sequence, "n_frames": score.n_frames, "excluded": score.excluded}
+    return row | ({"n_nan": score.n_nan} | values if values else {})
 
 
 _HIPS = indices(("left_hip", "right_hip"), KEYPOINTS_25)
@@ -282,29 +282,29 @@ def past_and_future(
     predicted: Mapping[str, Prediction], checkpoint: Checkpoint, body: BodyNamed, protocol: Protocol
 ) -> dict[int, dict[str, NDArray[np.float32]]]:
     """Joints that the past and future heads predict, by delta and tracklet; betas are those of the present."""
-    said: dict[int, dict[str, NDArray[np.float32]]] = {}
+    predictions: dict[int, dict[str, NDArray[np.float32]]] = {}
     for name, now in predicted.items():
         for delta in checkpoint.config.model.deltas:
             pose = now.past if delta < 0 else now.future
             if pose is not None:
                 joints = predicted_joints(protocol, pose.keypoints_3d, pose.rotations, now.betas, body)
-                said.setdefault(delta, {})[name] = joints
-    return said
+                predictions.setdefault(delta, {})[name] = joints
+    return predictions
 
 
 def mesh_values(
     predicted: Mapping[str, Prediction], labels: Mapping[str, Labels3D], protocol: Protocol, body: BodyNamed
 ) -> dict[str, dict[str, NDArray[np.float64]]]:
     """Per-vertex errors of each sequence whose labels have an SMPL body."""
-    found: dict[str, dict[str, list[NDArray[np.float64]]]] = {}
+    errors: dict[str, dict[str, list[NDArray[np.float64]]]] = {}
     for name, now in predicted.items():
         label = labels[name]
         if label.body.startswith("smpl_"):
             bodies = body("smpl_neutral").body, body(label.body).body
-            own = found.setdefault(sequence_name(label.truth_id, protocol), {})
+            sequence_errors = errors.setdefault(sequence_name(label.truth_id, protocol), {})
             for metric, values in mesh_errors(now.rotations, now.betas, label, *bodies).items():
-                own.setdefault(metric, []).append(values)
-    return {name: {m: np.concatenate(parts) for m, parts in metrics.items()} for name, metrics in found.items()}
+                sequence_errors.setdefault(metric, []).append(values)
+    return {name: {m: np.concatenate(parts) for m, parts in metrics.items()} for name, metrics in errors.items()}
 
 
 def skeletons(
@@ -315,15 +315,15 @@ def skeletons(
     protocol: Protocol,
 ) -> list[Worst]:
     """One tracklet of each of these sequences as skeletons; none where the labels lack the 25 keypoints."""
-    found = []
+    skeleton_rows = []
     for score in scores:
         for name, label in labels.items():
             drawable = name in predicted and bool(np.isfinite(label.keypoints_3d[label.valid][:, _HIPS]).any())
             if drawable and sequence_name(label.truth_id, protocol) == score.sequence:
                 tracks = shown_tracks(label, predicted[name])
-                found.append(Worst(label.truth_id, score.value("pa_mpjpe_mm"), rates.get(name, 25.0), tracks))
+                skeleton_rows.append(Worst(label.truth_id, score.value("pa_mpjpe_mm"), rates.get(name, 25.0), tracks))
                 break
-    return found
+    return skeleton_rows
 
 
 def untrained_means(lake: Lake, labels: Mapping[str, Labels3D], protocol: Protocol) -> dict[str, dict[str, float]]:

@@ -307,10 +307,10 @@ def _video(run: BenchmarkSequence, seen: _Seen, common: dict[str, str]) -> dict[
 def body_file(folder: Path, name: str) -> Path:
     """SMPL_MALE.npz or .pkl for smpl_male, and so on; EvaluationError names what is missing."""
     stem = folder / f"SMPL_{name.removeprefix('smpl_').upper()}"
-    found = [path for path in (stem.with_suffix(".npz"), stem.with_suffix(".pkl")) if path.is_file()]
-    if not found:
+    files = [path for path in (stem.with_suffix(".npz"), stem.with_suffix(".pkl")) if path.is_file()]
+    if not files:
         raise EvaluationError(f"no {stem.name}.npz or .pkl in {folder}")
-    return found[0]
+    return files[0]
 
 
 class BodyKeypoints:

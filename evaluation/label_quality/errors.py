@@ -61,8 +61,8 @@ def swapped_share(tracks: Iterable[Judged]) -> float | None:
     None where no frame shows enough joints to decide.
     """
     parts = [swapped_frames(track) for track in tracks]
-    found = np.concatenate([np.zeros(0, bool), *[swapped[told] for swapped, told in parts]])
-    return float(found.mean()) if len(found) else None
+    exchanged = np.concatenate([np.zeros(0, bool), *[swapped[told] for swapped, told in parts]])
+    return float(exchanged.mean()) if len(exchanged) else None
 
 
 def limb_swaps(track: Judged) -> NDArray[np.bool_]:

@@ -65,15 +65,15 @@ class JudgedFilm:
 def judge(truth: Truth, labelled: Labelled) -> JudgedFilm:
     """Matches the labels and the people of each frame one to one, by the largest total overlap (IoU) of their boxes."""
     who = _assign(truth, labelled.tracks)
-    found = np.zeros_like(truth.present_PF)
+    labelled_PF = np.zeros_like(truth.present_PF)
     for track, who_T in zip(labelled.tracks, who, strict=True):
-        there = who_T >= 0
-        found[who_T[there], track.frames_T[there]] = True
+        matched_T = who_T >= 0
+        labelled_PF[who_T[matched_T], track.frames_T[matched_T]] = True
     false = sum(int((track.observed_T & (who_T < 0)).sum()) for track, who_T in zip(labelled.tracks, who, strict=True))
     seen_PF = truth.seen
     return JudgedFilm(
         [_judged(truth, track, who_T) for track, who_T in zip(labelled.tracks, who, strict=True)],
-        int(seen_PF.sum()), int((seen_PF & ~found).sum()), false, sum(_changes(who_T) for who_T in who),
+        int(seen_PF.sum()), int((seen_PF & ~labelled_PF).sum()), false, sum(_changes(who_T) for who_T in who),
     )  # fmt: skip
 
 

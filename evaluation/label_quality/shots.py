@@ -36,11 +36,15 @@ def shots_row(videos: Sequence[Cuts]) -> dict[str, Value]:
     """
     pairs = [_hits(video) for video in videos]
     hits, again = (sum(column) for column in zip(*pairs, strict=True))
-    there, found = sum(len(video.true) for video in videos), sum(len(video.found) for video in videos) - again
+    transitions, detections = (
+        sum(len(video.true) for video in videos),
+        sum(len(video.found) for video in videos) - again,
+    )
     return {
-        "frames": sum(video.n_frames for video in videos), "transitions": there, "found": hits, "again": again,
-        "false": found - hits, "precision": hits / found if found else None, "recall": hits / there if there else None,
-        "F1": 2 * hits / (there + found) if there else None,
+        "frames": sum(video.n_frames for video in videos), "transitions": transitions, "found": hits, "again": again,
+        "false": detections - hits, "precision": hits / detections if detections else None,
+        "recall": hits / transitions if transitions else None,
+        "F1": 2 * hits / (transitions + detections) if transitions else None,
     }  # fmt: skip
 
 

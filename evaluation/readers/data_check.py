@@ -32,10 +32,10 @@ class FileReport:
 
 def check_dataset(dataset: Dataset, root: Path) -> Iterator[FileReport]:
     """A report for each file, and one for each part whose release is larger than what lies here."""
-    found = dataset.files(root)
-    for part, path in found:
+    files = dataset.files(root)
+    for part, path in files:
         yield check_file(part, root, path)
-    counts = Counter(part.pattern for part, _ in found)
+    counts = Counter(part.pattern for part, _ in files)
     for part in dataset.parts:
         if 0 < part.complete != counts[part.pattern]:
             words = f"{counts[part.pattern]} of {part.complete} files"

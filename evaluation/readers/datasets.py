@@ -51,15 +51,15 @@ class Dataset:
 
     def files(self, root: Path) -> list[tuple[Part, Path]]:
         """Every file to read, in order. BadDatasetError where there is none, or where one is a link out of `root`."""
-        found = [
+        matches = [
             (part, inside(root, path))
             for part in self.parts
             for path in sorted(root.glob(part.pattern))
             if self._wanted(path)
         ]
-        if not found:
+        if not matches:
             raise BadDatasetError(root, f"holds nothing of {self.name}. Expected: {self.words}")
-        return found
+        return matches
 
     def sequences(self, root: Path) -> Iterable[BenchmarkSequence]:
         """Every sequence of every file. The first broken file ends it; `hmmr data check` lists them all."""

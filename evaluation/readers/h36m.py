@@ -56,10 +56,10 @@ def read_cameras(path: Path) -> dict[tuple[str, str], Camera]:
     place (mm), then for 4 cameras focal length (2), centre (2), radial (3) and tangential (2) distortion."""
     if not path.is_file():
         raise BadDatasetError(path, "is not there; it comes with the Code archive")
-    found = re.search(r"<w0>\s*\[(.*?)\]\s*</w0>", read_text(path), re.DOTALL)
-    if found is None:
+    vector = re.search(r"<w0>\s*\[(.*?)\]\s*</w0>", read_text(path), re.DOTALL)
+    if vector is None:
         raise BadDatasetError(path, "has no <w0>: is it Human3.6M's metadata.xml?")
-    w0 = shaped(path, "w0", found.group(1).replace(",", " ").split(), 300)
+    w0 = shaped(path, "w0", vector.group(1).replace(",", " ").split(), 300)
     return {
         (f"S{subject + 1}", name): _camera(w0[6 * (11 * i + subject) :][:6], w0[264 + 9 * i :][:9])
         for i, name in enumerate(CAMERAS)

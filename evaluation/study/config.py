@@ -116,14 +116,14 @@ class StudyConfig:
     @property
     def weak_spots(self) -> list[str]:
         """What this grid will not be able to say, in words."""
-        found = []
+        weaknesses = []
         if len(self.shares) < LEAST_SHARES:
-            found.append(f"{len(self.shares)} sizes: no law can be identified with fewer than {LEAST_SHARES}")
+            weaknesses.append(f"{len(self.shares)} sizes: no law can be identified with fewer than {LEAST_SHARES}")
         if len(self.seeds) < 3:
-            found.append(f"{len(self.seeds)} seeds: no honest interval with fewer than 3")
+            weaknesses.append(f"{len(self.seeds)} seeds: no honest interval with fewer than 3")
         if self.shares[0] != 0:
-            found.append("no size without film: the share of the gap closed is not defined")
-        return found
+            weaknesses.append("no size without film: the share of the gap closed is not defined")
+        return weaknesses
 
 
 def read_study(path: Path) -> StudyConfig:

@@ -73,10 +73,10 @@ def noise(table: StudyTable) -> Noise:
 def draw(table: StudyTable, count: int = DRAWS, seed: int = 0) -> Draws:
     """`count` curves. With one run a size only the sequences are drawn: the caller must not trust such intervals."""
     rng = np.random.default_rng(seed)
-    found = noise(table)
+    scatter = noise(table)
     mean_H = table.by_size(table.cell_means)
-    shape_BH = _sequences(table, mean_H, rng, count) + _runs(table, found, rng, count)
-    return Draws(mean_H, shape_BH, _levels(found, rng, count))
+    shape_BH = _sequences(table, mean_H, rng, count) + _runs(table, scatter, rng, count)
+    return Draws(mean_H, shape_BH, _levels(scatter, rng, count))
 
 
 def _pixel_share(table: StudyTable) -> float:

@@ -49,7 +49,7 @@ class LawFit:
 def fit_laws(table: StudyTable, draws: Draws, noise: Noise, laws: Sequence[str] = LAWS) -> dict[str, LawFit]:
     """The laws, in the order given; weights are among them."""
     fits = {law: fit(law, table.hours_H, draws.mean_H[None], _weights(table)) for law in laws}
-    aicc = {law: _aicc(table, noise, law, float(found.rss_B[0])) for law, found in fits.items()}
+    aicc = {law: _aicc(table, noise, law, float(law_fit.rss_B[0])) for law, law_fit in fits.items()}
     lowest = min(aicc.values())
     likely = {law: float(np.exp(-(value - lowest) / 2)) for law, value in aicc.items()}
     total = sum(likely.values())
@@ -100,10 +100,10 @@ def _parameter(name: str, value: float, drawn_B: Float) -> Interval:
     """Percentile interval of the refits; for an amplitude, which is skewed and biased where the offset is loose, the
     hull with its mirror image about the estimate in logarithms (the basic bootstrap; Davison and Hinkley, "Bootstrap
     Methods and their Application", 1997, 5.2.1): alone the percentiles held 89.5 % (docs/results)."""
-    found = interval(value, drawn_B)
-    if name != "A" or not 0 < found.low <= found.high or value <= 0:
-        return found
-    return Interval(value, min(found.low, value**2 / found.high), max(found.high, value**2 / found.low))
+    spread = interval(value, drawn_B)
+    if name != "A" or not 0 < spread.low <= spread.high or value <= 0:
+        return spread
+    return Interval(value, min(spread.low, value**2 / spread.high), max(spread.high, value**2 / spread.low))
 
 
 def _weights(table: StudyTable) -> Float:

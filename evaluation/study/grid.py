@@ -115,13 +115,13 @@ def _variants(config: StudyConfig, series: Series, phi_name: str) -> list[tuple[
     other = bool(config.labels) and series.labels != config.labels[0]
     aside = series.labelled != config.labelled[0] or series.noise > 0 or series.spread != 1 or other
     shares = (config.side_shares or config.shares) if aside else config.shares
-    found = [("semi", tuple(share for share in shares if share * series.spread <= 1 + 1e-9))]
+    variants = [("semi", tuple(share for share in shares if share * series.spread <= 1 + 1e-9))]
     if series.spread != 1:
-        return found
+        return variants
     if not aside or not config.side_shares:
-        found.append(("ceiling", config.ceilings))
+        variants.append(("ceiling", config.ceilings))
     if series.main:
-        found.append(("perfect_2d", config.perfect_2d))
+        variants.append(("perfect_2d", config.perfect_2d))
     if (
         config.reprojected
         and phi_name == KEYPOINTS
@@ -129,8 +129,8 @@ def _variants(config: StudyConfig, series: Series, phi_name: str) -> list[tuple[
         and not series.noise
         and not other
     ):
-        found.append(("reprojected", (0.0,)))
-    return found
+        variants.append(("reprojected", (0.0,)))
+    return variants
 
 
 def _name(config: StudyConfig, series: Series) -> str:

@@ -73,10 +73,10 @@ def view_of(keypoints_T25x3: np.ndarray) -> str:
 
 
 def _gathered(rows: Sequence[Mapping[str, Any]], name: Callable[[Mapping[str, Any]], str]) -> Groups:
-    found: Groups = {}
+    groups: Groups = {}
     for row in rows:
-        found.setdefault(name(row), []).append(row["tracklet_id"])
-    return dict(sorted(found.items()))
+        groups.setdefault(name(row), []).append(row["tracklet_id"])
+    return dict(sorted(groups.items()))
 
 
 def _quantiles(rows: Sequence[Mapping[str, Any]], column: str, word: str, parts: int) -> Groups:

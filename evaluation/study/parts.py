@@ -82,8 +82,8 @@ def worth(study: StudyTable, order: list[Coalition], hours: Mapping[str, float],
     groups = sorted(set().union(*order))
     error_BK = np.concatenate([draws.mean_H[None], draws.mean_H + draws.shape_BH])
     column = {coalition: error_BK[:, place] for place, coalition in enumerate(order)}
-    found = [_worth(group, groups, column, hours[group]) for group in groups]
-    return sorted(found, key=lambda one: -one.per_hour.value)
+    worths = [_worth(group, groups, column, hours[group]) for group in groups]
+    return sorted(worths, key=lambda one: -one.per_hour.value)
 
 
 def _worth(group: str, groups: list[str], column: Mapping[Coalition, Float], hours: float) -> Worth:
@@ -141,21 +141,21 @@ def ranking(
         (pc.field("variant") == PART) & (pc.field("dataset") == dataset) & (pc.field("split") == split)
         & (pc.field("metric") == metric) & pc.field("study").isin(list(place))
     )  # fmt: skip
-    newest: dict[tuple[float, str, str], float] = {}
+    newest_values: dict[tuple[float, str, str], float] = {}
     rows = lake.read("scores", ["study", "seed", "sequence", "value", "scored_at"], where).sort_by("scored_at")
     for row in rows.to_pylist():
         if not row["sequence"].startswith("*") and row["value"] == row["value"]:
-            newest[(place[row["study"]], str(row["seed"]), row["sequence"])] = row["value"]
-    return worth(table((*key, value) for key, value in newest.items()), order, hours)
+            newest_values[(place[row["study"]], str(row["seed"]), row["sequence"])] = row["value"]
+    return worth(table((*key, value) for key, value in newest_values.items()), order, hours)
 
 
 def keep_ranking(
     lake: Lake, found: list[Worth], which: Mapping[str, str], *, command: str, commit: str, began: datetime
 ) -> None:
     """Append a ranking to the lake's `runs`. `which` says study, by, dataset, split and metric."""
-    told = {"which": dict(which), "ranking": [asdict(one) | {"surely": one.surely} for one in found]}
+    content = {"which": dict(which), "ranking": [asdict(one) | {"surely": one.surely} for one in found]}
     run_id = hashlib.sha256(f"which\x1f{sorted(which.items())}".encode()).hexdigest()[:32]
-    row = run_row("study", run_id, began, told, command=command, commit=commit)
+    row = run_row("study", run_id, began, content, command=command, commit=commit)
     lake.append("runs", rows_to_table("runs", [row]))
 
 
@@ -164,9 +164,11 @@ def next_sources(sources: Mapping[str, Any], ranking: Sequence[Worth]) -> dict[s
 
     Within a class the worth an hour decides, then the list's own order. Other keys of the list stay as they are.
     """
-    known = {found.group: found for found in ranking}
+    known = {worth_of.group: worth_of for worth_of in ranking}
     entries = [(place, entry, _best(entry, sources, known)) for place, entry in enumerate(sources.get("sources") or [])]
-    kept = [(place, entry, found) for place, entry, found in entries if found is None or found.surely != "hurts"]
+    kept = [
+        (place, entry, worth_of) for place, entry, worth_of in entries if worth_of is None or worth_of.surely != "hurts"
+    ]
     kept.sort(key=lambda item: (*_rank(item[2]), item[0]))
     return {**sources, "sources": [entry for _, entry, _ in kept]}
 
@@ -174,8 +176,8 @@ def next_sources(sources: Mapping[str, Any], ranking: Sequence[Worth]) -> dict[s
 def _best(entry: Any, sources: Mapping[str, Any], known: Mapping[str, Worth]) -> Worth | None:
     own = entry.get("tags") if isinstance(entry, Mapping) else None
     tags = own or (sources.get("defaults") or {}).get("tags") or []
-    found = [known[tag] for tag in tags if tag in known]
-    return max(found, key=lambda one: one.per_hour.value) if found else None
+    worths = [known[tag] for tag in tags if tag in known]
+    return max(worths, key=lambda one: one.per_hour.value) if worths else None
 
 
 def _rank(found: Worth | None) -> tuple[int, float]:

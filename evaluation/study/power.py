@@ -31,9 +31,11 @@ class MoreRuns:
 
 def more_runs(table: StudyTable, draws: Draws, noise: Noise, seed: int = 3) -> MoreRuns:
     """The least number of seeds a size at which an answer has a chance of 80 %; None where 64 would not do."""
-    have = int(table.runs_of_sizes.min())
-    for seeds in sorted({have + 1, have + 2, *(round(have * factor) for factor in (2, 3, 4, 6, 8, 12, 16, 24, 32))}):
-        if have < seeds <= MOST_SEEDS:
+    least_runs = int(table.runs_of_sizes.min())
+    for seeds in sorted(
+        {least_runs + 1, least_runs + 2, *(round(least_runs * factor) for factor in (2, 3, 4, 6, 8, 12, 16, 24, 32))}
+    ):
+        if least_runs < seeds <= MOST_SEEDS:
             chances = _chances(table, draws, noise, seeds, seed)
             answer = max(chances, key=lambda name: chances[name])
             if chances[answer] >= WANTED:

@@ -29,11 +29,11 @@ def report(tables: Mapping[str, StudyTable], options: ReportOptions | None = Non
     """The report on the main variant of `tables`; with a ceiling among them also the share of the gap closed."""
     chosen = options or ReportOptions()
     table = tables[MAIN]
-    draws, found = draw(table, chosen.draws), noise(table)
+    draws, scatter = draw(table, chosen.draws), noise(table)
     falls = trend(table, draws)
-    answer = verdict(table.hours_H, draws, falls, scatter_known=found.df > 0)
-    fits = fit_laws(table, draws, found)
-    law, no_law = identified_law(fits, len(table.hours_H), scatter_known=found.df > 0)
+    answer = verdict(table.hours_H, draws, falls, scatter_known=scatter.df > 0)
+    fits = fit_laws(table, draws, scatter)
+    law, no_law = identified_law(fits, len(table.hours_H), scatter_known=scatter.df > 0)
     return {
         "verdict": answer.answer,
         "reason": answer.reason,
@@ -41,11 +41,11 @@ def report(tables: Mapping[str, StudyTable], options: ReportOptions | None = Non
         "trend_level": LEVEL,
         "delta": DELTA_SHARE * abs(float(draws.mean_H[0])),
         "confidence": CONFIDENCE,
-        "intervals": _intervals(table, found),
+        "intervals": _intervals(table, scatter),
         **_design(table),
         "trend": _trend(falls),
         "sizes": _sizes(table, draws),
-        "steps": [asdict(found) for found in steps(table.hours_H, draws)],
+        "steps": [asdict(change) for change in steps(table.hours_H, draws)],
         "total_change": asdict(step(table.hours_H, draws, 0, len(table.hours_H) - 1).change),
         "best_law": best_law(fits),
         "law": law,
@@ -53,7 +53,7 @@ def report(tables: Mapping[str, StudyTable], options: ReportOptions | None = Non
         "fits": {name: _fit(law, draws) for name, law in fits.items()},
         "marginal": _marginal(fits, law, table, draws, chosen),
         "gap_closed": _gap(tables),
-        "more_runs": _more(answer.answer, table, draws, found),
+        "more_runs": _more(answer.answer, table, draws, scatter),
     }
 
 

@@ -67,10 +67,10 @@ def rising_pairs(draws: Draws, delta: float, level: float) -> list[tuple[int, in
     whole = np.stack([_difference(n, 0, n - 1), _straight(n)])
     pairs = [(i, j) for i in range(n) for j in range(i + 1, n)]
     every = np.stack([_difference(n, i, j) for i, j in pairs])
-    found = [pair for pair, high in zip(pairs, _exceeds(draws, every, delta, level / 2), strict=True) if high]
-    if _exceeds(draws, whole, delta, level / 2).any() and (0, n - 1) not in found:
-        found.append((0, n - 1))
-    return found
+    rising = [pair for pair, high in zip(pairs, _exceeds(draws, every, delta, level / 2), strict=True) if high]
+    if _exceeds(draws, whole, delta, level / 2).any() and (0, n - 1) not in rising:
+        rising.append((0, n - 1))
+    return rising
 
 
 def _difference(n: int, start: int, end: int) -> Float:

@@ -82,16 +82,18 @@ def keep_comparison(
     Appends one row of `runs` of kind "study": `config` is {"versions": {"words": ..., "labels": ...}, "compared":
     [{"of": {...Setting...}, "rows": [...]}, ...]}; words and label versions are by series.
     """
-    found = {}
+    comparisons = {}
     for setting, tables in _by_setting(lake, list(words)).items():
         try:
-            found[setting] = compare(tables)
+            comparisons[setting] = compare(tables)
         except StudyRowsError:
             continue  # a version without a whole curve: nothing can be said about it yet
-    told = [{"of": asdict(setting), "rows": [asdict(one) for one in compared]} for setting, compared in found.items()]
-    config = {"versions": {"words": dict(words), "labels": dict(labels)}, "compared": told}
+    compared_rows = [
+        {"of": asdict(setting), "rows": [asdict(one) for one in compared]} for setting, compared in comparisons.items()
+    ]
+    config = {"versions": {"words": dict(words), "labels": dict(labels)}, "compared": compared_rows}
     lake.append("runs", rows_to_table("runs", [_row(config, began, command, commit)]))
-    return found
+    return comparisons
 
 
 def _with_film(table: StudyTable) -> StudyTable:
@@ -123,13 +125,13 @@ def _answer(change: Interval) -> Answer:
 
 def _by_setting(lake: Lake, series: Sequence[str]) -> dict[Setting, dict[str, StudyTable]]:
     """Main tables by series, of each setting (named by the first series) that all of them have."""
-    every = {name: study_tables(lake, name) for name in series}
-    found = {}
-    for setting in every[series[0]]:
-        tables = {name: every[name].get(replace(setting, study=name), {}).get(MAIN) for name in series}
+    by_series = {name: study_tables(lake, name) for name in series}
+    by_setting = {}
+    for setting in by_series[series[0]]:
+        tables = {name: by_series[name].get(replace(setting, study=name), {}).get(MAIN) for name in series}
         if all(table is not None for table in tables.values()):
-            found[setting] = {name: table for name, table in tables.items() if table is not None}
-    return found
+            by_setting[setting] = {name: table for name, table in tables.items() if table is not None}
+    return by_setting
 
 
 def _row(config: Mapping[str, Any], began: datetime, command: str, commit: str) -> dict[str, Any]:

@@ -54,10 +54,10 @@ def begin(config: StudyConfig, places: Places, command: str, *, score_test: bool
 def unscored(held_out: Sequence[HeldOut], phis: tuple[str, ...]) -> list[str]:
     """One line for each test set and φ that are not scored, because the set was harvested without the φ."""
     return [
-        f"{one.dataset} was harvested without {phi_name} and is not scored with it"
-        for one in held_out
+        f"{test_set.dataset} was harvested without {phi_name} and is not scored with it"
+        for test_set in held_out
         for phi_name in phis
-        if not one.has(phi_name)
+        if not test_set.has(phi_name)
     ]
 
 
@@ -115,8 +115,8 @@ def labelled_sets(lake: Lake, sizes: Sequence[int | None], seeds: Sequence[int])
 def hours_of(lake: Lake, sets: LabelledSets, size: int | None) -> float:
     """Hours of the labelled sets of `size` sources, mean over the seeds."""
     seconds = {member.tracklet_id: member.seconds for member in select(lake).members}
-    found = [sum(seconds[one] for one in ids) for (wanted, _), ids in sets.items() if wanted == size]
-    return sum(found) / len(found) / 3600.0
+    totals = [sum(seconds[tracklet_id] for tracklet_id in ids) for (wanted, _), ids in sets.items() if wanted == size]
+    return sum(totals) / len(totals) / 3600.0
 
 
 def _first(whole: Snapshot, size: int | None, seed: int) -> tuple[str, ...]:
@@ -168,11 +168,11 @@ WAY_OUT = "commit it first; until then score dev, without --score-test"
 def refuse_unless_frozen(study: Path | None, commit: str | None = None) -> None:
     """StudyConfigError where the code (`commit`, by default that of this checkout) or the study's file is not what a
     commit holds. A preset has no file: it is code."""
-    found = code_commit() if commit is None else commit
-    if found == "unknown":
+    running = code_commit() if commit is None else commit
+    if running == "unknown":
         raise StudyConfigError("--score-test: this code is in no git checkout, so no commit could be named")
-    if found.endswith("+changes"):
-        raise StudyConfigError(f"--score-test: the code differs from commit {found[:12]}: {WAY_OUT}")
+    if running.endswith("+changes"):
+        raise StudyConfigError(f"--score-test: the code differs from commit {running[:12]}: {WAY_OUT}")
     if study is not None and not _committed(study):
         raise StudyConfigError(f"--score-test: {study} is not as a commit has it: {WAY_OUT}")
 
@@ -181,8 +181,8 @@ def _committed(file: Path) -> bool:
     """Whether git knows the file and its content is the last commit's."""
     try:
         place = file.resolve()
-        told = ["git", "-C", str(place.parent)]
-        shown = subprocess.run([*told, "show", f"HEAD:./{place.name}"], capture_output=True, check=True).stdout
-        return shown == place.read_bytes()
+        git = ["git", "-C", str(place.parent)]
+        committed = subprocess.run([*git, "show", f"HEAD:./{place.name}"], capture_output=True, check=True).stdout
+        return committed == place.read_bytes()
     except (OSError, subprocess.CalledProcessError):
         return False

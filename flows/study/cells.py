@@ -95,25 +95,25 @@ class Cell:
         # These are `semi` cells that are scored for another purpose: the same training is not run again.
         variant = "semi" if self.variant in ("candidate", "no_film_best_step") else self.variant
         snapshot = context.perfect[1] if context.perfect and variant == "perfect_2d" else context.snapshot
-        told = [snapshot, variant, repr(self.share), str(self.seed), to_json(self.train)]
+        parts = [snapshot, variant, repr(self.share), str(self.seed), to_json(self.train)]
         if self.labelled_ids is not None:
-            told.append("labelled " + " ".join(sorted(self.labelled_ids)))
+            parts.append("labelled " + " ".join(sorted(self.labelled_ids)))
         if self.noise and self.share and variant == "semi":
-            told.append(f"noise {self.noise!r}")
+            parts.append(f"noise {self.noise!r}")
         if self.labels and self.share and not (context.perfect and variant == "perfect_2d"):
-            told.append(f"labels {self.labels}")
+            parts.append(f"labels {self.labels}")
         if self.spread != 1 and self.share and variant == "semi":
-            told.append(f"spread {self.spread!r}")
-        return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+            parts.append(f"spread {self.spread!r}")
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 @cache
 def phis_of(lake: str | Path) -> set[str]:
     """Names of the φ that a lake's tracklets have; ZERO_SHOT where they have the 2D network's own 3D."""
     features = Lake(lake).read("features", ["phi_name"])
-    found = set(features.column("phi_name").unique().to_pylist())
-    said = Lake(lake).read("features", ["tracklet_id"], pc.field("zero_shot_3d").is_valid())
-    return found | ({ZERO_SHOT} if said.num_rows else set())
+    names = set(features.column("phi_name").unique().to_pylist())
+    with_3d = Lake(lake).read("features", ["tracklet_id"], pc.field("zero_shot_3d").is_valid())
+    return names | ({ZERO_SHOT} if with_3d.num_rows else set())
 
 
 def run_cell(cell: Cell, context: StudyContext) -> str:
@@ -155,15 +155,16 @@ def _trained(cell: Cell, context: StudyContext, run_id: str) -> tuple[Path, floa
         labelled_ids=_with_3d(cell, data.tracklet_ids if ceiling else ()),
         snapshot=data.snapshot,
     )
-    told = asdict(cell.train) | {"share": cell.share, "variant": cell.variant, "hours": data.hours, "seed": cell.seed}
+    settings = asdict(cell.train)
+    settings |= {"share": cell.share, "variant": cell.variant, "hours": data.hours, "seed": cell.seed}
     if cell.labelled_ids is not None:
-        told |= {"labelled_tracklets": len(cell.labelled_ids), "noise": cell.noise}
+        settings |= {"labelled_tracklets": len(cell.labelled_ids), "noise": cell.noise}
     if cell.labels is not None:
-        told |= {"labels": cell.labels}
+        settings |= {"labels": cell.labels}
     if cell.spread != 1:
-        told |= {"spread": cell.spread}
+        settings |= {"spread": cell.spread}
     row = run_row(
-        "train", run_id, began, told, command=context.command, commit=code_commit(), seconds=result.seconds,
+        "train", run_id, began, settings, command=context.command, commit=code_commit(), seconds=result.seconds,
         snapshot=data.snapshot, checkpoint=str(result.checkpoint), curves=result.curves,
     )  # fmt: skip
     lake.append("runs", rows_to_table("runs", [row]), transaction=f"run/{context.study}/{run_id}")
@@ -178,8 +179,8 @@ def _with_3d(cell: Cell, added: tuple[str, ...]) -> tuple[str, ...] | None:
 def _predicted(checkpoint: Path, held_out: HeldOut, split: str) -> Motions:
     """Current prediction of each tracklet of the split, (T, 25, 3) m."""
     lake = Lake(held_out.lake)
-    found = predict_lake(checkpoint, lake, list(read_labels3d(lake, split=split)))
-    return {tracklet_id: prediction.keypoints_3d for tracklet_id, prediction in found.items()}
+    predictions = predict_lake(checkpoint, lake, list(read_labels3d(lake, split=split)))
+    return {tracklet_id: prediction.keypoints_3d for tracklet_id, prediction in predictions.items()}
 
 
 @contextlib.contextmanager
@@ -253,8 +254,8 @@ def scored_sets(lake: str | Path, run_id: str | None = None) -> set[Key]:
     """Keys of all scores in a lake, or of those of one run."""
     where = None if run_id is None else pc.field("run_id") == run_id
     table = Lake(lake).read("scores", _COLUMNS, where)
-    told = table.group_by(_COLUMNS).aggregate([]).to_pylist()
-    return {(row["study"], row["run_id"], row["variant"], row["dataset"], row["split"]) for row in told}
+    rows = table.group_by(_COLUMNS).aggregate([]).to_pylist()
+    return {(row["study"], row["run_id"], row["variant"], row["dataset"], row["split"]) for row in rows}
 
 
 def missing_splits(cell: Cell, context: StudyContext, have: set[Key] | None = None) -> list[tuple[HeldOut, str]]:

@@ -25,10 +25,10 @@ def with_versions(config: StudyConfig, lake: Lake) -> StudyConfig:
         return config
     every = label_versions(lake)
     try:
-        found = every if config.labels == ("all",) else [version_named(lake, name, every) for name in config.labels]
+        versions = every if config.labels == ("all",) else [version_named(lake, name, every) for name in config.labels]
     except LabelsMissing as error:
         raise StudyConfigError(f"labels: {error}") from error
-    return replace(config, labels=tuple(version.digest for version in found))
+    return replace(config, labels=tuple(version.digest for version in versions))
 
 
 def frozen_film(lake: Lake, config: StudyConfig) -> Snapshot:

@@ -45,10 +45,10 @@ def run_pairs(pairs: Sequence[Pair], workers: int, title: str) -> None:
 
 def _by_training(pairs: Sequence[Pair]) -> list[list[Pair]]:
     """Groups the cells by run id: a training that several series share runs once and is scored for each."""
-    found: dict[str, list[Pair]] = {}
+    trainings: dict[str, list[Pair]] = {}
     for cell, context in pairs:
-        found.setdefault(cell.run_id(context), []).append((cell, context))
-    return list(found.values())
+        trainings.setdefault(cell.run_id(context), []).append((cell, context))
+    return list(trainings.values())
 
 
 def _run(pairs: Sequence[Pair]) -> None:

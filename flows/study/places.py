@@ -43,12 +43,12 @@ class Places:
     def scored_on(self, *, score_test: bool) -> tuple[HeldOut, ...]:
         """The held-out sets with the splits that this run may score: dev, and the others only when asked."""
         wanted = tuple(
-            replace(one, splits=tuple(split for split in one.splits if score_test or split == DEV))
-            for one in self.held_out
+            replace(test_set, splits=tuple(split for split in test_set.splits if score_test or split == DEV))
+            for test_set in self.held_out
         )
-        if not any(DEV in one.splits for one in wanted):
+        if not any(DEV in test_set.splits for test_set in wanted):
             raise StudyConfigError("--held-out: no lake has the split dev, on which every choice is made")
-        return tuple(one for one in wanted if one.splits)
+        return tuple(test_set for test_set in wanted if test_set.splits)
 
 
 def given_places(
@@ -73,9 +73,9 @@ def given_places(
 
 def held_out_set(given: str) -> HeldOut:
     """One test set as the command line names it; its splits are those that its labels3d have."""
-    found = _NAMED.fullmatch(given)
-    dataset, path = (found["dataset"], found["lake"]) if found else ("films", given)
-    protocol = found["protocol"] if found and found["protocol"] else _protocol(dataset)
+    parts = _NAMED.fullmatch(given)
+    dataset, path = (parts["dataset"], parts["lake"]) if parts else ("films", given)
+    protocol = parts["protocol"] if parts and parts["protocol"] else _protocol(dataset)
     try:
         check_fits(protocol_named(protocol), dataset, "keypoints_25")
     except ProtocolMismatchError as error:

@@ -54,14 +54,15 @@ class Begun:
         """The training of a grid's cell."""
         return cell_of(cell, self.base, self.sets)
 
-    def relabelled(self, found: Sequence[GridCell]) -> bool:
+    def relabelled(self, series: Sequence[GridCell]) -> bool:
         """Whether a series has other labels than the main one, whose baselines then are its own: they see no pool."""
-        return bool(self.config.labels) and found[0].labels != self.config.labels[0]
+        return bool(self.config.labels) and series[0].labels != self.config.labels[0]
 
-    def cells(self, found: Sequence[GridCell], without: Sequence[Cell]) -> list[Cell]:
+    def cells(self, series: Sequence[GridCell], without: Sequence[Cell]) -> list[Cell]:
         """The trainings of one series, and beside them the models without film of its φ."""
-        phis = {cell.phi_name for cell in found}
-        return [self.cell(one) for one in found] + [one for one in without if one.train.data.phi_name in phis]
+        phis = {cell.phi_name for cell in series}
+        beside = [cell for cell in without if cell.train.data.phi_name in phis]
+        return [*map(self.cell, series), *beside]
 
 
 def study_on(config: StudyConfig, places: Places, workers: int, command: str, *, score_test: bool = False) -> Path:
@@ -80,25 +81,27 @@ def study_on(config: StudyConfig, places: Places, workers: int, command: str, *,
     series: dict[str, list[GridCell]] = {}
     for cell in cells(config, labelled_hours, pool_hours):
         series.setdefault(cell.series, []).append(cell)
-    sizes = dict.fromkeys(found[0].labelled for found in series.values())
+    sizes = dict.fromkeys(grid_cells[0].labelled for grid_cells in series.values())
     without = {size: _without_film(study, size, workers) for size in sizes}
     listed = {
-        name: study.cells(found, [] if study.relabelled(found) else without[found[0].labelled])
-        for name, found in series.items()
+        name: study.cells(grid_cells, [] if study.relabelled(grid_cells) else without[grid_cells[0].labelled])
+        for name, grid_cells in series.items()
     }
-    pairs: list[Pair] = [(cell, replace(context, study=name)) for name, found in listed.items() for cell in found]
+    pairs: list[Pair] = [
+        (cell, replace(context, study=name)) for name, grid_cells in listed.items() for cell in grid_cells
+    ]
     run_pairs(pairs, workers, config.name)
-    for name, found in series.items():
-        _series_ends(study, replace(context, study=name), found, listed[name])
+    for name, grid_cells in series.items():
+        _series_ends(study, replace(context, study=name), grid_cells, listed[name])
     compare_versions(Lake(places.lake), config, command)
     return export(Lake(places.lake), places.out / f"{config.name}.html", title=f"Study {config.name}",
                   own=Own(intro=INTRO))  # fmt: skip
 
 
-def _series_ends(study: Begun, context: StudyContext, found: Sequence[GridCell], listed: Sequence[Cell]) -> None:
+def _series_ends(study: Begun, context: StudyContext, series: Sequence[GridCell], listed: Sequence[Cell]) -> None:
     """Baselines and statistics of one series, and of the main one the worst sequences of each φ."""
-    for phi_name in () if study.relabelled(found) else dict.fromkeys(cell.train.data.phi_name for cell in listed):
-        sets = {seed: study.sets[found[0].labelled, seed] for seed in study.config.seeds}
+    for phi_name in () if study.relabelled(series) else dict.fromkeys(cell.train.data.phi_name for cell in listed):
+        sets = {seed: study.sets[series[0].labelled, seed] for seed in study.config.seeds}
         score_baselines(context, phi_name, sets)
     keep_reports(Lake(context.lake), context.study, command=context.command, commit=code_commit())
     if context.study != all_series(study.config)[0].name:
@@ -129,6 +132,6 @@ def _without_film(study: Begun, labelled: int | None, workers: int) -> list[Cell
             if cell.phi_name == phi_name:
                 groups.setdefault(cell.step_share, []).append(study.cell(cell))
         best = best_on_dev(list(groups.values()), dev)
-        here = [cell for found in groups.values() for cell in found if cell.train == best]
+        here = [cell for group in groups.values() for cell in group if cell.train == best]
         chosen += [replace(cell, variant="no_film_best_step") for cell in here]
     return chosen

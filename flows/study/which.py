@@ -48,17 +48,17 @@ def rank_parts(config: StudyConfig, places: Places, by: str, workers: int, comma
     run_pairs(pairs, workers, f"{config.name} by {by}")
     hours = {name: part.hours for name, part in parts.items()}
     dataset = settled.dev.dataset
-    found = ranking(lake, config.name, by, hours, dataset=dataset, split=SPLIT, metric=METRIC)
+    worths = ranking(lake, config.name, by, hours, dataset=dataset, split=SPLIT, metric=METRIC)
     which = {"study": config.name, "by": by, "dataset": dataset, "split": SPLIT, "metric": METRIC}
-    keep_ranking(lake, found, which, command=command, commit=code_commit(), began=began)
-    return found
+    keep_ranking(lake, worths, which, command=command, commit=code_commit(), began=began)
+    return worths
 
 
 def _parts(lake: Lake, whole: Snapshot, by: str) -> dict[str, Snapshot]:
     """The pool's parts as selections; small ones together, so that all coalitions can be trained."""
     groups = cut(lake, whole.tracklet_ids, by)
     seconds = {member.tracklet_id: member.seconds for member in whole.members}
-    named = largest_groups({name: sum(seconds[one] for one in ids) for name, ids in groups.items()})
+    named = largest_groups({name: sum(seconds[tracklet_id] for tracklet_id in ids) for name, ids in groups.items()})
     merged: dict[str, set[str]] = {}
     for name, ids in groups.items():
         merged.setdefault(named[name], set()).update(ids)
@@ -73,7 +73,11 @@ def _cells_of(
     coalition: Coalition, parts: dict[str, Snapshot], whole: Snapshot, context: StudyContext, cells: Sequence[Cell]
 ) -> list[Pair]:
     """The cells on the film of these parts alone; on none of it for the empty coalition."""
-    pool = _only(whole, {one for name in coalition for one in parts[name].tracklet_ids}) if coalition else whole
+    pool = (
+        _only(whole, {tracklet_id for name in coalition for tracklet_id in parts[name].tracklet_ids})
+        if coalition
+        else whole
+    )
     save(Lake(context.lake), pool)
     here = replace(context, snapshot=pool.digest)
     return [(cell if coalition else replace(cell, share=0.0), here) for cell in cells]

@@ -32,25 +32,25 @@ def show_worst(cell: Cell, context: StudyContext, held_out: HeldOut) -> None:
     checkpoint = context.out / run_id / "model.pt"
     if not labels or not Path(checkpoint).exists():
         return
-    said = predict_lake(checkpoint, truth, list(labels))
+    predictions = predict_lake(checkpoint, truth, list(labels))
     rates = {tracklet.tracklet_id: tracklet.fps for tracklet in iter_tracklets(truth, list(labels))}
-    found = [
-        Worst(label.truth_id, errors[films[one]], rates[one], shown_tracks(label, said[one]))
+    shown = [
+        Worst(label.truth_id, errors[films[one]], rates[one], shown_tracks(label, predictions[one]))
         for one, label in labels.items()
-        if one in said
+        if one in predictions
     ]
-    found.sort(key=lambda one: -one.error)
+    shown.sort(key=lambda one: -one.error)
     which = {
         "study": context.study, "phi_name": cell.train.data.phi_name, "run_id": run_id, "dataset": held_out.dataset,
         "split": "dev", "metric": METRIC,
     }  # fmt: skip
-    keep_worst(Lake(context.lake), found[:COUNT], which, command=context.command, commit=code_commit(), began=began)
+    keep_worst(Lake(context.lake), shown[:COUNT], which, command=context.command, commit=code_commit(), began=began)
 
 
-def shown_tracks(label: Labels3D, said: Prediction) -> dict[str, np.ndarray]:
+def shown_tracks(label: Labels3D, prediction: Prediction) -> dict[str, np.ndarray]:
     """What the page draws of one tracklet: truth, present, and past and future where the model has such heads."""
-    tracks = {"truth": label.keypoints_3d, "present": said.keypoints_3d}
-    for name, pose in (("past", said.past), ("future", said.future)):
+    tracks = {"truth": label.keypoints_3d, "present": prediction.keypoints_3d}
+    for name, pose in (("past", prediction.past), ("future", prediction.future)):
         if pose is not None:
             tracks[name] = pose.keypoints_3d
     return tracks
