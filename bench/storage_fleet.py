@@ -24,14 +24,13 @@ from typing import Any
 import numpy as np
 from sqlalchemy import insert, text
 
-from storage.commit import ORDER, commit_shard
+from storage.commit import ORDER, commit_shard, maintain
 from storage.delta import shard_of
 from storage.example_rows import shard, source_name
 from storage.lake import Lake
 from storage.ledger.items import Finished, Item
 from storage.ledger.ledger import Ledger
 from storage.ledger.tables import CONTENTS, ITEMS, SIGHT_BANDS, SIGHTS, WANTED
-from storage.maintenance import maintain
 
 _BATCH = 20_000
 

@@ -7,16 +7,26 @@ and a file that brings its decoder down brings only that process down.
 
 Each picture has the PTS that the decoder gives it, which ffmpeg's `metadata` filter writes into a file beside the pipe:
 where a damaged picture is left out, the others keep their times. Pictures are PPM, whose head says the size.
+
+The packets say when each picture is shown, in the stream's own rational time base, without decoding one.
+ffmpeg copies the packets of the first video stream into its `framecrc` format, one line a packet in file order, with
+the PTS that the container says (`setts` replaces the DTS by the packet's number, or ffmpeg would bend the times of a
+clock that restarts). Decoders put pictures out in the order of their PTS, so within one clock the sorted list is the
+list of pictures. Where the clock restarts (joined files, HLS discontinuities) a new stretch begins. F packets.
 """
 
 import contextlib
 import fcntl
+import itertools
 import os
 import re
 import subprocess
 import tempfile
+import threading
+import time
 import weakref
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -203,3 +213,185 @@ def _stop(process: "subprocess.Popen[bytes]", pipe: IO[bytes]) -> None:
     pipe.close()
     process.kill()
     process.wait()
+
+
+_NO_PTS = -(2**63)
+"""AV_NOPTS_VALUE: an MPEG program stream need not say the time of each picture; `genpts` fills in what follows."""
+_DISCARD, _KEY = 0x4, 0x1
+"""AV_PKT_FLAG_DISCARD: decoded for others' sake, cut away by an edit list. AV_PKT_FLAG_KEY: a key frame."""
+_BACK_S, _AHEAD_S = Fraction(1, 10), Fraction(10)
+"""A key frame that is so much earlier than the pictures before it, or in a transport stream so much later, begins a
+clock of its own: ffmpeg's own thresholds (its dts_delta_threshold is 10 s)."""
+_MAX_RATE = 240
+"""Pictures a second that a file may have over its longest allowed length; above, it is not listed to its end."""
+_ROW = re.compile(rb"0,\s*-?\d+,\s*(-?\d+),\s*(\d+),\s*\d+, 0x[0-9a-f]+(?:, F=(0x[0-9a-fA-F]+))?")
+_INTERLACED = re.compile(r"^\[info\]\s+Stream #0:.* Video: .*\b(?:top|bottom)(?: coded)? first\b", re.M)
+
+_CUT_OFF = re.compile(r"^(\[[^]]*\] )*\[error\] .*partial file", re.M)
+
+
+class VideoFileError(ValueError):
+    """The file is no video that ffmpeg can read; the message says what ffmpeg says."""
+
+
+class NoVideoStreamError(VideoFileError):
+    """A media file without pictures."""
+
+
+class VideoTooLongError(VideoFileError):
+    """The file has more seconds or more pictures than were allowed; it was not read to its end."""
+
+
+@dataclass(frozen=True)
+class PacketTimes:
+    """Of the first video stream, in the order in which its pictures are shown."""
+
+    pts_F: NDArray[np.int64]
+    """Ascending, one a picture, in units of `time_base` seconds: the stream's PTS; after a clock's restart they go on
+    from the picture before it."""
+    stream_pts_F: NDArray[np.int64]
+    """The same pictures' PTS as the stream has them."""
+    stretch_F: NDArray[np.int64]
+    """Which clock a picture belongs to, from 0."""
+    shown_F: NDArray[np.bool_]
+    """False for pictures that an edit list cuts away."""
+    time_base: Fraction
+    coded: tuple[int, int]
+    """Width and height of the coded pictures, before any rotation."""
+    pixel_shape: Fraction
+    """Width of a pixel over its height (the sample aspect ratio); 1 where the file says nothing."""
+    interlaced: bool
+    """Whether the stream says that its pictures are two fields."""
+
+
+def read_packet_times(path: Path, *, limit_s: float = 120.0, max_seconds: float | None = None) -> PacketTimes:
+    """The times of a file's first video stream. Raises NoVideoStreamError, VideoTooLongError, VideoFileError, or
+    subprocess.TimeoutExpired after `limit_s`.
+
+    With `max_seconds` the list ends where the pictures last longer than that, or are more than it can hold at 240 a
+    second: a small file may claim millions.
+    """
+    command = [*input_arguments(path, loglevel="level+info"), "-map", "0:V:0", "-c", "copy", "-copyinkf",
+               "-bsf:v", f"setts=pts=PTS:dts=N-{1 << 52}", "-f", "framecrc", "-"]  # fmt: skip
+    try:
+        with path.open("rb") as file:
+            packets = _Packets(max_seconds, jumps=is_transport_stream(file.read(600)))
+    except OSError as error:
+        raise VideoFileError(f"cannot be read: {error.strerror}") from None
+    with tempfile.TemporaryFile() as complaints:
+        process = start_decoder(command, cpu_s=limit_s, complaints=complaints)
+        alarm = threading.Timer(limit_s, process.kill)
+        alarm.start()
+        began = time.monotonic()
+        try:
+            assert process.stdout is not None
+            with process.stdout:
+                packets.read(process.stdout)
+            process.wait()
+        finally:
+            alarm.cancel()
+            process.kill()
+            process.wait()
+        words = _ends_of(complaints)
+    if process.returncode != 0 and time.monotonic() - began >= limit_s:
+        raise subprocess.TimeoutExpired(command, limit_s)
+    return packets.times(words, whole=process.returncode == 0)
+
+
+class _Packets:
+    """The packets of a stream as they come in: lists of numbers, and no text."""
+
+    def __init__(self, max_seconds: float | None, *, jumps: bool) -> None:
+        self._max_seconds, self._jumps = max_seconds, jumps
+        self._base: Fraction | None = None
+        self._size, self._shape = (0, 0), Fraction(1)
+        self._pts, self._hidden, self._starts = array("q"), array("b"), array("q", [0])
+        self._low = self._high = self._before = 0
+
+    def read(self, lines: Iterable[bytes]) -> None:
+        """Raises VideoTooLongError, or VideoFileError for a picture without a time."""
+        for line in lines:
+            if line.startswith(b"#"):
+                self._head(line)
+            elif row := _ROW.match(line):
+                self._add(int(row[1]), int(row[2]), int(row[3] or b"0x1", 16))
+
+    def _head(self, line: bytes) -> None:
+        if found := re.match(rb"#tb 0: (\d+)/(\d+)$", line):
+            self._base = Fraction(int(found[1]), int(found[2])) if int(found[1]) * int(found[2]) else None
+        elif found := re.match(rb"#dimensions 0: (\d+)x(\d+)$", line):
+            self._size = (int(found[1]), int(found[2]))
+        elif found := re.match(rb"#sar 0: (\d+)/(\d+)$", line):
+            self._shape = Fraction(int(found[1]), int(found[2])) if int(found[1]) * int(found[2]) else Fraction(1)
+
+    def _add(self, pts: int, duration: int, flags: int) -> None:
+        if pts == _NO_PTS:
+            raise VideoFileError(
+                "holds pictures that nothing says the time of; `ffmpeg -i FILE NEW.mp4` gives them one"
+            )
+        first = not self._pts
+        if not first and flags & _KEY and self._restarts(pts):
+            self._before += self._high - self._low
+            self._starts.append(len(self._pts))
+            first = True
+        self._low, self._high = (pts, pts) if first else (min(pts, self._low), max(pts, self._high))
+        self._pts.append(pts)
+        self._hidden.append(bool(flags & _DISCARD))
+        if self._max_seconds is not None and self._base is not None:
+            lasts = float((self._before + self._high - self._low) * self._base)
+            if lasts > self._max_seconds or len(self._pts) > max(1000.0, self._max_seconds * _MAX_RATE):
+                raise VideoTooLongError(
+                    f"has more than {min(lasts, self._max_seconds):.0f} s or {len(self._pts)} pictures; "
+                    f"the limit is {self._max_seconds:.0f} s"
+                )
+
+    def _restarts(self, pts: int) -> bool:
+        if self._base is None:
+            return False
+        back, ahead = (self._high - pts) * self._base, (pts - self._high) * self._base
+        return back > _BACK_S or (self._jumps and ahead > _AHEAD_S)
+
+    def times(self, words: str, *, whole: bool) -> PacketTimes:
+        """All that was read; `words` is what ffmpeg said. Raises VideoFileError if that is no video."""
+        if "matches no streams" in words:
+            raise NoVideoStreamError("holds no video stream (audio only, or cut off?)")
+        if self._base is None or not self._pts or not whole:
+            raise VideoFileError(f"is not a video that ffmpeg can read: {first_complaint(words) or 'no picture in it'}")
+        if _CUT_OFF.search(words):
+            raise VideoFileError("is cut off: its index names pictures that lie behind its end")
+        raw = np.frombuffer(self._pts, np.int64)
+        hidden = np.frombuffer(self._hidden, np.int8).astype(bool)
+        stretch = np.zeros(len(raw), np.int64)
+        stretch[np.asarray(self._starts[1:], np.int64)] = 1
+        stretch = np.cumsum(stretch)
+        order = np.lexsort((raw, stretch))
+        raw, hidden, stretch = raw[order], hidden[order], stretch[order]
+        interlaced = _INTERLACED.search(words) is not None
+        return PacketTimes(
+            _continued(raw, stretch), raw, stretch, ~hidden, self._base, self._size, self._shape, interlaced
+        )
+
+
+def _continued(raw_F: NDArray[np.int64], stretch_F: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The times with each stretch moved to one picture's step after the end of the stretch before it."""
+    pts_F = raw_F.copy()
+    edges = [*(np.flatnonzero(np.diff(stretch_F)) + 1), len(raw_F)]
+    for start, stop in itertools.pairwise(edges):
+        steps = np.diff(pts_F[:start])
+        step = int(np.median(steps[steps > 0])) if (steps > 0).any() else 1
+        pts_F[start:stop] += pts_F[start - 1] + step - pts_F[start]
+    return pts_F
+
+
+def _ends_of(complaints: IO[bytes]) -> str:
+    """What ffmpeg wrote: the first and the last 32 kB of it."""
+    size = complaints.seek(0, 2)
+    complaints.seek(0)
+    head = complaints.read(1 << 15)
+    complaints.seek(max(complaints.tell(), size - (1 << 15)))
+    return (head + complaints.read()).decode(errors="replace")
+
+
+def is_transport_stream(head: bytes) -> bool:
+    """Whether a file that begins so (600 bytes) is packets of MPEG-TS: of 188 bytes, or 192 with a time stamp each."""
+    return any(head[at:600:size][:3] == b"\x47" * 3 for at, size in ((0, 188), (4, 192)))

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from harvest.errors import Erased
 from harvest.label import TABLES_OF_A_VIDEO, LabelledVideo
-from harvest.rows import read_features
+from harvest.shot_labels import read_features
 from storage.commit import commit_shard
 from storage.erase.names import Target
 from storage.erase.run import erase

@@ -20,8 +20,9 @@ from harvest.fetch.policy import Policy, Verdict, seconds_limit
 from harvest.network_cache import CachedNetworks, StageFiles
 from harvest.phi.protocol import Phi
 from harvest.recipe import Finishing, recipe
-from harvest.rows import (
+from harvest.shot_labels import (
     ShotFacts,
+    ShotLabeller,
     VideoFacts,
     feature_rows,
     missing_rows,
@@ -32,11 +33,9 @@ from harvest.rows import (
     tracklet_row,
     video_reject_row,
 )
-from harvest.shot_labels import ShotLabeller
 from harvest.sources.expand import Source
-from harvest.stopwatch import Stopwatch
 from harvest.video.decode import Video
-from harvest.video.overlap import Overlap
+from harvest.video.overlap import Overlap, Stopwatch
 from harvest.video.shots import split_shots
 from storage.atomic import file_sha256
 from storage.layout import STAGES

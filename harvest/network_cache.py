@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from harvest.backends.protocol import PoseBackend, ReadsFile
 from harvest.phi.protocol import Phi, TurnedPhi
-from harvest.stopwatch import Stopwatch
 from harvest.video.decode import Frame
+from harvest.video.overlap import Stopwatch
 from storage.labels.key import Recipe, digest
 from storage.stage_cache import Kept, StageStore, question
 

@@ -24,12 +24,11 @@ from harvest.recipe import recipe
 from harvest.registry import make_backend, make_phis
 from harvest.session import Asked, Session, Watch
 from harvest.sources.expand import Source, expand, fair_order, sources_to_do, to_item
-from storage.commit import resume
+from storage.commit import maintain, resume
 from storage.lake import Lake
 from storage.ledger.items import FAILED, REJECTED, STATES, Books, Entry
 from storage.ledger.ledger import Ledger
 from storage.ledger.lists import lists_failed_again, lists_were_read
-from storage.maintenance import maintain
 
 
 @dataclass(frozen=True)

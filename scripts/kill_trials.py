@@ -76,7 +76,7 @@ def main() -> int:
         "--out", type=Path, default=Path("out/trials"), help="films, results; used again when it exists"
     )
     asked = parser.parse_args()
-    for late in ("harvest.item", "harvest.commit"):  # else every fork would import it anew
+    for late in ("harvest.workers", "harvest.commit"):  # else every fork would import it anew
         importlib.import_module(late)
     out = asked.out.absolute()
     results = _results(out / "trials.jsonl")

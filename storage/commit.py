@@ -4,6 +4,9 @@ The ledger is told first which items the commit will finish; then the tables are
 under the commit's id; then the items are done. Whoever finds an open commit later (`settle`, below) looks at
 `tracklets`: if the id is there, everything is, and the items are done. If not, the id is burned there, so that a
 worker that was only slow can no longer commit, the rows of the other tables go, and the items are pending again.
+
+At the end of a harvest `maintain` joins small files and writes a checkpoint, so that reads and commits do not grow with
+the lake's age.
 """
 
 import os
@@ -12,7 +15,7 @@ import shutil
 import socket
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,7 +26,7 @@ from storage.errors import CommitAborted
 from storage.lake import LAST_OF_SHARD, Lake
 from storage.ledger.items import Finished
 from storage.ledger.ledger import Ledger
-from storage.rewrite import persist
+from storage.rewrite import compact, persist, sweep
 from storage.schema import TABLES
 
 LAST = LAST_OF_SHARD
@@ -184,3 +187,40 @@ def forget_shard(lake: Lake, name: str, commit_id: str) -> None:
             lake.disk.delete(f"{folder.where}/{file}")
 
     persist(lake, attempt, f"{name} of {lake.root}")
+
+
+MANY_FILES = 64
+"""Files of a table from which on the small ones are joined. Each commit adds one; opening one costs about 1 ms."""
+
+
+@dataclass
+class Maintained:
+    """What was done, by table."""
+
+    joined: dict[str, int] = field(default_factory=dict)
+    """Small files that became few."""
+    swept: dict[str, int] = field(default_factory=dict)
+    """Files deleted that no version has named for an hour."""
+
+
+def maintain(lake: Lake, ledger: Ledger, *, many_files: int = MANY_FILES) -> Maintained:
+    """Settle what dead runs left, join small files where there are many, delete what is unused.
+
+    Safe at any time, beside any number of runs; the harvest calls it at its end.
+    """
+    resume(lake, ledger)
+    done = Maintained()
+    # The last table of a commit goes last: until then its files say which commits are whole without a look at its log.
+    for name in (*[name for name in TABLES if name != LAST], LAST):
+        folder = lake.folder(name)
+        table = folder.open()
+        if table is None or len(folder.file_names(table)) < many_files:
+            continue
+        if files := compact(lake, name).files:
+            done.joined[name] = files
+            newest = folder.open()
+            if newest is not None:
+                lake.disk.patiently(newest.create_checkpoint)
+        if swept := sweep(lake, name):
+            done.swept[name] = swept
+    return done

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from body.packet_times import is_transport_stream
+from body.pictures import is_transport_stream
 
 Kind = Literal["video", "photograph"]
 

@@ -17,8 +17,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from body.packet_times import NoVideoStreamError, PacketTimes, VideoFileError, VideoTooLongError, read_packet_times
-from body.pictures import PictureConfig, Pictures
+from body.pictures import (
+    NoVideoStreamError,
+    PacketTimes,
+    PictureConfig,
+    Pictures,
+    VideoFileError,
+    VideoTooLongError,
+    read_packet_times,
+)
 from harvest.errors import DecodeFailed, HarvestError, NoVideoStream, TooLong, TooManyPixels, TooSlow
 from harvest.video.content import content_kind
 

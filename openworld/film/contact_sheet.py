@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 
 from body.draw import draw_skeleton
-from body.packet_times import read_packet_times
-from body.pictures import Pictures
+from body.pictures import Pictures, read_packet_times
 from body.raster.kernels import Bytes
 from openworld.film.truth_file import read_people, truth_path
 from storage.atomic import write_atomically

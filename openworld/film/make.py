@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from body.ffmpeg import write_mp4
-from body.packet_times import read_packet_times
+from body.pictures import read_packet_times
 from body.raster.kernels import Bytes
 from openworld.film.truth_arrays import PersonTruth, depth_inside, truth_of, visible
 from openworld.film.truth_file import FilmFacts, Timeline, TruthFileError, read_facts, truth_path, write_truth

@@ -23,9 +23,8 @@ from storage.json_text import BadJsonError, read_object
 from storage.layout import Layout
 from storage.ledger.content import CommittedLabels, Copies, Tombstones, note_labels, release
 from storage.ledger.database import Database, transactional
-from storage.ledger.hosts import HostBudgets
 from storage.ledger.items import DONE, ERASED, FAILED, PENDING, REJECTED, STATES, Books, Claim, Entry, Finished, Item
-from storage.ledger.leases import LEASE_S, Leases, drop_from_plans
+from storage.ledger.leases import LEASE_S, HostBudgets, Leases, drop_from_plans
 from storage.ledger.tables import COMMITS, EVENTS, ITEMS
 
 _CHUNK = 1_000

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from body.packet_times import NoVideoStreamError, VideoFileError, read_packet_times
+from body.pictures import NoVideoStreamError, VideoFileError, read_packet_times
 
 
 def test_every_packet_has_its_time(clip: Callable[..., Path]) -> None:

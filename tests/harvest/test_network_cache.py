@@ -14,10 +14,10 @@ from harvest.filters.presets import DEFAULT
 from harvest.label import LabelledVideo, Labeller
 from harvest.network_cache import CachedBackend, CachedNetworks, StageFiles
 from harvest.recipe import recipe
-from harvest.rows import read_features
+from harvest.shot_labels import read_features
 from harvest.sources.expand import expand
-from harvest.stopwatch import Stopwatch
 from harvest.video.decode import Frame
+from harvest.video.overlap import Stopwatch
 from storage.layout import STAGES
 
 PLAIN = LabelConfig()

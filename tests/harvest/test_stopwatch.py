@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from harvest.stopwatch import Stopwatch
+from harvest.video.overlap import Stopwatch
 
 BURN = "import time\nwhile time.process_time() < 0.3: pass"
 
