@@ -2,8 +2,8 @@
 
     .venv/bin/python bench/train.py            (about a minute)
 
-Tracks are made up: speed does not depend on what they show. CPU time is per step and of all threads; the share of
-waiting is of wall time, and must stay below 5 % on the `open` preset (issue 3).
+Tracks are random numbers: speed does not depend on what they show. CPU time is per step and of all threads; the
+share of waiting is of wall time, and must stay below 5 % on the `open` preset.
 """
 
 import argparse

@@ -55,10 +55,10 @@ class Run:
     name: str
     config: TrainConfig
     refine: bool = False
-    """Whether its answers are also scored after `hmmr predict`'s refinement."""
+    """Whether its predictions are also scored after refinement, as `hmmr predict` does it."""
 
     def folder(self, out: Path) -> Path:
-        """Where it lies."""
+        """The folder of its checkpoint and scores."""
         return out / f"{self.name}-{self.config.seed}"
 
 
@@ -82,7 +82,7 @@ def runs(ablation: bool = True) -> Iterator[Run]:
 
 
 def train_run(run: Run, data: Path, out: Path) -> Path:
-    """Its checkpoint, trained where it is not there yet, on every film of the pool."""
+    """The run's checkpoint, on every film of the pool; trained if it is not there yet."""
     checkpoint = run.folder(out) / "model.pt"
     if not checkpoint.exists():
         pool, labelled = Lake(data / "lake"), Lake(data / "labelled")
@@ -93,32 +93,32 @@ def train_run(run: Run, data: Path, out: Path) -> Path:
 
 
 def score_run(run: Run, data: Path, out: Path, split: str) -> dict[str, float]:
-    """Errors of one run on one split, kept beside the checkpoint."""
+    """Errors of one run on one split; computed once and stored beside the checkpoint."""
     kept = run.folder(out) / f"{split}.json"
     if not kept.exists():
         checkpoint = train_run(run, data, out)
         name, which = SETS[split]
         lake = Lake(data / name, create=False)
         predictor = Predictor(load_checkpoint(checkpoint))
-        said = predict_lake(predictor, lake, list(read_labels3d(lake, split=which)))
-        found = _errors(_motions(said), lake, which)
+        predictions = predict_lake(predictor, lake, list(read_labels3d(lake, split=which)))
+        errors = _errors(_motions(predictions), lake, which)
         if run.refine:
-            refined = _errors(_motions(refine_lake(said, lake, predictor.body)), lake, which)
-            found |= {REFINED + metric: value for metric, value in refined.items()}
+            refined = _errors(_motions(refine_lake(predictions, lake, predictor.body)), lake, which)
+            errors |= {REFINED + metric: value for metric, value in refined.items()}
         if run.config.model.deltas:
-            found |= head_errors(checkpoint, lake, which)
-        write_json_atomically(kept, found)
+            errors |= head_errors(checkpoint, lake, which)
+        write_json_atomically(kept, errors)
     values: dict[str, float] = json.loads(kept.read_text())
     return values
 
 
-def _motions(said: dict[str, Prediction]) -> Motions:
-    return {name: each.keypoints_3d for name, each in said.items()}
+def _motions(predictions: dict[str, Prediction]) -> Motions:
+    return {name: prediction.keypoints_3d for name, prediction in predictions.items()}
 
 
 def _errors(motions: Motions, lake: Lake, split: str) -> dict[str, float]:
     labels = read_labels3d(lake, split=split)
-    rates = {each.tracklet_id: each.fps for each in iter_tracklets(lake, list(labels))}
+    rates = {tracklet.tracklet_id: tracklet.fps for tracklet in iter_tracklets(lake, list(labels))}
     averages = aggregate(score_sequences(motions, labels, OPEN_V1, fps=rates))
     return {metric: averages[metric].macro for metric in METRICS}
 
@@ -174,8 +174,8 @@ def main() -> None:
     asked = list(runs(not given.no_ablation))
     with ProcessPoolExecutor(given.workers, get_context("spawn")) as pool:
         waiting = [pool.submit(train_run, run, given.data, given.out) for run in asked]
-        for number, one in enumerate(waiting, 1):
-            print(f"{number} of {len(waiting)}: {one.result()}", file=sys.stderr)
+        for number, training in enumerate(waiting, 1):
+            print(f"{number} of {len(waiting)}: {training.result()}", file=sys.stderr)
     for split in given.split or ["dev"]:
         print("\n".join(tables(asked, given.data, given.out, split)), end="\n\n")
 
