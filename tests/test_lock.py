@@ -24,7 +24,7 @@ def test_the_lock_is_fresh() -> None:
         str(one) for one in wanted
         if one.name not in OWN_STEP and not one.specifier.contains(locked.get(one.name.lower().replace("_", "-"), "0"))
     ]  # fmt: skip
-    assert not stale, f"run scripts/lock (it needs uv): {stale}"
+    assert not stale, f"run scripts/lock: {stale}"
     assert len(locked) > 150
 
 
