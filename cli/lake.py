@@ -122,6 +122,9 @@ def erase(
     uploader: Annotated[str | None, typer.Option(help="Everything of this uploader, now and ever after.")] = None,
     host: Annotated[str | None, typer.Option(help="Everything of this host, now and ever after.")] = None,
     why: Annotated[str, typer.Option(help="A reason for the receipt; do not name the source in it.")] = "",
+    likeness: Annotated[
+        bool, typer.Option("--likeness", help="Remember its pictures by keyed hashes: re-encoded copies stay out too.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     lake: LakeOption = None,
     as_json: JsonOption = False,
@@ -129,7 +132,8 @@ def erase(
     """Take a source out of every table, file, list and cache, for good, and write a receipt beside the lake.
 
     A file that is there is known by its content, another word by its id, URL or the name it was harvested under; one
-    that several sources have is refused, with their ids. What is erased is not harvested again. Models that were
+    that several sources have is refused, with their ids. The same content under other addresses goes too. What is
+    erased is not harvested again, under whatever address. Models that were
     trained on it are listed: they have to be trained anew.
     """
     from dataclasses import asdict
@@ -144,7 +148,7 @@ def erase(
         target = Target(chosen(rows, ledger, sources or ()), uploader, host)
         found = find(rows, ledger, target)
         agree(rows, ledger, found.sources, yes=yes)
-        receipt = run(rows, ledger, target, why=why)
+        receipt = run(rows, ledger, target, why=why, likeness=likeness)
     if as_json:
         typer.echo(json.dumps(asdict(receipt)))
         return

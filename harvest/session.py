@@ -11,7 +11,7 @@ from pathlib import Path
 from harvest.commit import Shard
 from harvest.config import HarvestConfig
 from harvest.duplicates import KnownVideos
-from harvest.errors import Duplicate, HarvestError, SourceRejected
+from harvest.errors import Duplicate, Erased, HarvestError, SourceRejected
 from harvest.fetch.pace import Pace
 from harvest.label import LabelledVideo
 from harvest.sources.expand import Source
@@ -171,6 +171,7 @@ class Session:
         if isinstance(event, Progress):
             self._tell(event)
             return
+        event = self._without_erased_likeness(event)
         item_id = event.source.item_id
         _log_outcome(event)
         self._working.discard(item_id)
@@ -186,6 +187,16 @@ class Session:
             self._ledger.leases.want_again(self._name, item_id)
         else:
             self._tell(Ended(event.source, error, event.labelled.n_tracklets if event.labelled else 0))
+
+    def _without_erased_likeness(self, outcome: Outcome) -> Outcome:
+        """The outcome, as a rejection if the video looks like one that was erased with its likeness remembered."""
+        rows = outcome.labelled.rows["videos"] if outcome.labelled else []
+        prints = [print_ for row in rows for print_ in row["fingerprints"]]
+        if not self._ledger.tombstones.resembles(prints):
+            return outcome
+        self._lake.disk.delete_folder(self._lake.layout.source_cache(outcome.source.item_id))
+        error = Erased(outcome.source.name, "looks like a video that was erased from this lake")
+        return replace(outcome, labelled=None, error=error)
 
     def _keep(self, source: Source, labelled: LabelledVideo) -> None:
         """Adds labels to the next commit. Of a copy of a video that the lake has, only the row of `videos` is kept."""

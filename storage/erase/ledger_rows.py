@@ -52,6 +52,11 @@ def bury(ledger: Ledger, names: dict[str, set[str]], sources: Sequence[str]) -> 
     return sorted(hashes)
 
 
+def bury_sights(ledger: Ledger, fingerprints: Sequence[int]) -> int:
+    """Set tombstones for sampled pictures; returns how many."""
+    return ledger.database.run(lambda connection: ledger.tombstones.add_sight(connection, fingerprints))
+
+
 def remember(ledger: Ledger, mark: str, names: dict[str, list[str]]) -> dict[str, list[str]]:
     """Note an erasure's names until it has ended.
 

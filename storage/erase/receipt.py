@@ -29,6 +29,8 @@ class Receipt:
     """Files of unknown kind below the lake that hold a name and were left alone."""
     snapshots: tuple[tuple[str, str], ...] = ()
     """Digests (before, after) of the lists that changed."""
+    likeness: int = 0
+    """Sampled pictures that are remembered by keyed hashes, so that re-encoded copies are refused; 0: none."""
     checkpoints: tuple[str, ...] = ()
     """Models trained on one of these lists: they have seen the source."""
     path: str = ""

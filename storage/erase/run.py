@@ -4,6 +4,7 @@ The order can be cut anywhere and begun again: tombstones, open commits, rows, o
 receipt. The item's own row in the ledger goes last, because it is what a second try finds the source by.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 
 from storage.commit import settle
 from storage.erase.clean_log import clean_log
-from storage.erase.ledger_rows import anonymise, bury, commits_of, remember
+from storage.erase.ledger_rows import anonymise, bury, bury_sights, commits_of, remember
 from storage.erase.names import (
     BY_SOURCE,
     Found,
@@ -34,8 +35,11 @@ from storage.schema import TABLES
 from storage.snapshot import drop_sources
 
 
-def erase(lake: Lake, ledger: Ledger, target: Target, *, why: str = "") -> Receipt:
+def erase(lake: Lake, ledger: Ledger, target: Target, *, why: str = "", likeness: bool = False) -> Receipt:
     """Erase and write the receipt (beside the lake). Run again after a crash: it goes on where it was.
+
+    What was erased is remembered by keyed hashes of its names and exact content. With `likeness` keyed hashes of its
+    sampled pictures are remembered too, so that re-encoded copies are refused; the receipt says so.
 
     LakeError: nothing of the target is known, or a file cannot be read.
     """
@@ -43,9 +47,12 @@ def erase(lake: Lake, ledger: Ledger, target: Target, *, why: str = "") -> Recei
     mark = digest(sorted(ledger.tombstones.hash("source", source) for source in found.sources))
     found = _remembered(ledger, mark, with_all_tracklets(lake, found))
     hashes = bury(ledger, tombstone_names(target, found), found.sources)
+    pictures = bury_sights(ledger, _fingerprints(lake, found.sources)) if likeness else 0
     if late := set(same_content(lake, found.contents)["source_id"].to_pylist()) - set(found.sources):
         # Committed under another address since the names were gathered; a commit from now on sees the tombstone.
-        return erase(lake, ledger, replace(target, sources=tuple(sorted({*target.sources, *late}))), why=why)
+        return erase(
+            lake, ledger, replace(target, sources=tuple(sorted({*target.sources, *late}))), why=why, likeness=likeness
+        )
     for commit_id in commits_of(ledger, found.sources):
         settle(lake, ledger, commit_id)
     rows, files = _delete_everywhere(lake, found)
@@ -64,11 +71,17 @@ def erase(lake: Lake, ledger: Ledger, target: Target, *, why: str = "") -> Recei
         files=files + len(scrubbed.deleted) + len(scrubbed.rewritten),
         still_holding=tuple(scrubbed.holding),
         snapshots=tuple(snapshots),
+        likeness=pictures,
         checkpoints=trained_on(lake, [old for old, _ in snapshots]),
     )
     receipt = replace(receipt, path=write_receipt(lake, receipt))
     anonymise(ledger, found.sources, mark, target.host)
     return receipt
+
+
+def _fingerprints(lake: Lake, sources: Sequence[str]) -> list[int]:
+    mine = pc.field("source_id").isin(pa.array(list(sources), pa.string()))
+    return [print_ for row in lake.read("videos", ["fingerprints"], mine)["fingerprints"].to_pylist() for print_ in row]
 
 
 def _remembered(ledger: Ledger, mark: str, found: Found) -> Found:

@@ -81,6 +81,27 @@ class Tombstones:
             buried += connection.execute(query).scalars()
         return {item_id for digest in buried for item_id in owners[digest]}
 
+    def add_sight(self, connection: Connection, fingerprints: Sequence[int]) -> int:
+        """Bury pictures, so that a re-encoded copy is known: each as keyed hashes of its bands, from which
+        no fingerprint can be read. Returns how many pictures."""
+        prints_S = distinct(fingerprints)
+        for print_ in prints_S:
+            for band in bands_of(print_):
+                self.add(connection, "sight", str(band))
+        return len(prints_S)
+
+    @transactional
+    def resembles(self, connection: Connection, fingerprints: Sequence[int]) -> bool:
+        """Whether most sampled pictures of a video share a band with a buried one. False for fewer than MIN_SAMPLES."""
+        prints_S = distinct(fingerprints)
+        if len(prints_S) < MIN_SAMPLES:
+            return False
+        hashes_S = [[self.hash("sight", str(band)) for band in bands_of(print_)] for print_ in prints_S]
+        every = sorted({digest for hashes in hashes_S for digest in hashes})
+        query = select(TOMBSTONES.c.hash).where(TOMBSTONES.c.hash.in_(every))
+        buried = set(connection.execute(query).scalars())
+        return sum(not buried.isdisjoint(hashes) for hashes in hashes_S) >= SHARE * len(prints_S)
+
     @transactional
     def among(self, connection: Connection, kind: str, values: Collection[str]) -> list[str]:
         """Those of many values that were erased, sorted: one look at the list for all."""
@@ -205,6 +226,11 @@ def shared(a_S: NDArray[np.uint64], b_S: NDArray[np.uint64]) -> float:
         return 0.0
     apart = np.bitwise_count(few[:, None] ^ many[None, :])
     return float((apart.min(axis=1) <= SAME_BITS).mean())
+
+
+def bands_of(fingerprint: np.uint64) -> list[int]:
+    """The three bands of one fingerprint, each a number that says which band it is too."""
+    return _bands(np.array([fingerprint], np.uint64))
 
 
 def _bands(prints_S: NDArray[np.uint64]) -> list[int]:

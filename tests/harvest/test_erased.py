@@ -11,11 +11,13 @@ from harvest.fetch.policy import Policy
 from harvest.label import LabelledVideo
 from harvest.run import harvest
 from storage.atomic import file_sha256
+from storage.erase.ledger_rows import bury_sights
 from storage.erase.names import Target
 from storage.erase.run import erase
 from storage.erase.search import search
 from storage.example_rows import source_name, tracklet_row, video_row
 from storage.lake import Lake
+from storage.ledger.content import MIN_SAMPLES
 from storage.ledger.items import Item
 from storage.ledger.ledger import Ledger
 
@@ -62,3 +64,17 @@ def video_table(source: str):  # type: ignore[no-untyped-def]
     from storage.tables import rows_to_table
 
     return rows_to_table("videos", [video_row(source)])
+
+
+def test_a_video_that_looks_like_an_erased_one_is_refused(films: Path, config: HarvestConfig) -> None:
+    seen = Lake(films / "seen")
+    assert harvest([films / "one.mp4"], seen, config).books.done == 1
+    (fingerprints,) = seen.read("videos")["fingerprints"].to_pylist()
+    assert len(set(fingerprints)) >= MIN_SAMPLES
+    lake, ledger = Lake(films / "lake"), Ledger.open(films / "lake")
+    assert bury_sights(ledger, fingerprints) == len(set(fingerprints))
+    report = harvest([films / "one.mp4"], lake, config)
+    assert report.reasons == {"erased_content": 1}
+    assert lake.read("videos").num_rows == 0
+    assert not list(Path(lake.layout.cache).glob("*/*/*")), "what its labelling cached is gone"
+    ledger.close()

@@ -11,12 +11,14 @@ import pytest
 from storage.commit import resume
 from storage.erase.names import Target
 from storage.erase.run import erase
+from storage.erase.search import search
 from storage.example_rows import shard, source_name, video_row
 from storage.lake import Lake
 from storage.ledger.content import SAME_BITS
 from storage.ledger.items import Finished, Item
 from storage.ledger.ledger import Ledger
 from storage.ledger.tables import BY_ITEM
+from storage.tables import rows_to_table
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -107,6 +109,27 @@ def test_an_erasure_leaves_nothing_of_the_item_in_any_table(home: Any) -> None:
     erase(lake, ledger, Target(sources=(source,)))
     with ledger.engine.begin() as connection:
         assert all(connection.execute(table.select()).first() is None for table in BY_ITEM)
+    ledger.close()
+
+
+def test_the_likeness_of_what_was_erased_is_known_only_if_that_was_asked_for(tmp_path: Path) -> None:
+    lake, ledger = Lake(tmp_path), Ledger.open(tmp_path)
+    pictures = {source_name(n): prints(n, 12) for n in range(2)}
+    for source, fingerprints in pictures.items():
+        row = video_row(source, fingerprints=list(map(int, fingerprints)))
+        lake.append("videos", rows_to_table("videos", [row]))
+    plain, asked = (
+        erase(lake, ledger, Target(sources=(source,)), likeness=likeness)
+        for source, likeness in ((source_name(0), False), (source_name(1), True))
+    )
+    assert (plain.likeness, asked.likeness) == (0, 12)
+    assert not ledger.tombstones.resembles(changed(pictures[source_name(0)], 1))
+    assert ledger.tombstones.resembles(changed(pictures[source_name(1)], 1))
+    assert ledger.tombstones.resembles([*changed(pictures[source_name(1)][:4], 2), *map(int, prints(77, 4))])
+    assert not ledger.tombstones.resembles(list(map(int, prints(78, 30))))
+    assert not ledger.tombstones.resembles(changed(pictures[source_name(1)][:3], 0)), "too few to tell"
+    words = "".join(str(value) for fingerprints in pictures.values() for value in fingerprints[:1])
+    assert search(tmp_path, [words]) == []
     ledger.close()
 
 
