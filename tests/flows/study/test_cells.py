@@ -1,6 +1,8 @@
 """Cells of a study on small generated lakes: trained once, scored once, nothing done twice."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 
 from flows.quickstart.report import points, summary, write_report
 from flows.study.baselines import score_baselines
-from flows.study.cells import Cell, HeldOut, StudyContext, cell_data, missing_splits, run_cell
+from flows.study.cells import Cell, HeldOut, StudyContext, cell_data, locked, missing_splits, run_cell
 from flows.study.parallel import best_on_dev, dev_error
 from hmmr_model.configs import TrainConfig, tiny
 from storage.lake import Lake
@@ -105,3 +107,21 @@ def test_a_cell_of_stretches_is_another_training_at_the_same_hours(context: Stud
     assert told["spread"] == 1.5
     assert told["hours"] == pytest.approx(2 * 30 / 25 / 3600)
     assert len(cell_data(spread, context).tracklet_ids) == 3 == len(cell_data(plain, context).tracklet_ids) + 1
+
+
+WAITER = """
+import sys
+from pathlib import Path
+from flows.study.cells import locked
+with locked(Path(sys.argv[1])):
+    print("in")
+"""
+
+
+def test_a_second_process_waits_until_the_first_is_done(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WAITER, str(tmp_path / "run")]
+    with locked(tmp_path / "run"):
+        waiter = subprocess.Popen(command, cwd=Path(__file__).parents[3], stdout=subprocess.PIPE, text=True)
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiter.wait(timeout=1.5)
+    assert waiter.communicate(timeout=60)[0] == "in\n"
