@@ -15,6 +15,7 @@
     │   ├── TooLarge               asked    more bytes than the limit
     │   ├── TooManyPixels          asked    frames larger than the limit
     │   ├── Duplicate              never    the same content is in the lake under another address
+    │   ├── Erased                 never    its content, or all of its uploader, was erased from the lake before
     │   ├── NoPerson               recipe   nobody was seen
     │   └── NothingUsable          recipe   every track was rejected (rows of `rejects` say why)
     └── SourceFailed               it should have worked
