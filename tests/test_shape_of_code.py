@@ -25,6 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "dashboard": {"storage"},
     "flows": {"storage", "body", "harvest", "openworld", "hmmr_model", "evaluation", "dashboard"},
     "cli": {"storage", "body", "harvest", "openworld", "hmmr_model", "evaluation", "dashboard", "flows"},
+    "hmmr": {"storage", "body", "harvest", "openworld", "hmmr_model", "evaluation", "dashboard", "flows"},
 }
 SOURCES = sorted(path for room in ALLOWED for path in (ROOT / room).rglob("*.py"))
 TOOLS = sorted(path for folder in ("bench", "scripts") for path in (ROOT / folder).rglob("*.py"))

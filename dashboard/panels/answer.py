@@ -207,13 +207,15 @@ def _curve_svg(told: Sequence[Answer], width: int, name: str) -> Html:
                              class_="level"))  # fmt: skip
         labels.append(_Label(y(value), f"{words} {value:.1f}", "var(--quiet)"))
     for place, (answer, short) in enumerate(zip(told, names, strict=True)):
-        tint = COLOURS[place]
+        tint = COLOURS[place] if place else "var(--mine)"  # lighter in the dark
         line = " ".join(f"{x(h):.1f},{y(answer.curve.mean(h)):.1f}" for h in answer.curve.hours)
         parts += [
-            element("circle", cx=f"{x(p.hours):.1f}", cy=f"{y(p.value):.1f}", r=3.5, fill="none", stroke=tint)
+            element(
+                "circle", cx=f"{x(p.hours):.1f}", cy=f"{y(p.value):.1f}", r=3.5, fill="none", style=f"stroke: {tint}"
+            )
             for p in answer.curve.points
         ]
-        parts.append(element("polyline", points=line, fill="none", stroke=tint, stroke_width=3))
+        parts.append(element("polyline", points=line, fill="none", style=f"stroke: {tint}", stroke_width=3))
         labels.append(_Label(y(answer.end), f"{short} {answer.end:.1f}", tint))
     ends = [
         element("text", label.text, x=width - right + 6, y=f"{at + 4:.1f}", style=f"fill: {label.tint}")
