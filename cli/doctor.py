@@ -6,6 +6,7 @@ import platform
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import typer
 
@@ -75,7 +76,63 @@ def _disk() -> Finding:
     return Finding("disk", free_gb > 5, f"{free_gb:.0f} GB free here")
 
 
-CHECKS: tuple[Callable[[], Finding], ...] = (_python, _ffmpeg, _weights, _disk, _script_runtime, _gpu, _mmlab)
+def _ledger() -> Finding:
+    from sqlalchemy import create_engine, make_url, text
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from storage.layout import LEDGER_VARIABLE, lake_root
+
+    name, url = f"ledger ({LEDGER_VARIABLE})", os.environ.get(LEDGER_VARIABLE)
+    if not url:
+        remote = lake_root(None).startswith("s3://")
+        way_out = "the lake is on S3: set it to a SQLAlchemy URL, postgresql://USER:PASSWORD@HOST/NAME"
+        return Finding(name, not remote, way_out if remote else "not set: each lake has its own in its folder")
+    try:
+        parsed = make_url(url)
+        if parsed.drivername in ("postgresql", "postgres"):
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        options = {"connect_timeout": 5} if parsed.get_backend_name() == "postgresql" else {}
+        engine = create_engine(parsed, connect_args=options)
+        with engine.connect() as connection:
+            connection.execute(text("select 1"))
+        engine.dispose()
+    except (SQLAlchemyError, ModuleNotFoundError) as error:
+        why = (str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__])[0]
+        return Finding(name, False, f"does not answer: {why}; see docs/cluster.md")
+    return Finding(name, True, f"{parsed.render_as_string(hide_password=True)} answers")
+
+
+def _store() -> Finding:
+    """The lake that $HMMR_LAKE names, or ./lake; only one on S3 can be missing."""
+    from storage.layout import LAKE_VARIABLE, Disk, Layout, lake_root
+
+    lake = lake_root(None)
+    if not lake.startswith("s3://"):
+        return Finding(f"lake ({LAKE_VARIABLE})", True, f"{lake}, a folder")
+    disk = Disk(Layout.of(lake))
+    try:
+        disk.filesystem.get_file_info(disk.inner(lake))  # at once: reading through the disk would wait for the store
+    except OSError as error:
+        way_out = "check AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket; see docs/cluster.md"
+        return Finding(f"lake ({LAKE_VARIABLE})", False, f"{lake} does not answer ({str(error)[:200]}): {way_out}")
+    return Finding(f"lake ({LAKE_VARIABLE})", True, f"{lake} answers")
+
+
+def _receipts() -> Finding:
+    from storage.layout import RECEIPTS_VARIABLE
+
+    folder = os.environ.get(RECEIPTS_VARIABLE)
+    name = f"receipts of erasures ({RECEIPTS_VARIABLE})"
+    if not folder:
+        return Finding(name, True, "not set: beside each lake")
+    parent = next((each for each in (Path(folder), *Path(folder).absolute().parents) if each.is_dir()), Path("/"))
+    writable = os.access(parent, os.W_OK)
+    return Finding(name, writable, folder if writable else f"{parent} may not be written by this user")
+
+
+CHECKS: tuple[Callable[[], Finding], ...] = (
+    _python, _ffmpeg, _weights, _disk, _ledger, _store, _receipts, _script_runtime, _gpu, _mmlab,
+)  # fmt: skip
 
 
 @app.command()

@@ -37,14 +37,10 @@ def status(
         return
     from dataclasses import asdict
 
-    from flows.fleet.machine import FleetError, read_fleet
+    from flows.fleet.machine import read_fleet
     from flows.fleet.state import fleet_state
 
-    try:
-        fleet = read_fleet(project)
-    except FleetError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
+    fleet = read_fleet(project)
     state = fleet_state(fleet, place)
     typer.echo(json.dumps(asdict(state)) if as_json else "\n".join(_lines(fleet, state)))
     if not state.server:

@@ -116,8 +116,8 @@ SCORE_TEST = typer.Option(
 def run(
     study: Annotated[str | None, STUDY] = None,
     preset: Annotated[str | None, PRESET] = None,
-    lake: Annotated[Path | None, LAKE] = None,
-    labelled: Annotated[Path | None, LABELLED] = None,
+    lake: Annotated[str | None, LAKE] = None,
+    labelled: Annotated[str | None, LABELLED] = None,
     held_out: Annotated[list[str] | None, HELD_OUT] = None,
     out: Annotated[Path | None, OUT] = None,
     perfect: Annotated[Path | None, PERFECT] = None,
@@ -155,8 +155,8 @@ def which(
     study: Annotated[str | None, STUDY] = None,
     preset: Annotated[str | None, PRESET] = None,
     by: Annotated[str, BY] = "tag",
-    lake: Annotated[Path | None, LAKE] = None,
-    labelled: Annotated[Path | None, LABELLED] = None,
+    lake: Annotated[str | None, LAKE] = None,
+    labelled: Annotated[str | None, LABELLED] = None,
     held_out: Annotated[list[str] | None, HELD_OUT] = None,
     out: Annotated[Path | None, OUT] = None,
     prior_poses: Annotated[Path | None, PRIOR] = None,
@@ -209,13 +209,13 @@ def _asked(
 
 
 def _places(
-    asked: _Asked, lake: Path | None, labelled: Path | None, held_out: list[str] | None, perfect: Path | None,
+    asked: _Asked, lake: str | None, labelled: str | None, held_out: list[str] | None, perfect: Path | None,
     prior_poses: Path | None,
 ) -> "Places":  # fmt: skip
     """The user's lakes, else films made below --out: those of the preset open-world, or the quickstart's."""
-    from flows.study.places import film_places, given_places
+    from flows.study.places import film_places, given_places, place
 
-    given = given_places(lake, labelled, held_out or [], asked.out, perfect, prior_poses)
+    given = given_places(place(lake), place(labelled), held_out or [], asked.out, perfect, prior_poses)
     if given is not None:
         return given
     if asked.name in ("open-world", "open-world-2d"):

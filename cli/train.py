@@ -9,7 +9,7 @@ from cli.common import LakeOption, UserError, as_user_error, one_of, require_dev
 
 app = typer.Typer(add_completion=False, help="Train HMMR on a lake and labelled data.")
 
-LABELLED = typer.Option("--labelled", help="Lake with 3D labels; may be given more than once. Required.")
+LABELLED = typer.Option("--labelled", help="Folder or s3:// URL of a lake with 3D labels; once or more. Required.")
 OUT = typer.Option("--out", help="Folder for model.pt, and state.pt that a killed run goes on from.")
 PRESET = typer.Option(help="paper (2,048 wide, a GPU), open (all heads, minutes on a CPU) or tiny (seconds).")
 HOURS = typer.Option(min=0, help="So many hours of the lake, nested by source and seed; 0 is labelled data alone.")
@@ -30,7 +30,7 @@ BOARD = typer.Option(help="Also write the curves for TensorBoard into OUT/tensor
 
 @app.command()
 def train(
-    labelled: Annotated[list[Path], LABELLED],
+    labelled: Annotated[list[str], LABELLED],
     out: Annotated[Path, OUT],
     lake: LakeOption = None,
     preset: Annotated[str, PRESET] = "open",
@@ -75,17 +75,17 @@ def train(
         raise typer.BadParameter(str(error), param_hint="--from" if initial else "--preset") from None
     with resumable("the same command goes on from the last saved state"), as_user_error(ModuleNotFoundError):
         done = train_on_lake(
-            Path(lake_root(lake)), labelled, out, config, hours=hours, snapshot=snapshot, resume=resume,
+            lake_root(lake), labelled, out, config, hours=hours, snapshot=snapshot, resume=resume,
             progress=TrainingProgress(config, out if tensorboard else None),
         )  # fmt: skip
     typer.echo(f"{done['checkpoint']}: {done['steps']} steps, {done['hours']:.3f} h added, snapshot {done['snapshot']}")
 
 
-def _refuse_early(device: str, labelled: list[Path]) -> None:
+def _refuse_early(device: str, labelled: list[str]) -> None:
     """What can be known before anything is read: no such device, no such labelled lake."""
     require_device(device)
     for folder in labelled:
-        if not folder.is_dir():
+        if "://" not in folder and not Path(folder).is_dir():
             raise UserError(f"no lake at {folder}; {_LABELLED_FROM}")
 
 

@@ -22,11 +22,7 @@ def up(
 
     Safe to call again: what runs is left alone, what has died comes back. `hmmr down` stops it.
     """
-    from flows.fleet.machine import FleetError, start
+    from flows.fleet.machine import start
 
-    try:
-        fleet = start(project, port, with_auth=auth, tell=typer.echo)
-    except FleetError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
+    fleet = start(project, port, with_auth=auth, tell=typer.echo)
     typer.echo(f"for prefect's own commands:  source {fleet.folder}/env")

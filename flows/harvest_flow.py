@@ -9,11 +9,11 @@ from typing import Any
 
 from prefect import flow, get_client, task
 from prefect.cache_policies import NO_CACHE
-from prefect.events import emit_event
 
 from flows.fleet.alerts import Alert, emit
 from flows.fleet.automations import crash_silent_runs, ensure
 from flows.fleet.crew import Crew, is_deployed, working_on
+from flows.fleet.emit_now import emit_now
 from flows.fleet.growth import Growth, announce_growth
 from flows.fleet.harvest_settings import as_parameter, read_settings
 from flows.fleet.plan_file import drop_plan, write_plan
@@ -130,8 +130,4 @@ def _is_list(source: Source) -> bool:
 
 
 def _send(growth: Growth) -> None:
-    emit_event(
-        "hmmr.lake.grew",
-        resource={"prefect.resource.id": "hmmr.lake"},
-        payload={"version": growth.version, "hours": growth.hours},
-    )
+    emit_now("hmmr.lake.grew", "hmmr.lake", {"version": growth.version, "hours": growth.hours})

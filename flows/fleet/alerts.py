@@ -11,11 +11,11 @@ from datetime import timedelta
 
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.events import emit_event
 from prefect.events.actions import CallWebhook, DoNothing
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
 from flows.fleet.automations import ensure
+from flows.fleet.emit_now import emit_now
 from flows.fleet.gauges import Gauges
 from storage.json_text import BadJsonError, read_json
 from storage.lake import Lake
@@ -61,20 +61,17 @@ def send_new(lake: Lake, alerts: Sequence[Alert], send: Callable[[Alert], object
     """Send those that were not there at the last look, and remember these; returns what was sent."""
     before = _before(lake)
     new = [alert for alert in alerts if alert.kind not in before]
-    lake.disk.make_folder(f"{lake.root}/fleet")
-    lake.disk.write(_file(lake), json.dumps([alert.kind for alert in alerts]).encode())
     for alert in new:
         send(alert)
+    lake.disk.make_folder(f"{lake.root}/fleet")
+    lake.disk.write(_file(lake), json.dumps([alert.kind for alert in alerts]).encode())
     return new
 
 
 def emit(alert: Alert) -> None:
     """The alert as an event."""
-    emit_event(
-        f"hmmr.alert.{alert.kind}",
-        resource={"prefect.resource.id": f"hmmr.alert.{alert.kind}"},
-        payload={"kind": alert.kind, "message": alert.message},
-    )
+    name = f"hmmr.alert.{alert.kind}"
+    emit_now(name, name, {"kind": alert.kind, "message": alert.message})
 
 
 def set_up_alerts(client: SyncPrefectClient, url: str | None) -> None:

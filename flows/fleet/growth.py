@@ -13,6 +13,9 @@ from storage.json_text import BadJsonError, number, read_object
 from storage.lake import Lake
 from storage.stats import hours_since_training
 
+_ROUNDING_H = 1e-6
+"""Sums of the same hours in another order differ in their last digits."""
+
 
 @dataclass(frozen=True)
 class Growth:
@@ -45,7 +48,7 @@ def announce_growth(lake: Lake, grow_hours: float, send: Callable[[Growth], obje
     last = last_growth(lake)
     if last is not None and last.taken_by is not None:
         new = min(new, total - last.hours)
-    if new < grow_hours or version < 0:
+    if new + _ROUNDING_H < grow_hours or version < 0:
         return None
     growth = Growth(total, version)
     _write(lake, growth)

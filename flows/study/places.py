@@ -84,12 +84,12 @@ def held_out_set(given: str) -> HeldOut:
     scored = tuple(sorted(splits - set(TRAINING), key=lambda split: (split != DEV, split)))
     if not scored:
         raise StudyConfigError(f"--held-out {given}: no 3D labels of a held-out split, so nothing can be scored on it")
-    return HeldOut(dataset, _place(path), scored, protocol)
+    return HeldOut(dataset, place(path) or path, scored, protocol)
 
 
-def _place(given: str) -> str | Path:
-    """An s3:// URL as it is: a path would lose one of its slashes."""
-    return given if "://" in given else Path(given)
+def place(given: str | None) -> str | Path | None:
+    """A folder as a path; an s3:// URL as it is, because a path would lose one of its slashes."""
+    return given if given is None or "://" in given else Path(given)
 
 
 def film_places(out: Path, workers: int) -> Places:

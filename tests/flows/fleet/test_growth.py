@@ -80,5 +80,12 @@ def test_an_event_of_a_harvest_without_marks_is_taken_up(lake: Lake) -> None:
     assert take_up(lake, 0, "run b")
 
 
+def test_last_digits_are_no_growth_and_no_shrinking(lake: Lake) -> None:
+    hours = _add(lake, 0)
+    _trained(lake, hours * (1 + 1e-12))
+    assert announce_growth(lake, 0.0, lambda _: None) is not None
+    assert announce_growth(lake, 1e-3, lambda _: None) is None
+
+
 def test_an_empty_lake_has_not_grown(lake: Lake) -> None:
     assert announce_growth(lake, 0.0, lambda _: None) is None

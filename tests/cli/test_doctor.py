@@ -1,0 +1,55 @@
+"""`hmmr doctor` on the variables of a cluster: what does not answer is named with the way out, and no password."""
+
+from pathlib import Path
+
+import pytest
+
+from cli import doctor
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HMMR_LAKE", "HMMR_LEDGER", "HMMR_RECEIPTS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_without_variables_all_is_local(tmp_path: Path) -> None:
+    assert [check().ok for check in (doctor._ledger, doctor._store, doctor._receipts)] == [True, True, True]
+
+
+def test_a_lake_on_s3_needs_a_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HMMR_LAKE", "s3://bucket/lake")
+    finding = doctor._ledger()
+    assert not finding.ok
+    assert "postgresql://" in finding.detail
+
+
+@pytest.mark.parametrize("url", ["postgresql://hmmr:very-secret@127.0.0.1:9/hmmr", "no url", "nosuch://x"])
+def test_a_ledger_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("HMMR_LEDGER", url)
+    finding = doctor._ledger()
+    assert not finding.ok
+    assert "docs/cluster.md" in finding.detail
+    assert "very-secret" not in finding.detail
+
+
+def test_a_ledger_that_answers_is_shown_without_its_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HMMR_LEDGER", f"sqlite:///{tmp_path}/ledger.sqlite")
+    assert doctor._ledger().ok
+
+
+def test_an_s3_store_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HMMR_LAKE", "s3://bucket/lake")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    finding = doctor._store()
+    assert not finding.ok
+    assert "AWS_ENDPOINT_URL" in finding.detail
+    assert "very-secret" not in finding.detail
+
+
+def test_a_folder_for_receipts_that_may_be_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HMMR_RECEIPTS", str(tmp_path / "new" / "receipts"))
+    assert doctor._receipts().ok
