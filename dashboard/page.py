@@ -17,8 +17,7 @@ from dashboard.panels.labels import labels_panel
 from dashboard.panels.learning import learning_panel
 from dashboard.panels.runs import runs_panel, versions_panel
 from dashboard.panels.scores import baselines_panel, exposure_panel, scores_panel
-from dashboard.panels.sources import sources_panel
-from dashboard.panels.survival import survival_panel
+from dashboard.panels.sources import sources_panel, survival_panel
 from dashboard.panels.verdict import verdict_panel
 from dashboard.panels.which_data import which_panel
 from dashboard.panels.worst import worst_panel

@@ -1,9 +1,15 @@
-"""Hours by licence, host and source: where the usable video came from and by what right."""
+"""Hours by licence, host and source: where the usable video came from, by what right, and whether it is still there.
+
+How long links live is the Kaplan-Meier estimate (JASA 53, 1958).
+"""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-from dashboard.markup import Cells, Html, Panel, folded, hours_text, join, short, table
+from dashboard.charts import Chart, Choice, chart_html, colour, new_figure
+from dashboard.markup import Cells, Html, Panel, element, folded, hours_text, join, short, table, when
 from dashboard.view import LakeView, Row
 
 
@@ -50,3 +56,66 @@ def _title(video: Row | None, source: str) -> str:
     if video is None:
         return short(source)
     return str(video["title"] or video["url"] or short(source))
+
+
+_DAY_S = 86_400.0
+
+
+@dataclass(frozen=True)
+class Life:
+    """One source: days from its harvest to the last look, and whether it was gone by then."""
+
+    days: float
+    gone: bool
+
+
+def survival_panel(view: LakeView) -> Panel:
+    """The survival curve of links, from the rows that `hmmr lake probe` leaves."""
+    found = lives(view.videos, view.probes)
+    if not found:
+        said = "No source has been asked for again; hmmr lake probe does it, politely."
+        return Panel("survival", "Are the videos still there?", element("p", said, class_="empty"))
+    curve = survival(found)
+    gone = sum(life.gone for life in found)
+    figure = new_figure("days since the harvest", "share still there", height=320)
+    figure.add_scatter(x=[x for x, _ in curve], y=[y for _, y in curve], mode="lines",
+                       line={"shape": "hv", "color": colour(0), "width": 3}, hovertemplate="%{y:.1%} at %{x:.0f} d"
+                       "<extra></extra>")  # fmt: skip
+    figure.update_yaxes(range=[0, 1.05], tickformat=".0%")
+    last = max(row["probed_at"] for row in view.probes)
+    said = (
+        f"{gone} of {len(found)} sources were gone by the last look ({when(last)}). Only 404, 410 and 451 count as "
+        "gone; sources that are still there count until the day they were last seen (Kaplan-Meier)."
+    )
+    label = f"Survival curve of links: {gone} of {len(found)} gone"
+    chart = chart_html(Chart("survival", label, [Choice("survival", figure)]))
+    return Panel("survival", "Are the videos still there?", join(element("p", said), chart))
+
+
+def lives(videos: Iterable[Row], probes: Iterable[Row]) -> list[Life]:
+    """Of every source that was asked for again; it is gone from the first look that did not find it."""
+    harvested = {row["source_id"]: row["committed_at"] for row in videos}
+    looks: dict[str, list[tuple[datetime, bool]]] = {}
+    for row in probes:
+        if row["source_id"] in harvested:
+            looks.setdefault(row["source_id"], []).append((row["probed_at"], row["alive"]))
+    made = []
+    for source, found in looks.items():
+        dead = [at for at, alive in found if not alive]
+        end = min(dead) if dead else max(at for at, _ in found)
+        made.append(Life(max((end - harvested[source]).total_seconds() / _DAY_S, 0.0), bool(dead)))
+    return made
+
+
+def survival(found: Iterable[Life]) -> list[tuple[float, float]]:
+    """(days, share still there) after each day on which something went; starts at (0, 1)."""
+    ordered = sorted(found, key=lambda life: life.days)
+    curve, share = [(0.0, 1.0)], 1.0
+    for days in sorted({life.days for life in ordered if life.gone}):
+        at_risk = sum(life.days >= days for life in ordered)
+        lost = sum(life.gone and life.days == days for life in ordered)
+        share *= 1 - lost / at_risk
+        curve.append((days, share))
+    if ordered:
+        curve.append((ordered[-1].days, share))
+    return curve

@@ -7,8 +7,7 @@ from dashboard.panels.curve import curve_panel
 from dashboard.panels.harvest import cost_panel, funnel_panel
 from dashboard.panels.learning import read_curves
 from dashboard.panels.scores import PUBLISHED, baselines_panel
-from dashboard.panels.sources import sources_panel
-from dashboard.panels.survival import survival_panel
+from dashboard.panels.sources import sources_panel, survival_panel
 from dashboard.panels.verdict import verdict_panel
 from dashboard.panels.which_data import which_panel
 from dashboard.studies import fitted_studies

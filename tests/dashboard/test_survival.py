@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboard.panels.survival import Life, lives, survival
+from dashboard.panels.sources import Life, lives, survival
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
