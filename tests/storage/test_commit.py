@@ -1,15 +1,18 @@
 """A commit of a shard can be cut after any step, on a local folder, on S3, and with the ledger in PostgreSQL."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from storage.commit import ORDER, commit_shard
+from storage.commit import ORDER, commit_shard, maintain
+from storage.delta import DeltaFolder
 from storage.errors import CommitAborted
 from storage.example_rows import shard, source_name
 from storage.lake import Lake
 from storage.ledger.items import Finished, Item
 from storage.ledger.ledger import Ledger
+from storage.reconcile import reconcile
 
 SOURCES = [source_name(i) for i in range(3)]
 FINISHED = {source: Finished("k1", 2) for source in SOURCES}
@@ -60,3 +63,44 @@ def test_a_slow_worker_whose_commit_was_rolled_back_commits_nothing(lake: Lake, 
         commit_shard(lake, ledger, "w", shard(SOURCES), FINISHED, between=overtake)
     assert lake.read("tracklets").num_rows == lake.read("features").num_rows == 0
     assert ledger.books().pending == 3
+
+
+def test_maintenance_leaves_few_files_and_every_row(home: Any) -> None:
+    lake, ledger = Lake(home.root), Ledger.open(home.root)
+    for number in range(4):
+        source = source_name(number)
+        ledger.ask([Item(source, "films.test")])
+        ledger.claim("w")
+        commit_shard(lake, ledger, "w", shard([source]), {source: Finished("k1", 2)})
+    before = {name: sorted(map(repr, lake.read(name).to_pylist())) for name in ORDER}
+    assert maintain(lake, ledger, many_files=5).joined == {}
+    assert set(maintain(lake, ledger, many_files=4).joined) == {"tracklets", "features", "videos", "rejects", "shots"}
+    table = lake.folder("features").open()
+    assert table is not None
+    assert len(lake.folder("features").file_names(table)) == 1
+    assert {name: sorted(map(repr, Lake(home.root).read(name).to_pylist())) for name in ORDER} == before
+    found = reconcile(lake, ledger)
+    assert (found.problems, found.repaired) == ([], [])
+    ledger.close()
+
+
+def test_a_read_looks_at_the_last_tables_log_once_for_all_commits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, ledger = Lake(tmp_path), Ledger.open(tmp_path)
+    for number in range(5):
+        source = source_name(number)
+        ledger.ask([Item(source, "films.test")])
+        ledger.claim("w")
+        commit_shard(lake, ledger, "w", shard([source]), {source: Finished("k1", 2)})
+    opened: list[str] = []
+    real = DeltaFolder.open
+
+    def counted(folder: DeltaFolder) -> Any:
+        opened.append(folder.name)
+        return real(folder)
+
+    monkeypatch.setattr(DeltaFolder, "open", counted)
+    assert Lake(tmp_path).read("videos").num_rows == 5
+    assert sorted(opened) == ["tracklets", "videos"]
+    ledger.close()
