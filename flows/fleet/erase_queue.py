@@ -1,6 +1,6 @@
 """Erasures that are asked for in a file: one wish a line, done by the hourly maintenance, and taken out when done.
 
-The lines are those of the opt-out list (harvest/fetch/optout.py): `host NAME`, `uploader NAME`, a URL, or a source id.
+The lines are those of the opt-out list (harvest/fetch/policy.py): `host NAME`, `uploader NAME`, a URL, or a source id.
 The file lies on the machine of the worker, and nothing of it comes into Prefect's database.
 """
 
