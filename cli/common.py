@@ -60,7 +60,7 @@ def message_of(error: BaseException) -> str:
 
 @contextmanager
 def as_user_error(*kinds: type[Exception]) -> Iterator[None]:
-    """Tell exceptions of these built-in kinds as the user's, around a call that raises them for bad input."""
+    """Turn these built-in exceptions, raised inside the block for bad input, into UserError."""
     try:
         yield
     except kinds as error:

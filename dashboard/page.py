@@ -44,7 +44,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class Picture:
-    """One PNG and what it shows. The caller answers for its pixels: films, or heads blurred."""
+    """One PNG and what it shows. The caller makes sure that it shows a film of ours, or blurred heads."""
 
     png: bytes
     caption: str

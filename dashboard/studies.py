@@ -17,12 +17,12 @@ CURVE_VARIANTS: tuple[str, ...] = ("semi",)
 """Variants whose error is a function of the added hours; every other one is a line."""
 
 NOT_SHOWN: tuple[str, ...] = ("candidate", "part")
-"""Variants that were only held against others on dev: numbers of steps, and parts of the pool."""
+"""Variants that are not drawn: trainings that only chose the number of steps, or ranked parts of the pool, on dev."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a number is comparable within: never compare across two of these."""
+    """Two numbers may be compared only if all of these are equal."""
 
     dataset: str
     split: str
@@ -81,7 +81,7 @@ class Curve:
 
 
 def settings(scores: Iterable[Row]) -> list[Setting]:
-    """Every setting that has a macro score of a known metric: counts of frames are no error."""
+    """Every setting that has a macro score of a known metric; rows that only count frames are left out."""
     return sorted(
         {_setting(row) for row in scores if row["sequence"] == MACRO and row["metric"] in METRIC_NAMES},
         key=lambda s: (s.split != "test", s.dataset, s.protocol, s.metric),
@@ -143,8 +143,10 @@ MOST_STUDIES = 2
 
 
 def main_series(scores: Iterable[Row]) -> list[str]:
-    """Of each study (NAME, or what stands before the first slash) the series whose first model was scored first,
-    which is the one that the study is about; the study that was begun last comes first."""
+    """The main series of each study, newest study first.
+
+    Series NAME/... belong to study NAME; its main one is the series that was scored first.
+    """
     began: dict[str, tuple[float, str]] = {}
     for row in scores:
         if row["variant"] != "semi":

@@ -1,8 +1,8 @@
 """The generator's loss: every term, and which term sees which head at which frames (docs/paper.md 1.4, 2.1).
 
-Each term carries the halves and means of the released code. Q heads, B windows (the first L labelled), T frames of
-predictions, U = T + 2 x margin frames of targets, J 25 keypoints, K betas, N frames of any windows; `...` any leading
-shape. Metres in camera axes (x right, y down, z forward), and crop coordinates [-1, 1].
+Each term has the factors 1/2 and the averages of HMMR's released code. Q heads, B windows (the first L labelled), T
+frames of predictions, U = T + 2 x margin frames of targets, J 25 keypoints, K betas, N frames of any windows; `...`
+any leading shape. Metres in camera axes (x right, y down, z forward), and crop coordinates [-1, 1].
 """
 
 from collections.abc import Callable
@@ -108,7 +108,7 @@ class Shift:
         return x_BT[:, self._first : x_BT.shape[1] - max(0, self.delta - self.margin)]
 
     def target(self, x_BU: Tensor) -> Tensor:
-        """Those targets, of U = T + 2 x margin."""
+        """The targets of the frames that `predicted` returns, cut from x (B, U, ...)."""
         return x_BU[:, self._first + self.margin + self.delta : x_BU.shape[1] + min(0, self.delta - self.margin)]
 
     @property

@@ -44,7 +44,7 @@ class Stepper:
         self.forward = torch.compile(state.network) if config.compile else state.network
 
     def __call__(self, batch: Batch) -> StepResult:
-        """Weights move only if loss and gradient are finite and sane."""
+        """Do one step on a batch; where the loss is too large or a gradient not finite, no weight changes."""
         state, optimiser = self.state, self.config.optimiser
         seed_step(self.config.seed, state.step, self.rank)
         state.network.train()
@@ -61,7 +61,7 @@ class Stepper:
         return StepResult({name: value.detach() for name, value in terms.items()}, False)
 
     def body_gradients(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
-        """Fill the body network's gradients, averaged over processes; weighted terms and predicted poses."""
+        """Compute the body network's gradients, averaged over processes; returns weighted terms and predicted poses."""
         config = self.config.loss
         kind = self.config.device.split(":")[0]
         with torch.autocast(kind, torch.bfloat16, enabled=self.config.precision == "bf16"):
@@ -163,7 +163,7 @@ def seed_step(seed: int, step: int, rank: int) -> None:
 
 
 def rate_factor(step: int, steps: int, config: OptimiserConfig) -> float:
-    """Factor on the learning rate at `step` of `steps`: linear warm-up, then a half cosine to zero, or constant."""
+    """Factor on the learning rate at `step` of `steps`: linear warm-up times a half cosine, or warm-up alone."""
     warm = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
     if config.schedule == "constant":
         return warm
@@ -176,7 +176,10 @@ def average_decay(step: int, config: OptimiserConfig) -> float:
 
 
 def pseudo_weight(step: int, steps: int, config: LossConfig) -> float:
-    """Weight, 0 to 1, of the pseudo-labelled windows beside the labelled ones: a straight line between two steps."""
+    """Weight, 0 to 1, of the pseudo-labelled windows beside the labelled ones.
+
+    0 before `pseudo_start`, 1 from `pseudo_full` on, linear between them; both are shares of all steps.
+    """
     if config.pseudo_full <= config.pseudo_start:
         return float(step >= config.pseudo_start * steps)
     return min(1.0, max(0.0, (step / steps - config.pseudo_start) / (config.pseudo_full - config.pseudo_start)))

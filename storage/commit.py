@@ -97,7 +97,7 @@ def worker_name() -> str:
 def resume(lake: Lake, ledger: Ledger) -> Settled:
     """Call this before claiming, and while waiting: commits of runs whose lease ran out are settled.
 
-    What a worker cached of a source while that was erased goes.
+    Also deletes what a worker cached of a source after that source was erased.
     """
     ledger.leases.forget_the_dead()
     learn_from(lake, ledger)
@@ -198,9 +198,9 @@ class Maintained:
     """What was done, by table."""
 
     joined: dict[str, int] = field(default_factory=dict)
-    """Small files that became few."""
+    """How many small files were joined into fewer."""
     swept: dict[str, int] = field(default_factory=dict)
-    """Files deleted that no version has named for an hour."""
+    """How many files were deleted that no version has named for an hour."""
 
 
 def maintain(lake: Lake, ledger: Ledger, *, many_files: int = MANY_FILES) -> Maintained:

@@ -98,8 +98,8 @@ class WindowStore:
         return cls(target)
 
     def places(self, tracklet_ids: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Number of the first frame, and how many frames there are, of each of these tracklets: for `phi_at` and its
-        like. KeyError for one that the store does not have."""
+        """Of each of these tracklets the row of its first frame in the store's files, which `phi_at` takes, and its
+        length in frames. KeyError for one that the store does not have."""
         place = {tracklet_id: i for i, tracklet_id in enumerate(self.tracklet_ids)}
         chosen = np.asarray([place[tracklet_id] for tracklet_id in tracklet_ids], np.int64)
         return self._first_N[chosen], self._frames_N[chosen]

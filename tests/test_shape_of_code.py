@@ -31,7 +31,13 @@ SOURCES = sorted(path for room in ALLOWED for path in (ROOT / room).rglob("*.py"
 TOOLS = sorted(path for folder in ("bench", "scripts") for path in (ROOT / folder).rglob("*.py"))
 LONGEST_FILE, LONGEST_FUNCTION, MOST_SIBLINGS, SMALL_FILE = 500, 50, 30, 40
 
-SMALL_WITH_ONE_IMPORTER: dict[str, str] = {}
+SMALL_WITH_ONE_IMPORTER: dict[str, str] = {
+    "flows/fleet/project_folder.py": "runs as a module of its own before anything else of a flow is imported",
+    "flows/fleet/server_setup.py": "runs as a module of its own, in the process that sets a Prefect server up",
+    "flows/quickstart/flow.py": "the quickstart's order of steps, which is what a reader looks for first",
+    "harvest/phi/movenet.py": "a φ: one file each, as a new one would be",
+    "openworld/film/contact_sheet.py": "a picture for people to look at, which no film needs",
+}
 """Files of fewer than SMALL_FILE lines with one importer, and why each stands alone; at most ten."""
 NEEDS_NO_REASON = ("dashboard/panels/*", "cli/*", "flows/*_flow.py", "*/protocol.py", "*/__init__.py")
 """Small files that need no reason: a panel, a command, a deployment's entry, a protocol, a folder's head."""
@@ -79,7 +85,6 @@ def test_imports_go_down_only(path: Path) -> None:
     assert {module.split(".")[0] for module in IMPORTS[_module(path)]} <= ALLOWED[room] | {room}
 
 
-@pytest.mark.xfail(strict=False, reason="the rooms are being redone")
 def test_no_import_circle_between_files() -> None:
     assert not _circle(IMPORTS)
 
@@ -102,7 +107,6 @@ def _folder_below(parent: Path, module: str) -> str | None:
     return parts[depth] if parts[:depth] == parent.parts and len(parts) > depth + 1 else None
 
 
-@pytest.mark.xfail(strict=False, reason="the rooms are being redone")
 def test_a_folder_holds_at_most_thirty_entries() -> None:
     folders: dict[Path, set[str]] = defaultdict(set)
     for path in SOURCES:
@@ -113,7 +117,6 @@ def test_a_folder_holds_at_most_thirty_entries() -> None:
     assert not {folder: count for folder, count in crowded.items() if count > MOST_SIBLINGS}
 
 
-@pytest.mark.xfail(strict=False, reason="the rooms are being redone")
 def test_small_files_with_one_importer_have_a_reason() -> None:
     importers = Counter(imported for module in IMPORTS for imported in IMPORTS[module])
     small = {

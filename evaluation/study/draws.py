@@ -30,12 +30,13 @@ class Noise:
     """Degrees of freedom of residual_C; 0 with one run a size."""
     seed_effect: Float
     """What each seed adds at all sizes alike; empty where seeds are not crossed."""
-    pixel_share: float
-    """Variance of a cell mean that comes from the sequences' own noise, which level one draws already."""
+    interaction_variance: float
+    """Variance of a cell mean from the noise of a run on a sequence. Drawing sequences includes it already, so it is
+    taken off the runs' noise."""
 
     @property
     def variance(self) -> float:
-        """Variance of a cell mean about its size, from all sources below the seed's own effect."""
+        """Variance of a cell mean about the mean of its size, after each seed's constant effect was taken off."""
         return float((self.residual_C**2).sum() / self.df) if self.df else 0.0
 
 
@@ -67,7 +68,7 @@ def noise(table: StudyTable) -> Noise:
         seed_effect = np.array([residual_C[place_C == place].mean() for place in range(len(seeds))])
         residual_C = residual_C - seed_effect[place_C]
         df -= len(seeds) - 1
-    return Noise(residual_C, df, seed_effect, _pixel_share(table))
+    return Noise(residual_C, df, seed_effect, _interaction_variance(table))
 
 
 def draw(table: StudyTable, count: int = DRAWS, seed: int = 0) -> Draws:
@@ -79,7 +80,7 @@ def draw(table: StudyTable, count: int = DRAWS, seed: int = 0) -> Draws:
     return Draws(mean_H, shape_BH, _levels(scatter, rng, count))
 
 
-def _pixel_share(table: StudyTable) -> float:
+def _interaction_variance(table: StudyTable) -> float:
     """Variance of a cell mean due to the (run x sequence) interaction, estimated within sizes."""
     n_cells, n_sequences = table.error_CS.shape
     df = (n_cells - len(table.hours_H)) * (n_sequences - 1)
@@ -109,7 +110,7 @@ def _runs(table: StudyTable, found: Noise, rng: np.random.Generator, count: int)
     if found.df == 0 or found.variance == 0:
         return np.zeros((count, n_sizes))
     variance_B = found.variance * found.df / rng.chisquare(found.df, count)
-    own_B = np.sqrt(np.maximum(variance_B - found.pixel_share, 0.0))
+    own_B = np.sqrt(np.maximum(variance_B - found.interaction_variance, 0.0))
     standard_C = found.residual_C / np.sqrt((found.residual_C**2).mean())
     picked_BC = rng.choice(standard_C, (count, len(standard_C)))
     membership_CH = np.eye(n_sizes)[table.size_C] / table.runs_of_sizes

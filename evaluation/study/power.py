@@ -50,7 +50,7 @@ def _chances(table: StudyTable, draws: Draws, noise: Noise, seeds: int, seed: in
     rng = np.random.default_rng(seed)
     n_sizes = len(table.hours_H)
     still = draw(table, count=_TRIALS, seed=seed) if noise.df == 0 else _sequences_only(table, seed)
-    run_sd = np.sqrt(max(noise.variance - noise.pixel_share, 0.0) / seeds)
+    run_sd = np.sqrt(max(noise.variance - noise.interaction_variance, 0.0) / seeds)
     shape_BH = still.shape_BH + run_sd * rng.standard_normal((_TRIALS, n_sizes))
     weight_H = np.full(n_sizes, float(seeds))
     limit = np.quantile(explained(shape_BH, weight_H), 1 - LEVEL)

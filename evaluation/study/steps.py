@@ -100,7 +100,7 @@ def gap_closed(study: StudyTable, ceiling: StudyTable, seed: int = 2) -> Interva
     """(E_0 - E_last) / (E_0 - ceiling), with its interval; None where the ceiling is not surely better than the start.
 
     The ceiling's runs at its largest size count. All are drawn on the same test sequences, and what a seed adds to
-    everything cancels where the ceiling has the study's seeds.
+    everything cancels if the ceiling was trained with the study's seeds.
     """
     joined = _joined(study, ceiling)
     draws = draw(joined, seed=seed)

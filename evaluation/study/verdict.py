@@ -1,9 +1,9 @@
 """Does 'more pseudo-labelled video helps, monotonically' hold, fail, or stay undecided?
 
 delta is 1 % of the error without added video. **holds**: the trend test has p < 0.01 and no size is worse than a
-smaller one by more than delta with significance. **fails**: one is, or the whole rises so, or the interval of the
-total gain lies inside plus or minus delta. **undecided** otherwise, and always where the runs cannot show their own
-scatter.
+smaller one by more than delta with significance. **fails**: some size is, or the error rises so from the first size to
+the last, or the interval of the total gain lies inside plus or minus delta. **undecided** otherwise, and always where
+the runs cannot show their own scatter.
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ LEVEL = 0.01
 """Of the trend test."""
 
 RISE_LEVEL = 0.05
-"""Of all rises together: the customary one. At 1 % a real rise of 11 mm passed undecided in 7 of 100 studies of three
-seeds that scatter by 3 mm (docs/results/study_simulations.md)."""
+"""Chance, over all pairs together, of seeing a rise where there is none. At 1 % a real rise of 11 mm passed undecided
+in 7 of 100 studies of three seeds that scatter by 3 mm (docs/results/study_simulations.md)."""
 
 Answer = Literal["holds", "fails", "undecided"]
 

@@ -26,7 +26,7 @@ WORKER = "harvest-worker"
 """Name of the flow, and of its deployment, that works on a plan's items."""
 _ALIVE = (StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED)
 RESTARTS_EACH = 3
-"""A worker run that crashes is started again so many times at most."""
+"""Restarts that a crew has for each worker run asked for; all its runs draw on the same pool."""
 
 
 class NoWorkerError(RuntimeError):

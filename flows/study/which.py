@@ -23,7 +23,7 @@ SPLIT = "dev"
 
 
 def rank_parts(config: StudyConfig, places: Places, by: str, workers: int, command: str) -> list[Worth]:
-    """Worth of each part of the pool, cut by one of CUTS, at the study's seeds and equal steps; best an hour first."""
+    """Train on parts of the pool, cut by one of CUTS, with the same seeds and steps; the most worth per hour first."""
     if by not in CUTS:
         raise StudyConfigError(f"--by {by}: the pool can be cut by {', '.join(CUTS)}")
     began = datetime.now(UTC)

@@ -137,7 +137,7 @@ def check_before_contact(source: Source, policy: Policy) -> None:
 
 
 def refused_before_contact(source: Source, policy: Policy) -> SourceRejected | None:
-    """The same as an answer: why a source is not to be asked for, or None."""
+    """As `check_before_contact`, but returns the refusal and does not raise it; None if there is none."""
     try:
         check_before_contact(source, policy)
     except SourceRejected as refusal:

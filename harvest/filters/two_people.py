@@ -26,7 +26,8 @@ OVERLAP = 0.3
 """IoU of two people's boxes. On 14 films of people who cross, the mean joint error is 0.032 of the diagonal where boxes
 do not touch, 0.06 from an IoU of 0.1 on and 0.08 from 0.3 on."""
 CLAIMED_JOINTS = 2
-"""Two people who have so many limb joints in the same place are no chance meeting of hands; errors double there too."""
+"""From so many limb joints in the same place on, two people overlap and do not just touch hands; the joints' errors
+double there as well."""
 SAME_PLACE = 0.05
 """Distance of two joints in the same place, in parts of the person's diagonal."""
 

@@ -2,9 +2,8 @@
 
 The detector costs twice as much as the pose network for one person. So it runs in a shot's first frame, in every k-th
 frame and in the frames after somebody was lost. In the other frames each person's pose is read where the pose of the
-frame before expects it. Letters: P people of a frame.
-
-A person's box from their joints: about what a detector would draw. Letters: K joints.
+frame before expects it. `box_from_keypoints` gives about the box that a detector would draw.
+Letters: P people of a frame, K joints.
 """
 
 from collections.abc import Sequence

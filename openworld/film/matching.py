@@ -55,7 +55,7 @@ def follow(
     distance: npt.NDArray[np.float64], present: npt.NDArray[np.bool_], film_frame: npt.NDArray[np.int64],
     in_time: npt.NDArray[np.bool_],
 ) -> Followed | None:  # fmt: skip
-    """The person (P, T distances and presences) who is nearest in most frames; None for a tracklet of nobody.
+    """The person who is nearest in more than half of the frames, by distances and presences (P, T), or None.
 
     A frame that was detected badly keeps its label, or errors would look smaller than they are; a frame in which
     the tracker had slipped to somebody else loses it.

@@ -12,7 +12,7 @@ from openworld.plan import FilmPlan
 from openworld.seeds import generator
 
 BLUR_SUBFRAMES = 5
-"""Pictures that one blurred picture is the mean of: the shutter is open for the whole of a frame's time."""
+"""Sub-frames that are averaged into one blurred picture: the shutter is open for the whole of a frame's time."""
 LETTERBOX_SHARE = (0.1, 0.2)
 """Part of the picture that each of two black bars takes; 0.125 is 16:9 in 4:3."""
 GAIN = (0.025, 0.1)
@@ -57,7 +57,7 @@ class Exposure:
 
 
 def exposure_of(plan: FilmPlan, shot: int) -> Exposure:
-    """How the plan's kind of film is exposed, from random numbers of its own."""
+    """How the plan's kind of film is exposed. Its seed depends on film and shot alone, so other choices stay."""
     rng = generator(plan.seed, "exposure", plan.film_id, shot)
     if plan.kind == "blur":
         return Exposure(subframes=BLUR_SUBFRAMES)

@@ -1,10 +1,10 @@
 """What a label was made from, as one hash: the same key means the same labels, so nothing is computed again.
 
-And what of a configuration decides any id, so that a new setting with a harmless default changes none. Label keys, run
-ids and film digests are hashes of configurations. The fields that the configurations had when the first ids were made
-are hashed in full. A field that came later is declared with `added_field`, which records what the code did before the
-field existed; it is hashed only where its value differs from that record. So a lake, a study and a checkpoint made
-before the field keep their ids, and a default that changes later is hashed like any other value.
+The file also decides which fields of a configuration enter an id. Label keys, run ids and film digests are hashes of
+configurations. The fields that the configurations had when the first ids were made are hashed in full. A field that
+came later is declared with `added_field`, which records what the code did before the field existed; it is hashed only
+where its value differs from that record. So a lake, a study and a checkpoint made before the field keep their ids, and
+a default that changes later is hashed like any other value.
 """
 
 import hashlib

@@ -78,8 +78,8 @@ class HostBudgets:
 
     @transactional
     def slot(self, connection: Connection, host: str, patience_s: float) -> float:
-        """Take a slot for one request that goes out now: 0, or the seconds after which to ask again, and none is taken.
-        HostClosed if a ban lasts longer than `patience_s`. `answered` is to be called when the request has ended."""
+        """Take a slot for one request that goes out now: 0 if it was taken, else the seconds to wait before asking
+        again. HostClosed if a ban lasts longer than `patience_s`. Call `answered` when the request has ended."""
         now = self.clock()
         row = self._locked(connection, host)
         if row.banned_until - now > patience_s:
@@ -159,7 +159,7 @@ class Leases:
     # ---- plans -------------------------------------------------------------------------------------------------
 
     def plan(self, name: str, item_ids: Sequence[str]) -> None:
-        """What a run wants to work on, in this order; it stands over an earlier plan of that name."""
+        """Keep what a run wants to work on, in this order; it replaces an earlier plan of that name."""
 
         def work(connection: Connection) -> None:
             connection.execute(delete(WANTED).where(WANTED.c.plan == name))
@@ -211,7 +211,7 @@ class Leases:
         """Up to `limit` items that may be leased now, locked: of a plan in its order, else those that changed first."""
         now = self._db.clock()
         closed = select(HOSTS.c.host).where(self._hosts.closed(now))
-        # An item of an open commit is settled by reconcile, which alone knows whether its rows are in the lake.
+        # An item of an open commit is settled by storage/commit.py, which looks whether its rows are in the lake.
         can = and_(ITEMS.c.commit_id.is_(None), ITEMS.c.host.not_in(closed))
         free = or_(ITEMS.c.worker.is_(None), ITEMS.c.lease_until < self.expired_before())
         pending = and_(ITEMS.c.state == PENDING, free, can)
