@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from body.boxes import iou_matrix
 from harvest.network_cache import CachedBackend
-from harvest.tracking.track import Expected, Linker, Observation, TrackConfig, keypoint_distance
+from harvest.tracking.track import Expected, Linker, Observation, TrackConfig, keypoint_distance, limb_score
 from harvest.video.decode import Frame
+from storage.labels.key import added_field
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,9 @@ class PeopleConfig:
     """Two poses whose joints are closer than this, in parts of the person's diagonal, are one person."""
     max_unconfirmed: int = 3
     """A followed person is dropped after so many detections in a row that did not confirm them."""
+    sure_score: float = added_field(0.6, absent=2.0)
+    """Unless the mean score of their limb joints is at least this: the detector is blind to some clear people, and the
+    score of a pose decays by itself once the person is lost (docs/log/labels.md)."""
 
 
 _NEW_PERSON = np.zeros((25, 3), dtype=np.float32)
@@ -104,13 +108,14 @@ class Observer:
 
     def _merge(self, detections_P5: NDArray[np.float32], expected: Sequence[Expected]) -> list[SearchArea]:
         """First the followed people, then the detections of new ones. A followed person is sought in their own box,
-        which is steadier than the detector's, and dropped if unconfirmed too often."""
+        which is steadier than the detector's, and dropped if unconfirmed too often without a sure pose."""
         areas: list[SearchArea] = []
         known_P = np.zeros(len(detections_P5), dtype=bool)
         for person in expected:
             same_P = iou_matrix(person.box[None], detections_P5[:, :4])[0] >= self._config.same_person_iou
             known_P |= same_P
-            if same_P.any() or person.unconfirmed < self._config.max_unconfirmed:
+            is_sure = limb_score(person.keypoints) >= self._config.sure_score
+            if same_P.any() or is_sure or person.unconfirmed < self._config.max_unconfirmed:
                 score = float(detections_P5[same_P, 4].max(initial=0.0))
                 areas.append(SearchArea(person.box, person.keypoints, score))
         for detection_5 in detections_P5[~known_P]:

@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from body.boxes import iou_matrix
+from body.joints import KEYPOINTS_25, LIMBS_12, indices
 
 T = TypeVar("T", bound=np.generic)
 
 JOINTS = 25
+_LIMBS = indices(LIMBS_12, KEYPOINTS_25)
 _VISIBLE_SCORE = 0.3
 _FORBIDDEN_COST = 1e6
 
@@ -194,6 +196,11 @@ def keypoint_distance(a: Observation, b: Observation) -> float:
     """Median distance of the joints that both people show, in parts of their mean diagonal; 1 if these are fewer than
     three."""
     return _distance(a.keypoints, b.keypoints)
+
+
+def limb_score(keypoints_J3: NDArray[np.float32]) -> float:
+    """Mean score of the limb joints of one pose (25, 3)."""
+    return float(keypoints_J3[_LIMBS, 2].mean())
 
 
 def _distance(a_J3: NDArray[np.float32], b_J3: NDArray[np.float32]) -> float:

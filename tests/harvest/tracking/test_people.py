@@ -105,11 +105,15 @@ def test_missed_detections_do_not_end_a_followed_person(rectangles: type, paint:
     assert (track.end, track.observed.all()) == (40, True)
 
 
-def test_what_no_detector_confirms_is_let_go(rectangles: type, paint: Paint) -> None:
-    backend = rectangles(miss=lambda call, person: call > 0)
-    frames = [paint({0: (20, 100)}) for n in range(60)]
-    (track,) = _observe(backend, frames).linker.tracks
-    assert track.end <= 4 * (PeopleConfig().max_unconfirmed + 1)
+@pytest.mark.parametrize(("score", "kept"), [(0.9, True), (0.55, False)])
+def test_whom_no_detector_confirms_a_sure_pose_keeps(rectangles: type, paint: Paint, score: float, kept: bool) -> None:
+    class Doubting(rectangles):  # type: ignore[misc]
+        def pose(self, frames: object, boxes: object, expected: object = None) -> list[np.ndarray]:
+            return [poses * np.array([1, 1, score / 0.9], np.float32) for poses in super().pose(frames, boxes)]
+
+    backend = Doubting(miss=lambda call, person: call > 0)
+    (track,) = _observe(backend, [paint({0: (20, 100)}) for n in range(60)]).linker.tracks
+    assert (track.end == 60) if kept else (track.end <= 4 * (PeopleConfig().max_unconfirmed + 1))
 
 
 def test_nobody(rectangles: type, paint: Paint) -> None:
