@@ -7,6 +7,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -146,8 +147,10 @@ class Labeller:
         self, video: Video, facts: VideoFacts, content: str, labelled: LabelledVideo, progress: OnFrame | None
     ) -> list[int]:
         """`_label_shots`, with the networks' answers in the cache, or in a temporary folder."""
-        with tempfile.TemporaryDirectory(prefix="hmmr-label-") as scratch:
-            folder = self._cache / facts.source.item_id / STAGES if self._cache else Path(scratch)
+        own = None if self._cache is None else self._cache / facts.source.item_id / STAGES
+        # A temporary folder is made where it is needed only: a worker that is killed would leave it.
+        with tempfile.TemporaryDirectory(prefix="hmmr-label-") if own is None else nullcontext(own) as scratch:
+            folder = Path(scratch)
             files = StageFiles(folder, content, self.recipe)
             with (
                 CachedNetworks(files, self._backend, self._phis, self._watch) as networks,

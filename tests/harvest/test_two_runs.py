@@ -5,6 +5,8 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from harvest.config import HarvestConfig
 from harvest.run import HarvestReport, harvest
 from harvest.sources.expand import expand, to_item
@@ -84,3 +86,17 @@ def test_two_runs_with_one_list_do_each_item_once(films: Path, config: HarvestCo
         claims = [row for row in connection.execute(EVENTS.select()).all() if row.reason == "claimed"]
     assert len(claims) == 2, "nothing was computed twice"
     ledger.close()
+
+
+def test_labelling_with_a_cache_makes_no_temporary_folder(
+    films: Path, config: HarvestConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that is killed would leave it behind, empty."""
+    made = tmp_path / "temporary"
+    made.mkdir()
+    monkeypatch.setenv("TMPDIR", str(made))
+    seen: set[str] = set()
+    lake = Lake(films / "lake")
+    harvest([films / "one.mp4"], lake, config, lambda _: seen.update(path.name for path in made.glob("hmmr-label-*")))
+    assert seen == set()
+    assert lake.read("videos").num_rows == 1
