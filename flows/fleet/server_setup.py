@@ -8,14 +8,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
 from prefect import get_client
-from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.workers.process import ProcessWorker
 
 from flows.fleet.alerts import set_up_alerts
 from flows.fleet.automations import crash_silent_runs, ensure
 from flows.fleet.machine import ALERT_VARIABLE, POOLS
+from storage.layout import LAKE_VARIABLE
 
 DEPLOYMENTS = Path(__file__).resolve().parents[1] / "prefect.yaml"
 
@@ -32,7 +35,21 @@ def main() -> int:
         ensure(client, [crash_silent_runs()])
         set_up_alerts(client, os.environ.get(ALERT_VARIABLE))
     command = ["--no-prompt", "deploy", "--all", "--prefect-file", str(DEPLOYMENTS)]
-    return subprocess.run([sys.executable, "-m", "prefect", *command], check=False).returncode
+    code = subprocess.run([sys.executable, "-m", "prefect", *command], check=False).returncode
+    lake = os.environ.get(LAKE_VARIABLE)
+    if code == 0 and lake:
+        with get_client(sync_client=True) as client:
+            use_lake(client, lake)
+    return code
+
+
+def use_lake(client: SyncPrefectClient, lake: str) -> None:
+    """Let our deployments work on this lake, a folder or s3:// URL."""
+    ours = {row["name"] for row in yaml.safe_load(DEPLOYMENTS.read_text())["deployments"]}
+    for deployment in client.read_deployments():
+        if deployment.name in ours and "lake" in deployment.parameters:
+            changed = DeploymentUpdate(parameters=deployment.parameters | {"lake": lake})
+            client.update_deployment(deployment.id, changed)
 
 
 if __name__ == "__main__":

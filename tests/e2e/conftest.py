@@ -44,7 +44,7 @@ class Site:
         """The server's answer to a request of its API."""
         data = json.dumps(body).encode()
         request = urllib.request.Request(self.env["PREFECT_API_URL"] + path, data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)
 
     def flow_runs(self, flow: str) -> list[dict[str, Any]]:
