@@ -33,7 +33,6 @@ LONGEST_FILE, LONGEST_FUNCTION, MOST_SIBLINGS, SMALL_FILE = 500, 50, 30, 40
 
 SMALL_WITH_ONE_IMPORTER: dict[str, str] = {
     "flows/fleet/project_folder.py": "runs as a module of its own before anything else of a flow is imported",
-    "flows/fleet/server_setup.py": "runs as a module of its own, in the process that sets a Prefect server up",
     "flows/quickstart/flow.py": "the quickstart's order of steps, which is what a reader looks for first",
     "harvest/phi/movenet.py": "a φ: one file each, as a new one would be",
     "openworld/film/contact_sheet.py": "a picture for people to look at, which no film needs",
