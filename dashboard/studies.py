@@ -111,6 +111,10 @@ def gap_closed(curve: Curve, ceiling: Curve | None) -> float | None:
 
     1 means as good as true 3D of the same films, 0 means no gain, negative means worse. None without a ceiling,
     without a zero-hour point, or where the ceiling itself is no better than no film at all.
+
+    It mirrors `gap_closed` of evaluation/study/steps.py, which adds an interval from the bootstrap. The page needs the
+    plain share of the means too, for curves without a stored report. Dashboard and evaluation may not import each
+    other, so a change here needs the same change there.
     """
     hours = curve.hours
     if ceiling is None or not hours or hours[0] != 0 or len(hours) < 2:

@@ -146,8 +146,8 @@ def study_from(content: Mapping[str, Any]) -> StudyConfig:
     unknown = sorted(str(key) for key in set(content) - known)
     if unknown:
         raise StudyConfigError(f"no key {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-    made = {key: _value(key, value) for key, value in content.items()}
-    return StudyConfig(**made)
+    values = {key: _value(key, value) for key, value in content.items()}
+    return StudyConfig(**values)
 
 
 def _value(key: str, value: Any) -> Any:
@@ -179,18 +179,18 @@ def _item(key: str, item: Any) -> Any:
         return item
     if key == "labelled" and item == "all":
         return None
-    whole = key in ("seeds", "labelled")
-    kind = int if whole else (int, float)
+    is_integer = key in ("seeds", "labelled")
+    kind = int if is_integer else (int, float)
     if isinstance(item, bool) or not isinstance(item, kind):
-        raise StudyConfigError(f"{key}: cannot be read as {'int' if whole else 'float'}: {shortened(item)}")
+        raise StudyConfigError(f"{key}: cannot be read as {'int' if is_integer else 'float'}: {shortened(item)}")
     try:
-        return item if whole else float(item)
+        return item if is_integer else float(item)
     except OverflowError as error:
         raise StudyConfigError(f"{key}: a number too large: {shortened(item)}") from error
 
 
 def _check_name(name: str) -> None:
-    """A study's name becomes a file's, and its series are set apart by slashes."""
+    """StudyConfigError unless the name can name a file and has no slash, which separates the names of its series."""
     if not name or len(name) > 80 or not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise StudyConfigError(f"name {name[:90]!r}: 1 to 80 letters, digits, - _ and .")
 

@@ -2,12 +2,12 @@
 
 A question is a pair of choices (two φ, two label versions, two labelled sets ...) that were trained at the same sizes
 with the same seeds and scored on the same sequences. A small study is one size and some of the seeds. It decides
-right where the choice with the lower mean error is the one with the lower mean at the largest size; those means are
-taken over the seeds that the small study has not, so that no run counts on both sides. With all seeds there are no
-others: then the largest size is judged by the same seeds. (Magnusson et al., "DataDecide", ICML 2025, rank whole
-sets of data by models of each size in the same way.)
+right where the choice with the lower mean error also has the lower mean at the largest size. The means at the largest
+size are taken over the seeds that the small study does not use, so that no run counts on both sides. A small study that
+uses all seeds leaves none: then the same seeds judge at the largest size. (Magnusson et al., "DataDecide", ICML 2025,
+rank whole sets of data by models of each size in the same way.)
 
-Questions on which the largest study itself is unsure are counted apart: nobody can decide those right.
+Questions on which the largest study itself is unsure are counted apart, since they have no known right answer.
 
 Legend: R seeds, S sequences, H sizes.
 """
@@ -60,13 +60,17 @@ class Question:
 
     @property
     def takes(self) -> SmallStudy | None:
-        """The small study with the fewest cells, then the fewest hours, from which on every larger one decides right;
-        None where none does."""
-        short = [one for one in self.sizes if one.right < ENOUGH]
-        enough = [
-            one for one in self.sizes if not any(less.hours >= one.hours and less.seeds >= one.seeds for less in short)
+        """The cheapest small study (fewest cells, then fewest hours) such that it and every larger one decide right.
+
+        None where there is no such study.
+        """
+        failing = [size for size in self.sizes if size.right < ENOUGH]
+        sufficient = [
+            size
+            for size in self.sizes
+            if not any(smaller.hours >= size.hours and smaller.seeds >= size.seeds for smaller in failing)
         ]
-        return min(enough, key=lambda one: (one.cells, one.hours), default=None)
+        return min(sufficient, key=lambda size: (size.cells, size.hours), default=None)
 
 
 def questions(tables: Mapping[Setting, Mapping[str, StudyTable]]) -> list[Question]:
@@ -74,20 +78,24 @@ def questions(tables: Mapping[Setting, Mapping[str, StudyTable]]) -> list[Questi
 
     Series of other budgets are no choice: at equal epochs a small size is also a short training.
     """
-    found = []
-    for (first, one), (second, other) in combinations(sorted(tables.items()), 2):
-        same = (first.dataset, first.split, first.protocol, first.metric) == (
+    asked = []
+    for (first, first_tables), (second, second_tables) in combinations(sorted(tables.items()), 2):
+        same_test = (first.dataset, first.split, first.protocol, first.metric) == (
             second.dataset, second.split, second.protocol, second.metric,
         )  # fmt: skip
-        asked = _question(first, second, one[MAIN], other[MAIN]) if same and _budget(first) == _budget(second) else None
-        found += [asked] if asked else []
-    return found
+        question = (
+            _question(first, second, first_tables[MAIN], second_tables[MAIN])
+            if same_test and _budget(first) == _budget(second)
+            else None
+        )
+        asked += [question] if question else []
+    return asked
 
 
-def small_studies(asked: Sequence[Question]) -> list[SmallStudy]:
+def small_studies(questions: Sequence[Question]) -> list[SmallStudy]:
     """All questions together: share of right decisions by hours and seeds."""
     groups: dict[tuple[float, int], list[SmallStudy]] = {}
-    for question in asked:
+    for question in questions:
         for size in question.sizes:
             groups.setdefault((round(size.hours, 4), size.seeds), []).append(size)
     return [
@@ -97,17 +105,19 @@ def small_studies(asked: Sequence[Question]) -> list[SmallStudy]:
     ]  # fmt: skip
 
 
-def decisions_text(asked: Sequence[Question], minutes: Mapping[str, float] | None = None) -> str:
-    """Both tables for a terminal. `minutes`: of one training, by study, where they are known."""
-    sure = [question for question in asked if question.sure]
-    lines = [f"{len(asked)} questions, {len(sure)} of them sure at the largest size", ""]
+def decisions_text(questions: Sequence[Question], minutes: Mapping[str, float] | None = None) -> str:
+    """Both tables for a terminal. `minutes` are those of one training by study, where they are known."""
+    sure = [question for question in questions if question.sure]
+    lines = [f"{len(questions)} questions, {len(sure)} of them sure at the largest size", ""]
     lines.append(f"{'hours':>8} {'seeds':>5} {'cells':>5} {'decisions':>9} {'right':>7} {'right if sure':>13}")
-    by_size = {(one.hours, one.seeds): one for one in small_studies(sure)}
-    for one in small_studies(asked):
-        known = by_size.get((one.hours, one.seeds))
-        told = f"{known.right:13.0%}" if known else f"{'-':>13}"
-        lines.append(f"{one.hours:8.3f} {one.seeds:5d} {one.cells:5d} {one.decisions:9d} {one.right:7.0%} {told}")
-    return "\n".join([*lines, "", *(_sentence(question, minutes or {}) for question in asked)])
+    by_size = {(study.hours, study.seeds): study for study in small_studies(sure)}
+    for study in small_studies(questions):
+        known = by_size.get((study.hours, study.seeds))
+        if_sure = f"{known.right:13.0%}" if known else f"{'-':>13}"
+        lines.append(
+            f"{study.hours:8.3f} {study.seeds:5d} {study.cells:5d} {study.decisions:9d} {study.right:7.0%} {if_sure}"
+        )
+    return "\n".join([*lines, "", *(_sentence(question, minutes or {}) for question in questions)])
 
 
 def _sentence(question: Question, minutes: Mapping[str, float]) -> str:
@@ -119,18 +129,18 @@ def _sentence(question: Question, minutes: Mapping[str, float]) -> str:
     if question.takes is None:
         return head + "no smaller study decides it"
     known = [minutes[study] for study, _ in question.choices if study in minutes]
-    each = f" of {sum(known) / len(known):.1f} minutes" if known else ""
-    return head + f"takes {question.takes.cells} cells{each} at {question.takes.hours:.3f} hours"
+    duration = f" of {sum(known) / len(known):.1f} minutes" if known else ""
+    return head + f"takes {question.takes.cells} cells{duration} at {question.takes.hours:.3f} hours"
 
 
 def _budget(setting: Setting) -> str:
-    """What its series' name says: NAME/BUDGET/... (evaluation/study/grid.py)."""
+    """The budget in the series' name, NAME/BUDGET/... (evaluation/study/grid.py)."""
     parts = setting.study.split("/")
     return parts[1] if len(parts) > 1 else ""
 
 
-def _question(first: Setting, second: Setting, one: StudyTable, other: StudyTable) -> Question | None:
-    errors = _paired(one, other)
+def _question(first: Setting, second: Setting, first_table: StudyTable, second_table: StudyTable) -> Question | None:
+    errors = _paired(first_table, second_table)
     if errors is None:
         return None
     hours, change_HRS = errors
@@ -141,18 +151,20 @@ def _question(first: Setting, second: Setting, one: StudyTable, other: StudyTabl
     return Question(first, choices, float(change), _is_sure(change_HRS[-1]), tuple(_sizes(hours, change_HRS)))
 
 
-def _paired(one: StudyTable, other: StudyTable) -> tuple[Float, Float] | None:
-    """Hours of the sizes that both have, and (H, R, S) error of the other less the one; None where they cannot be
-    paired."""
-    shared = [name for name in one.sequences if name in other.sequences]
-    seeds = sorted(set(one.seed_C))
-    hours = [hour for hour in one.hours_H if np.isclose(other.hours_H, hour, atol=1e-6).any()]
-    if not shared or seeds != sorted(set(other.seed_C)) or not (one.crossed and other.crossed) or len(hours) < 2:
+def _paired(first: StudyTable, second: StudyTable) -> tuple[Float, Float] | None:
+    """Hours (H) of the sizes that both tables have, and the error (H, R, S) of the second less that of the first.
+
+    None where the two tables cannot be paired.
+    """
+    shared = [name for name in first.sequences if name in second.sequences]
+    seeds = sorted(set(first.seed_C))
+    hours = [hour for hour in first.hours_H if np.isclose(second.hours_H, hour, atol=1e-6).any()]
+    if not shared or seeds != sorted(set(second.seed_C)) or not (first.crossed and second.crossed) or len(hours) < 2:
         return None
-    first, second = (
-        np.stack([_of_size(table, hour, seeds, shared) for hour in hours]) for table in (one, other)
+    first_HRS, second_HRS = (
+        np.stack([_of_size(table, hour, seeds, shared) for hour in hours]) for table in (first, second)
     )  # fmt: skip
-    return np.array(hours), second - first
+    return np.array(hours), second_HRS - first_HRS
 
 
 def _of_size(table: StudyTable, hour: float, seeds: Sequence[str], shared: Sequence[str]) -> Float:
@@ -164,7 +176,7 @@ def _of_size(table: StudyTable, hour: float, seeds: Sequence[str], shared: Seque
 
 
 def _is_sure(change_RS: Float) -> bool:
-    """Whether the mean difference is surely not zero, by the two-level bootstrap over seeds and sequences."""
+    """Whether the 95 % interval of the mean difference leaves out zero (bootstrap over seeds and sequences)."""
     names = tuple(str(place) for place in range(change_RS.shape[1]))
     seeds = tuple(str(place) for place in range(len(change_RS)))
     table = StudyTable(np.ones(1), np.zeros(len(change_RS), np.int64), seeds, names, change_RS)

@@ -22,7 +22,7 @@ DRAWS = 4000
 
 @dataclass(frozen=True)
 class Noise:
-    """What the cells say about their own scatter."""
+    """The scatter of the cells' mean errors, by its sources."""
 
     residual_C: Float
     """Cell means less their size's mean and, where seeds are crossed, less their seed's effect."""
@@ -105,21 +105,21 @@ def _sequences(table: StudyTable, mean_H: Float, rng: np.random.Generator, count
     return np.asarray(wide_B[:, None] * (picked_BS @ rest_HS.T))
 
 
-def _runs(table: StudyTable, found: Noise, rng: np.random.Generator, count: int) -> Float:
+def _runs(table: StudyTable, scatter: Noise, rng: np.random.Generator, count: int) -> Float:
     n_sizes = len(table.hours_H)
-    if found.df == 0 or found.variance == 0:
+    if scatter.df == 0 or scatter.variance == 0:
         return np.zeros((count, n_sizes))
-    variance_B = found.variance * found.df / rng.chisquare(found.df, count)
-    own_B = np.sqrt(np.maximum(variance_B - found.interaction_variance, 0.0))
-    standard_C = found.residual_C / np.sqrt((found.residual_C**2).mean())
+    variance_B = scatter.variance * scatter.df / rng.chisquare(scatter.df, count)
+    own_B = np.sqrt(np.maximum(variance_B - scatter.interaction_variance, 0.0))
+    standard_C = scatter.residual_C / np.sqrt((scatter.residual_C**2).mean())
     picked_BC = rng.choice(standard_C, (count, len(standard_C)))
     membership_CH = np.eye(n_sizes)[table.size_C] / table.runs_of_sizes
     return np.asarray(own_B[:, None] * (picked_BC @ membership_CH))
 
 
-def _levels(found: Noise, rng: np.random.Generator, count: int) -> Float:
-    n = len(found.seed_effect)
+def _levels(scatter: Noise, rng: np.random.Generator, count: int) -> Float:
+    n = len(scatter.seed_effect)
     if n < 2:
         return np.zeros(count)
-    sd = float(np.std(found.seed_effect, ddof=1)) / np.sqrt(n)
+    sd = float(np.std(scatter.seed_effect, ddof=1)) / np.sqrt(n)
     return np.asarray(sd * rng.standard_t(n - 1, count))

@@ -13,7 +13,7 @@ from evaluation.study.config import Budget, StudyConfig
 KEYPOINTS = "keypoints"
 """The φ that a random camera can be given anew: it needs no pixels."""
 _LEAST_DIGITS = 8
-"""Of a label version's name in its series' name."""
+"""The least number of characters of a label version that a series' name shows."""
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,14 @@ class Series:
     """One curve (of each φ): all of its cells share these."""
 
     name: str
-    """Under which it is scored."""
+    """The name under which its cells are scored."""
     budget: Budget
     labelled: int | None
     """Labelled sources; None: all."""
     noise: float
     """Sigmas added to the pseudo-labels' 2D."""
     main: bool
-    """Whether it is the one that the study is about; the others vary one thing of it."""
+    """Whether it is the study's main series; each other series changes one thing of it."""
     phi: tuple[str, ...]
     labels: str | None
     """Label version of the pool; None: the newest."""
@@ -58,29 +58,34 @@ def all_series(config: StudyConfig) -> list[Series]:
     version = config.labels[0] if config.labels else None
     beside = config.side_phi or config.phi
     main = Series("", first, size, 0.0, False, beside, version)
-    asked = [replace(main, budget=budget, phi=config.phi) for budget in config.budgets]
-    asked += [replace(main, labelled=other) for other in config.labelled[1:]]
-    asked += [replace(main, noise=level) for level in config.noise[1:]]
-    asked += [replace(main, spread=spread) for spread in config.spread[1:]]
-    asked += [replace(main, labels=other) for other in config.labels[1:]]
-    return [replace(one, name=_name(config, one), main=place == 0) for place, one in enumerate(asked)]
+    series = [replace(main, budget=budget, phi=config.phi) for budget in config.budgets]
+    series += [replace(main, labelled=other) for other in config.labelled[1:]]
+    series += [replace(main, noise=level) for level in config.noise[1:]]
+    series += [replace(main, spread=spread) for spread in config.spread[1:]]
+    series += [replace(main, labels=other) for other in config.labels[1:]]
+    return [replace(item, name=_name(config, item), main=place == 0) for place, item in enumerate(series)]
 
 
 def label_series(config: StudyConfig) -> dict[str, str]:
-    """Label version by name of the series that differ in nothing else, the main one first; empty with one version."""
+    """Label versions by series name, for the series that differ in labels alone, the main one first.
+
+    Empty where the study names fewer than two versions.
+    """
     if len(config.labels) < 2:
         return {}
     first, size = config.budgets[0], config.labelled[0]
     return {
-        one.name: one.labels
-        for one in all_series(config)
-        if one.labels and (one.budget, one.labelled, one.noise, one.spread) == (first, size, 0.0, 1.0)
+        series.name: series.labels
+        for series in all_series(config)
+        if series.labels and (series.budget, series.labelled, series.noise, series.spread) == (first, size, 0.0, 1.0)
     }
 
 
 def cells(config: StudyConfig, labelled_hours: float, pool_hours: float) -> Iterator[GridCell]:
-    """Every cell, each of a series once. Hours of labelled film (of all of it) and of the snapshot set the steps of
-    equal epochs."""
+    """Every cell of every series.
+
+    The hours of all labelled film and of the snapshot give the number of steps under the budget of equal epochs.
+    """
     for series in all_series(config):
         for phi_name in series.phi:
             for variant, shares in _variants(config, series, phi_name):
@@ -96,7 +101,7 @@ def cells(config: StudyConfig, labelled_hours: float, pool_hours: float) -> Iter
 
 
 def candidates(config: StudyConfig, labelled: int | None = None) -> Iterator[GridCell]:
-    """Models without film with several numbers of steps, to be chosen from on dev."""
+    """Cells without film at several numbers of steps, of which dev chooses the best."""
     if 0.0 not in config.shares:
         return
     for phi_name in config.phi if labelled == config.labelled[0] else config.side_phi or config.phi:
@@ -134,15 +139,18 @@ def _variants(config: StudyConfig, series: Series, phi_name: str) -> list[tuple[
 
 
 def _name(config: StudyConfig, series: Series) -> str:
-    made = f"{config.name}/{series.budget}{_size(config, series.labelled)}"
-    made += f"/noise-{series.noise:g}" if series.noise else ""
-    made += f"/spread-{series.spread:g}" if series.spread != 1 else ""
-    return made + (f"/labels-{series.labels[: _digits(config.labels)]}" if series.labels else "")
+    name = f"{config.name}/{series.budget}{_size(config, series.labelled)}"
+    name += f"/noise-{series.noise:g}" if series.noise else ""
+    name += f"/spread-{series.spread:g}" if series.spread != 1 else ""
+    return name + (f"/labels-{series.labels[: _digits(config.labels)]}" if series.labels else "")
 
 
 def _digits(versions: Sequence[str]) -> int:
-    """Of a version's name that tell it from the others: labels without a recipe are named by whatever their key is."""
-    return next(n for n in count(_LEAST_DIGITS) if len({one[:n] for one in versions}) == len(versions))
+    """The number of leading characters that tell all versions apart, at least _LEAST_DIGITS.
+
+    Labels without a recipe are named by their key, which may begin like another one.
+    """
+    return next(n for n in count(_LEAST_DIGITS) if len({version[:n] for version in versions}) == len(versions))
 
 
 def _size(config: StudyConfig, labelled: int | None) -> str:

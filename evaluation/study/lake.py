@@ -32,7 +32,7 @@ _COLUMNS = ["run_id", "study", "phi_name", "dataset", "split", "protocol", "metr
 
 @dataclass(frozen=True, order=True)
 class Setting:
-    """What a curve is one of: never are two of these mixed."""
+    """What all rows of one curve share. Rows of two settings are never mixed in one curve."""
 
     study: str
     phi_name: str
@@ -51,8 +51,10 @@ def study_tables(lake: Lake, study: str | None = None) -> dict[Setting, dict[str
 
 
 def exported_tables(path: Path) -> dict[Setting, dict[str, StudyTable]]:
-    """As `study_tables`, of a Parquet file of score rows (docs/results/open_world/scores.parquet). StudyRowsError where
-    it is none."""
+    """As `study_tables`, from a Parquet file of score rows, such as docs/results/open_world/scores.parquet.
+
+    StudyRowsError where the file is not such a file.
+    """
     where = pc.field("metric").isin(list(METRICS)) & pc.field("variant").isin([MAIN, CEILING])
     columns = [name for name in _COLUMNS if name != "scored_at"]
     try:
@@ -63,18 +65,18 @@ def exported_tables(path: Path) -> dict[Setting, dict[str, StudyTable]]:
 
 
 def training_minutes(lake: Lake) -> dict[str, float]:
-    """Mean minutes of one training, by study, of the runs that a lake has rows of."""
+    """Mean minutes of one training by study, over the runs that have rows in the lake."""
     seconds = {
         row["run_id"]: row["seconds"]
         for row in lake.read("runs", ["run_id", "kind", "seconds"]).to_pylist()
         if row["kind"] == "train"
     }
     scored = lake.read("scores", ["study", "run_id"]).group_by(["study", "run_id"]).aggregate([]).to_pylist()
-    found: dict[str, list[float]] = defaultdict(list)
+    minutes_by_study: dict[str, list[float]] = defaultdict(list)
     for row in scored:
         if row["run_id"] in seconds:
-            found[row["study"]].append(seconds[row["run_id"]] / 60)
-    return {study: sum(minutes) / len(minutes) for study, minutes in found.items()}
+            minutes_by_study[row["study"]].append(seconds[row["run_id"]] / 60)
+    return {study: sum(values) / len(values) for study, values in minutes_by_study.items()}
 
 
 def tables_of(rows: Iterable[Mapping[str, Any]]) -> dict[Setting, dict[str, StudyTable]]:
@@ -83,8 +85,8 @@ def tables_of(rows: Iterable[Mapping[str, Any]]) -> dict[Setting, dict[str, Stud
     for row in rows:
         if not row["sequence"].startswith("*") and row["value"] == row["value"]:
             groups[Setting(**{name: row[name] for name in Setting.__annotations__})][row["variant"]].append(row)
-    made = {setting: _tables(variants) for setting, variants in sorted(groups.items())}
-    return {setting: tables for setting, tables in made.items() if MAIN in tables}
+    by_setting = {setting: _tables(variants) for setting, variants in sorted(groups.items())}
+    return {setting: tables for setting, tables in by_setting.items() if MAIN in tables}
 
 
 def keep_reports(
@@ -97,14 +99,14 @@ def keep_reports(
         for setting, tables in study_tables(lake, study).items()
         if len(tables[MAIN].hours_H) > 1
     }
-    rows = [_row(setting, found, began, command, commit) for setting, found in reports.items()]
+    rows = [_row(setting, content, began, command, commit) for setting, content in reports.items()]
     if rows:
         lake.append("runs", rows_to_table("runs", rows))
     return reports
 
 
 def _of_one_pool(lake: Lake, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Of each study the rows of the snapshot that was scored last: a curve over two pools would mean nothing."""
+    """The rows of each study that belong to the snapshot that was scored last, since one curve needs one pool."""
     runs = lake.read("runs", ["run_id", "snapshot"]).to_pylist()
     pool = {run["run_id"]: run["snapshot"] for run in runs if run["snapshot"]}
     last: dict[str, str] = {}
@@ -115,19 +117,19 @@ def _of_one_pool(lake: Lake, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[
 
 
 def _tables(variants: Mapping[str, Iterable[Mapping[str, Any]]]) -> dict[str, StudyTable]:
-    made = {}
+    tables = {}
     for variant, rows in variants.items():
         newest: dict[tuple[float, str, str], float] = {}
         for row in sorted(rows, key=lambda row: row["scored_at"]):
             newest[(row["hours"], str(row["seed"]), row["sequence"])] = row["value"]
         try:
-            made[variant] = table((*key, value) for key, value in newest.items())
+            tables[variant] = table((*key, value) for key, value in newest.items())
         except StudyRowsError:
             continue  # cells without a common sequence: nothing can be said about them
-    return made
+    return tables
 
 
-def _row(setting: Setting, found: dict[str, Any], began: datetime, command: str, commit: str) -> dict[str, Any]:
+def _row(setting: Setting, content: dict[str, Any], began: datetime, command: str, commit: str) -> dict[str, Any]:
     digest = hashlib.sha256("\x1f".join(("fit", *asdict(setting).values())).encode()).hexdigest()[:32]
-    told = json.dumps({"of": asdict(setting), "report": found}, allow_nan=False)
-    return run_row("study", digest, began, told, command=command, commit=commit)
+    config = json.dumps({"of": asdict(setting), "report": content}, allow_nan=False)
+    return run_row("study", digest, began, config, command=command, commit=commit)

@@ -73,16 +73,16 @@ def fit(law: str, hours_H: Float, value_BH: Float, weight_H: Float) -> Fits:
         return Fits(law, mean_B, np.zeros(count), np.ones(count), np.ones(count), rss_B)
     axes = _axes(law, hours_H)
     grid = np.meshgrid(*axes, indexing="ij")
-    found = _best(law, hours_H, value_BH, weight_H, grid[0].reshape(1, -1), grid[1].reshape(1, -1))
+    best = _best(law, hours_H, value_BH, weight_H, grid[0].reshape(1, -1), grid[1].reshape(1, -1))
     pace = [axis[1] - axis[0] if len(axis) > 1 else 0.0 for axis in axes]
     for zoom in range(_ZOOMS):
         near = np.meshgrid(*[_FINE * step / 3**zoom for step in pace], indexing="ij")
         alpha_BG, offset_BG = (
             np.clip(np.log(centre_B)[:, None] + shift.reshape(1, -1), axis[0], axis[-1])
-            for centre_B, shift, axis in zip((found.alpha_B, found.offset_B), near, axes, strict=True)
+            for centre_B, shift, axis in zip((best.alpha_B, best.offset_B), near, axes, strict=True)
         )
-        found = _best(law, hours_H, value_BH, weight_H, alpha_BG, offset_BG)
-    return found
+        best = _best(law, hours_H, value_BH, weight_H, alpha_BG, offset_BG)
+    return best
 
 
 def _axes(law: str, hours_H: Float) -> tuple[Float, Float]:
@@ -123,8 +123,8 @@ def _linear(law: str, basis_BGH: Float, value_BH: Float, weight_H: Float) -> tup
         return np.zeros_like(scale_BG), scale_BG
     mean_BG, mean_B1 = basis_BGH @ weight_H / mass, (value_BH @ weight_H / mass)[:, None]
     spread_BG = square_BG - mass * mean_BG**2
-    told = spread_BG > 1e-12 * square_BG
-    scale_BG = np.where(told, (product_BG - mass * mean_B1 * mean_BG) / np.where(told, spread_BG, 1.0), 0.0)
+    varies_BG = spread_BG > 1e-12 * square_BG
+    scale_BG = np.where(varies_BG, (product_BG - mass * mean_B1 * mean_BG) / np.where(varies_BG, spread_BG, 1.0), 0.0)
     if law == "saturating":
         scale_BG = np.maximum(scale_BG, 0.0)
     floor_BG = mean_B1 - scale_BG * mean_BG

@@ -53,13 +53,13 @@ def coalition_name(coalition: Coalition) -> str:
 def largest_groups(hours: Mapping[str, float], most: int = MOST_SHAPLEY) -> dict[str, str]:
     """Each group's own name if it is among those with the most hours; the small ones together are 'other'."""
     order = sorted(hours, key=lambda group: (-hours[group], group))
-    kept = order if len(order) <= most else order[: most - 1]
-    return {group: group if group in kept else "other" for group in order}
+    largest = order if len(order) <= most else order[: most - 1]
+    return {group: group if group in largest else "other" for group in order}
 
 
 @dataclass(frozen=True)
 class Worth:
-    """One group. `shapley` is None where not every coalition was trained; per hour: of its added video."""
+    """One group. `shapley` is None where not every coalition was trained. `per_hour` is worth by hour of its video."""
 
     group: str
     hours: float
@@ -83,7 +83,7 @@ def worth(study: StudyTable, order: list[Coalition], hours: Mapping[str, float],
     error_BK = np.concatenate([draws.mean_H[None], draws.mean_H + draws.shape_BH])
     column = {coalition: error_BK[:, place] for place, coalition in enumerate(order)}
     worths = [_worth(group, groups, column, hours[group]) for group in groups]
-    return sorted(worths, key=lambda one: -one.per_hour.value)
+    return sorted(worths, key=lambda worth_of: -worth_of.per_hour.value)
 
 
 def _worth(group: str, groups: list[str], column: Mapping[Coalition, Float], hours: float) -> Worth:
@@ -104,10 +104,10 @@ def _worth(group: str, groups: list[str], column: Mapping[Coalition, Float], hou
 
 
 def shapley(group: str, groups: list[str], column: Mapping[Coalition, Float]) -> Float:
-    """Mean over all orders of what the group saves when it joins (Shapley 1953), of each row of the columns."""
+    """Error that the group saves when it joins, the mean over all orders of joining (Shapley 1953), of each row."""
     n = len(groups)
     total_B = np.zeros_like(next(iter(column.values())))
-    for coalition in _subsets([other for other in groups if other != group]):
+    for coalition in _subsets([member for member in groups if member != group]):
         share = 1 / (n * comb(n - 1, len(coalition)))
         total_B = total_B + share * (column[coalition] - column[coalition | {group}])
     return total_B
@@ -127,7 +127,7 @@ PART = "part"
 
 
 def part_study(name: str, by: str, coalition: Coalition) -> str:
-    """What the scores of one coalition are called."""
+    """The study name under which the scores of one coalition are stored."""
     return f"{name}/by-{by}/{coalition_name(coalition)}"
 
 
@@ -150,10 +150,10 @@ def ranking(
 
 
 def keep_ranking(
-    lake: Lake, found: list[Worth], which: Mapping[str, str], *, command: str, commit: str, began: datetime
+    lake: Lake, worths: list[Worth], which: Mapping[str, str], *, command: str, commit: str, began: datetime
 ) -> None:
     """Append a ranking to the lake's `runs`. `which` says study, by, dataset, split and metric."""
-    content = {"which": dict(which), "ranking": [asdict(one) | {"surely": one.surely} for one in found]}
+    content = {"which": dict(which), "ranking": [asdict(worth_of) | {"surely": worth_of.surely} for worth_of in worths]}
     run_id = hashlib.sha256(f"which\x1f{sorted(which.items())}".encode()).hexdigest()[:32]
     row = run_row("study", run_id, began, content, command=command, commit=commit)
     lake.append("runs", rows_to_table("runs", [row]))
@@ -164,23 +164,25 @@ def next_sources(sources: Mapping[str, Any], ranking: Sequence[Worth]) -> dict[s
 
     Within a class the worth an hour decides, then the list's own order. Other keys of the list stay as they are.
     """
-    known = {worth_of.group: worth_of for worth_of in ranking}
-    entries = [(place, entry, _best(entry, sources, known)) for place, entry in enumerate(sources.get("sources") or [])]
-    kept = [
+    by_group = {worth_of.group: worth_of for worth_of in ranking}
+    entries = [
+        (place, entry, _best(entry, sources, by_group)) for place, entry in enumerate(sources.get("sources") or [])
+    ]
+    harvested = [
         (place, entry, worth_of) for place, entry, worth_of in entries if worth_of is None or worth_of.surely != "hurts"
     ]
-    kept.sort(key=lambda item: (*_rank(item[2]), item[0]))
-    return {**sources, "sources": [entry for _, entry, _ in kept]}
+    harvested.sort(key=lambda item: (*_rank(item[2]), item[0]))
+    return {**sources, "sources": [entry for _, entry, _ in harvested]}
 
 
-def _best(entry: Any, sources: Mapping[str, Any], known: Mapping[str, Worth]) -> Worth | None:
-    own = entry.get("tags") if isinstance(entry, Mapping) else None
-    tags = own or (sources.get("defaults") or {}).get("tags") or []
-    worths = [known[tag] for tag in tags if tag in known]
-    return max(worths, key=lambda one: one.per_hour.value) if worths else None
+def _best(entry: Any, sources: Mapping[str, Any], by_group: Mapping[str, Worth]) -> Worth | None:
+    own_tags = entry.get("tags") if isinstance(entry, Mapping) else None
+    tags = own_tags or (sources.get("defaults") or {}).get("tags") or []
+    worths = [by_group[tag] for tag in tags if tag in by_group]
+    return max(worths, key=lambda worth_of: worth_of.per_hour.value) if worths else None
 
 
-def _rank(found: Worth | None) -> tuple[int, float]:
-    if found is None:
+def _rank(worth_of: Worth | None) -> tuple[int, float]:
+    if worth_of is None:
         return (1, 0.0)
-    return (0 if found.surely == "helps" else 2, -found.per_hour.value)
+    return (0 if worth_of.surely == "helps" else 2, -worth_of.per_hour.value)

@@ -1,4 +1,4 @@
-"""Everything that the statistics say about one study, as one JSON object."""
+"""Builds the report of one study: all results of the statistics, as one JSON object."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -68,17 +68,17 @@ def _design(table: StudyTable) -> dict[str, Any]:
     }
 
 
-def _intervals(table: StudyTable, found: Noise) -> str:
-    """What the intervals hold: the scatter of runs and sequences, of the sequences alone, or nothing at all."""
-    if found.df > 0:
+def _intervals(table: StudyTable, scatter: Noise) -> str:
+    """Names the scatter that the intervals include: that of runs and sequences, of the sequences alone, or none."""
+    if scatter.df > 0:
         return "runs and sequences"
     return "sequences" if len(table.sequences) > 1 else "none"
 
 
-def _trend(found: Trend) -> dict[str, Any]:
+def _trend(falls: Trend) -> dict[str, Any]:
     return {
-        "p": found.p, "p_permutation": found.p_permutation, "p_bootstrap": found.p_bootstrap,
-        "falling_fit": found.falling_H.tolist(), "largest_rise": found.largest_rise,
+        "p": falls.p, "p_permutation": falls.p_permutation, "p_bootstrap": falls.p_bootstrap,
+        "falling_fit": falls.falling_H.tolist(), "largest_rise": falls.largest_rise,
     }  # fmt: skip
 
 
@@ -94,31 +94,33 @@ def _mean(spread: Interval) -> dict[str, float]:
     return {"mean": spread.value, "low": spread.low, "high": spread.high}
 
 
-def _fit(found: LawFit, draws: Draws) -> dict[str, Any]:
+def _fit(law_fit: LawFit, draws: Draws) -> dict[str, Any]:
     largest = float(draws.mean_H[-1])
-    foretold = found.foretold
+    extrapolation = law_fit.foretold
     return {
-        "parameters": {name: asdict(value) for name, value in found.parameters.items()},
-        "aicc": _number(found.aicc),
-        "weight": found.weight,
-        "p_misfit": found.p_misfit,
-        "identified": not found.why_not,
-        "why_not": found.why_not,
-        "extrapolation": foretold
+        "parameters": {name: asdict(value) for name, value in law_fit.parameters.items()},
+        "aicc": _number(law_fit.aicc),
+        "weight": law_fit.weight,
+        "p_misfit": law_fit.p_misfit,
+        "identified": not law_fit.why_not,
+        "why_not": law_fit.why_not,
+        "extrapolation": extrapolation
         and {
-            **asdict(foretold),
-            "error": foretold.value - largest,
-            "relative": foretold.value / largest - 1 if largest else None,
+            **asdict(extrapolation),
+            "error": extrapolation.value - largest,
+            "relative": extrapolation.value / largest - 1 if largest else None,
         },
-        "curve": [[hours, band.value, band.low, band.high] for hours, band in found.curve],
+        "curve": [[hours, band.value, band.low, band.high] for hours, band in law_fit.curve],
     }
 
 
 def _marginal(
     fits: Mapping[str, LawFit], law: str | None, table: StudyTable, draws: Draws, options: ReportOptions
 ) -> dict[str, Any]:
-    """Values at the largest size. `stands` says whether a law that falls or rises is identified: without one they are
-    guesses."""
+    """Marginal values at the largest size, as JSON.
+
+    `stands` tells whether the data identify a law that falls or rises. Without such a law the values are guesses.
+    """
     last = float(draws.mean_H[-1])
     targets: Sequence[float] = options.targets or (last - DELTA_SHARE * float(draws.mean_H[0]),)
     value = marginal_value(fits, float(table.hours_H[-1]), targets, options.cost_per_hour)
@@ -134,16 +136,16 @@ def _gap(tables: Mapping[str, StudyTable]) -> dict[str, float] | None:
     return None if closed is None else asdict(closed)
 
 
-def _more(answer: str, table: StudyTable, draws: Draws, found: Noise) -> dict[str, Any] | None:
+def _more(answer: str, table: StudyTable, draws: Draws, scatter: Noise) -> dict[str, Any] | None:
     if answer != "undecided":
         return None
     if len(table.hours_H) < 2:
         return {"seeds": None, "runs": None, "answer": answer, "note": "run a second size first"}
     if not draws.mean_H[0]:
         return None
-    if found.df == 0:
+    if scatter.df == 0:
         return {"seeds": None, "runs": None, "answer": answer, "note": "run at least a second seed of each size first"}
-    return asdict(more_runs(table, draws, found))
+    return asdict(more_runs(table, draws, scatter))
 
 
 def _number(value: float) -> float | None:

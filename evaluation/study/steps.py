@@ -14,7 +14,7 @@ from evaluation.study.draws import Draws, draw
 from evaluation.study.table import Float, StudyRowsError, StudyTable
 
 CONFIDENCE = 0.95
-"""Of every interval of the report."""
+"""Confidence level of every interval of the report."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,11 @@ def rising_pairs(draws: Draws, delta: float, level: float) -> list[tuple[int, in
     more than delta (single-step max-t; Westfall and Young, "Resampling-Based Multiple Testing", 1993).
     """
     n = len(draws.mean_H)
-    whole = np.stack([_difference(n, 0, n - 1), _straight(n)])
+    ends_2H = np.stack([_difference(n, 0, n - 1), _straight(n)])
     pairs = [(i, j) for i in range(n) for j in range(i + 1, n)]
-    every = np.stack([_difference(n, i, j) for i, j in pairs])
-    rising = [pair for pair, high in zip(pairs, _exceeds(draws, every, delta, level / 2), strict=True) if high]
-    if _exceeds(draws, whole, delta, level / 2).any() and (0, n - 1) not in rising:
+    pairs_PH = np.stack([_difference(n, i, j) for i, j in pairs])
+    rising = [pair for pair, high in zip(pairs, _exceeds(draws, pairs_PH, delta, level / 2), strict=True) if high]
+    if _exceeds(draws, ends_2H, delta, level / 2).any() and (0, n - 1) not in rising:
         rising.append((0, n - 1))
     return rising
 
@@ -99,8 +99,9 @@ _LEAST_SHARE = 0.95
 def gap_closed(study: StudyTable, ceiling: StudyTable, seed: int = 2) -> Interval | None:
     """(E_0 - E_last) / (E_0 - ceiling), with its interval; None where the ceiling is not surely better than the start.
 
-    The ceiling's runs at its largest size count. All are drawn on the same test sequences, and what a seed adds to
-    everything cancels if the ceiling was trained with the study's seeds.
+    E_0 and E_last are the errors at the first and the last size; the ceiling is taken at its own largest size. All
+    three are drawn on the same test sequences. Where ceiling and study have the same seeds, what a seed adds to all
+    three cancels. dashboard/studies.py computes the same share of the means, without an interval.
     """
     joined = _joined(study, ceiling)
     draws = draw(joined, seed=seed)

@@ -17,7 +17,7 @@ Int = npt.NDArray[np.int64]
 
 COLUMNS = ("hours", "seed", "sequence", "error")
 MAIN = "semi"
-"""The variant whose error is asked about; rows without a `variant` column are all of it."""
+"""The variant that a study's verdict is about; rows without a `variant` column all belong to it."""
 
 
 MOST_SIZES = 64
@@ -65,9 +65,9 @@ class StudyTable:
 
     def without_largest(self) -> "StudyTable":
         """The same study as if the largest size had not been run."""
-        kept = self.size_C < len(self.hours_H) - 1
-        seeds = tuple(seed for seed, keep in zip(self.seed_C, kept, strict=True) if keep)
-        return StudyTable(self.hours_H[:-1], self.size_C[kept], seeds, self.sequences, self.error_CS[kept])
+        smaller_C = self.size_C < len(self.hours_H) - 1
+        seeds = tuple(seed for seed, keep in zip(self.seed_C, smaller_C, strict=True) if keep)
+        return StudyTable(self.hours_H[:-1], self.size_C[smaller_C], seeds, self.sequences, self.error_CS[smaller_C])
 
 
 def read_csv(path: Path) -> dict[str, StudyTable]:
@@ -90,7 +90,7 @@ def read_csv(path: Path) -> dict[str, StudyTable]:
     if MAIN not in groups:
         raise StudyRowsError(f"{path}: no rows" + (f" of variant {MAIN}" if groups else ""))
     try:
-        return {variant: table(found) for variant, found in groups.items()}
+        return {variant: table(variant_rows) for variant, variant_rows in groups.items()}
     except StudyRowsError as error:
         raise StudyRowsError(f"{path}: {error}") from error
 

@@ -42,7 +42,7 @@ _NOTES = {
 def _sizes(report: dict[str, Any], unit: str) -> list[str]:
     bare = report["intervals"] == "none"
     lines = [f"{'hours':>10} {'runs':>5} {unit:>8}   {_HOLDS[report['intervals']]:<20} change from the size before"]
-    steps = [found["change"] for found in report["steps"]]
+    steps = [step["change"] for step in report["steps"]]
     changes = ["", *[f"{change['value']:+.3g}" if bare else _between(change, signed=True) for change in steps]]
     for size, change in zip(report["sizes"], changes, strict=True):
         spread = "" if bare else f"{size['low']:8.2f} to {size['high']:8.2f}"
@@ -52,7 +52,7 @@ def _sizes(report: dict[str, Any], unit: str) -> list[str]:
 
 
 def _laws(report: dict[str, Any]) -> list[str]:
-    """The law that the data identify and the others beside it; without one, why there is none."""
+    """The identified law, then every fitted law with its weight; or the reason why no law is identified."""
     if report["law"] is None:
         return [f"no law of error against hours is identified: {report['no_law']}"]
     lines = [f"law: {report['law']}"]
@@ -64,7 +64,7 @@ def _laws(report: dict[str, Any]) -> list[str]:
 
 
 def _value(report: dict[str, Any], unit: str) -> list[str]:
-    """What the next hour is worth, as far as the identified law says it."""
+    """What the next hour is worth by the identified law."""
     value = report["marginal"]
     if report["law"] == "constant":
         return ["the error does not depend on the hours, as far as these runs show: the next hour has no price"]
@@ -103,10 +103,12 @@ def _between(value: dict[str, float], *, signed: bool = False) -> str:
     return f"{value['value']:{sign}.3g} [{value['low']:{sign}.3g}, {value['high']:{sign}.3g}]"
 
 
-def ranking_text(found: Sequence[Worth], unit: str = "mm") -> str:
-    """Parts of a pool, the best an hour first; worth is error saved."""
+def ranking_text(worths: Sequence[Worth], unit: str = "mm") -> str:
+    """The ranking of a pool's parts as lines, by error saved for each hour of video, the highest first."""
     lines = [f"{'part':<28} {'hours':>7}  {unit + ' an hour':<30} {'alone':<26} {'on top of the rest':<26} verdict"]
-    for one in found:
-        spread = [_between(asdict(value)) for value in (one.per_hour, one.alone, one.on_top)]
-        lines.append(f"{one.group:<28} {one.hours:7.3g}  {spread[0]:<30} {spread[1]:<26} {spread[2]:<26} {one.surely}")
+    for worth in worths:
+        spread = [_between(asdict(value)) for value in (worth.per_hour, worth.alone, worth.on_top)]
+        lines.append(
+            f"{worth.group:<28} {worth.hours:7.3g}  {spread[0]:<30} {spread[1]:<26} {spread[2]:<26} {worth.surely}"
+        )
     return "\n".join(lines)

@@ -1,8 +1,8 @@
 """What the next hour of video is worth.
 
-Estimates are those of the law that fits best; intervals draw from all laws that fall or rise, each as often as its
-Akaike weight says (Burnham and Anderson, "Model Selection and Multimodel Inference", 2002): beyond the largest size
-it is the choice of the law that is uncertain, more than its parameters.
+Estimates come from the law that fits best. Intervals draw from all laws that fall or rise, each in proportion to its
+Akaike weight (Burnham and Anderson, "Model Selection and Multimodel Inference", 2002), because beyond the largest size
+the choice of the law is more uncertain than its parameters.
 
 Legend: B draws.
 """
@@ -28,7 +28,10 @@ SURELY = 0.95
 
 @dataclass(frozen=True)
 class Reach:
-    """Hours to a target. None where the law never gets there; `share` of the draws that do."""
+    """Hours of video at which the error meets a target; None where the law never meets it.
+
+    `share` is the share of the draws that meet it.
+    """
 
     target: float
     hours: float | None
@@ -46,7 +49,7 @@ class Reach:
 
 @dataclass(frozen=True)
 class MarginalValue:
-    """mm gained by one more hour and by a doubling at the largest size, and what the way to targets takes."""
+    """Error (mm) saved by one more hour and by a doubling at the largest size, and the hours to each target."""
 
     law: str
     at_hours: float
@@ -60,8 +63,8 @@ def marginal_value(
     fits: Mapping[str, LawFit], hours: float, targets: Sequence[float], cost_per_hour: float | None
 ) -> MarginalValue:
     """Values at the largest size. `cost_per_hour` is in the user's own currency or GPU-hours."""
-    sloped = {law: found for law, found in fits.items() if law != "constant"}
-    best = min(sloped.values(), key=lambda found: found.aicc)
+    sloped = {law: law_fit for law, law_fit in fits.items() if law != "constant"}
+    best = min(sloped.values(), key=lambda law_fit: law_fit.aicc)
     mixture = _mixture(sloped)
     per_hour = _gain(best, mixture, hours, hours + 1)
     return MarginalValue(
@@ -76,9 +79,9 @@ def marginal_value(
 
 def _mixture(sloped: Mapping[str, LawFit]) -> list[Fits]:
     """The refits of each law, as many as its share of the weight."""
-    total = sum(found.weight for found in sloped.values())
-    shares = {law: found.weight / total if total > 0 else 1 / len(sloped) for law, found in sloped.items()}
-    return [found.drawn.first(round(shares[law] * len(found.drawn.rss_B))) for law, found in sloped.items()]
+    total = sum(law_fit.weight for law_fit in sloped.values())
+    shares = {law: law_fit.weight / total if total > 0 else 1 / len(sloped) for law, law_fit in sloped.items()}
+    return [law_fit.drawn.first(round(shares[law] * len(law_fit.drawn.rss_B))) for law, law_fit in sloped.items()]
 
 
 def _gain(best: LawFit, mixture: Sequence[Fits], start: float, end: float) -> Interval:
@@ -89,7 +92,7 @@ def _gain(best: LawFit, mixture: Sequence[Fits], start: float, end: float) -> In
 
 
 def _cost(per_hour: Interval, cost: float) -> Interval | None:
-    """Cost per mm; None where an hour may be worth nothing, since the cost then has no upper end."""
+    """Cost per mm; None where the interval of an hour's worth includes 0, since the cost then has no upper end."""
     if per_hour.low <= 0:
         return None
     return Interval(cost / per_hour.value, cost / per_hour.high, cost / per_hour.low)

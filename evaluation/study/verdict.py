@@ -15,10 +15,10 @@ from evaluation.study.table import Float
 from evaluation.study.trend import Trend
 
 DELTA_SHARE = 0.01
-"""Of the zero-hour error: a change smaller than this is none."""
+"""Share of the zero-hour error. A smaller change counts as no change."""
 
 LEVEL = 0.01
-"""Of the trend test."""
+"""Significance level of the trend test."""
 
 RISE_LEVEL = 0.05
 """Chance, over all pairs together, of seeing a rise where there is none. At 1 % a real rise of 11 mm passed undecided
@@ -50,8 +50,8 @@ def verdict(hours_H: Float, draws: Draws, trend: Trend, *, scatter_known: bool) 
         return Verdict("fails", _rise_reason(step(hours_H, draws, start, end), delta))
     total = step(hours_H, draws, 0, len(hours_H) - 1).change
     if -delta < total.low and total.high < delta:
-        said = f"the total change lies between {total.low:+.2f} and {total.high:+.2f}, inside ±{delta:.2f} (1 %)"
-        return Verdict("fails", f"{said}: no effect worth the name")
+        finding = f"the total change lies between {total.low:+.2f} and {total.high:+.2f}, inside ±{delta:.2f} (1 %)"
+        return Verdict("fails", f"{finding}: no effect worth the name")
     if trend.p < LEVEL:
         return Verdict("holds", f"the error falls with the size ({_p(trend)}) and nowhere rises by more than 1 %")
     return Verdict("undecided", f"the trend may be luck ({_p(trend)}), and no rise is beyond doubt either")
@@ -61,6 +61,6 @@ def _p(trend: Trend) -> str:
     return f"p = {trend.p:.2g}; below {LEVEL:g} counts"
 
 
-def _rise_reason(found: Step, delta: float) -> str:
-    where = f"from {found.from_hours:g} to {found.to_hours:g} hours"
-    return f"the error rises by {found.change.value:.2f} {where}, significantly more than {delta:.2f} (1 %)"
+def _rise_reason(rise: Step, delta: float) -> str:
+    where = f"from {rise.from_hours:g} to {rise.to_hours:g} hours"
+    return f"the error rises by {rise.change.value:.2f} {where}, significantly more than {delta:.2f} (1 %)"

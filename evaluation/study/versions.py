@@ -1,9 +1,10 @@
 """Is one label version better to train on than another? Paired on the same videos, seeds and test sequences.
 
-What is looked at is the difference to the first version, of each size, seed and sequence, so that whatever two versions
-share cancels. Its scatter over seeds and sequences is drawn as of a curve (evaluation/study/draws.py), for each version
-by itself: smoothed labels are trained on in the same order as unsmoothed ones and differ little by luck, while a filter
-that drops one tracklet changes every batch. The size without film is left out: there the versions are one training.
+The error of the first version is subtracted from that of each other one, at each size, seed and sequence, so that what
+two versions share cancels. The bootstrap of evaluation/study/draws.py draws these differences over seeds and sequences,
+for each version separately, because chance affects the versions unequally: smoothed labels keep the order of training
+and differ little by luck, while a filter that drops one tracklet changes every batch. The size without film is left
+out: there all versions are one training.
 
 Legend: B draws, C cells, R seeds, S sequences.
 """
@@ -42,10 +43,11 @@ class Compared:
 
 
 def compare(tables: Mapping[str, StudyTable], count: int = DRAWS) -> list[Compared]:
-    """Each table but the first against the first; StudyRowsError where they have not the same sizes and sequences.
+    """Compares each other table with the first one.
 
-    Sizes are matched in order: the same share of the same videos is other hours where more or less was kept. With one
-    run a size everything is unclear, since runs that cannot show their scatter prove nothing.
+    Sizes are matched by their order, not by their hours: versions keep different hours of the same videos. With one run
+    a size every answer is "unclear", since the scatter of runs is unknown. StudyRowsError where sizes, seeds or
+    sequences of two tables differ.
     """
     base, others = next(iter(tables.values())), list(tables.items())[1:]
     level = 1 - (1 - CONFIDENCE) / max(len(others), 1)
@@ -54,24 +56,24 @@ def compare(tables: Mapping[str, StudyTable], count: int = DRAWS) -> list[Compar
 
 def _compared(name: str, change: StudyTable, level: float, count: int) -> Compared:
     sizes = range(len(change.hours_H))
-    parts = [change.error_CS[change.size_C == size] for size in sizes]
-    every = [_drawn(part_RS, change, count) for part_RS in parts]
-    mean, mean_B, df = _drawn(np.mean(parts, axis=0), change, count)
+    changes = [change.error_CS[change.size_C == size] for size in sizes]
+    drawn = [_drawn(change_RS, change, count) for change_RS in changes]
+    mean, mean_B, df = _drawn(np.mean(changes, axis=0), change, count)
     answer = _answer(interval(mean, mean_B, level)) if df > 0 else "unclear"
-    at_sizes = tuple((float(change.hours_H[size]), interval(*every[size][:2])) for size in sizes)
+    at_sizes = tuple((float(change.hours_H[size]), interval(*drawn[size][:2])) for size in sizes)
     return Compared(name, interval(mean, mean_B), at_sizes, answer)
 
 
 def _drawn(change_RS: Float, change: StudyTable, count: int) -> tuple[float, Float, int]:
-    """Mean of one difference a seed and sequence, its draws, and the degrees of freedom of the seeds' scatter.
+    """Mean of the differences (R, S), its draws (B), and the degrees of freedom of the scatter over seeds.
 
-    A seed is one draw of film, labelled set and training: over the sizes its differences are averaged before anything
-    is drawn, since they may have the same cause.
+    Callers average the differences of one seed over the sizes before they draw: one seed fixes the film, the labelled
+    set and the order of training, so its differences at several sizes are not independent.
     """
-    one = StudyTable(np.ones(1), np.zeros(len(change_RS), np.int64), tuple(map(str, range(len(change_RS)))),
+    table = StudyTable(np.ones(1), np.zeros(len(change_RS), np.int64), tuple(map(str, range(len(change_RS)))),
                      change.sequences, change_RS)  # fmt: skip
-    draws = draw(one, count)
-    return float(draws.mean_H[0]), draws.curves[:, 0], noise(one).df
+    draws = draw(table, count)
+    return float(draws.mean_H[0]), draws.curves[:, 0], noise(table).df
 
 
 def keep_comparison(
@@ -89,7 +91,8 @@ def keep_comparison(
         except StudyRowsError:
             continue  # a version without a whole curve: nothing can be said about it yet
     compared_rows = [
-        {"of": asdict(setting), "rows": [asdict(one) for one in compared]} for setting, compared in comparisons.items()
+        {"of": asdict(setting), "rows": [asdict(version) for version in compared]}
+        for setting, compared in comparisons.items()
     ]
     config = {"versions": {"words": dict(words), "labels": dict(labels)}, "compared": compared_rows}
     lake.append("runs", rows_to_table("runs", [_row(config, began, command, commit)]))
@@ -107,7 +110,7 @@ def _with_film(table: StudyTable) -> StudyTable:
 
 
 def _difference(base: StudyTable, other: StudyTable) -> StudyTable:
-    """The other's table with its change against the first in the place of errors."""
+    """The table `other` with its errors replaced by their differences to those of `base`."""
     if not len(base.hours_H) or (*base.size_C, *base.seed_C) != (*other.size_C, *other.seed_C):
         raise StudyRowsError("the label versions were not run at the same sizes and seeds")
     if not base.crossed:

@@ -1,7 +1,7 @@
-"""The sequences that a model does worst on, small enough to be looked at on a page as moving skeletons.
+"""The sequences on which a model has the highest error, short enough to be drawn on a page as moving skeletons.
 
-Kept as a row of `runs` of kind "study": `config` is {"worst": {...}, "sequences": [...]}, a track being (T, 75) whole
-mm, mid-hip at the origin, camera axes (x right, y down, z forward).
+They are kept as a row of `runs` of kind "study": `config` is {"worst": {...}, "sequences": [...]}, a track being
+(T, 75) whole mm, mid-hip at the origin, camera axes (x right, y down, z forward).
 """
 
 import hashlib
@@ -67,20 +67,20 @@ def centred(track_T25x3: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def keep_worst(
-    lake: Lake, found: Sequence[Worst], which: Mapping[str, str], *, command: str, commit: str, began: datetime
+    lake: Lake, sequences: Sequence[Worst], which: Mapping[str, str], *, command: str, commit: str, began: datetime
 ) -> None:
     """Append the sequences to the lake's `runs`. `which` says study, run, dataset, split and metric."""
-    told = {"worst": dict(which), "sequences": [_shown(one) for one in found]}
+    config = {"worst": dict(which), "sequences": [_shown(sequence) for sequence in sequences]}
     run_id = hashlib.sha256(f"worst\x1f{sorted(which.items())}".encode()).hexdigest()[:32]
-    row = run_row("study", run_id, began, told, command=command, commit=commit)
+    row = run_row("study", run_id, began, config, command=command, commit=commit)
     lake.append("runs", rows_to_table("runs", [row]))
 
 
-def _shown(one: Worst) -> dict[str, Any]:
-    window = worst_window(one.tracks)
+def _shown(worst: Worst) -> dict[str, Any]:
+    window = worst_window(worst.tracks)
     return {
-        "sequence": one.sequence, "error": one.error, "fps": one.fps, "first_frame": window.start,
-        "tracks": {name: _whole_mm(track[window]) for name, track in one.tracks.items()},
+        "sequence": worst.sequence, "error": worst.error, "fps": worst.fps, "first_frame": window.start,
+        "tracks": {name: _whole_mm(track[window]) for name, track in worst.tracks.items()},
     }  # fmt: skip
 
 
