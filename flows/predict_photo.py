@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from body.boxes import smooth_boxes, suppress
 from body.model import BodyModel
 from flows.predict import write_people
-from harvest.backends.embedded import EmbeddedBackend
-from harvest.backends.nanodet import NanoDet, NanoDetConfig
+from harvest.backends.embedded import EmbeddedBackend, NanoDet, NanoDetConfig
 from harvest.filters.presets import DEFAULT
 from harvest.phi.joined import joined_features
 from hmmr_model.checkpoint import Checkpoint

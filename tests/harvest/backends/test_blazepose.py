@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harvest.backends.blazepose import JOINTS, LANDMARKS, SLOTS, BlazePose, keypoints_25, world_25
-from harvest.backends.nanodet import NanoDet
+from harvest.backends.embedded import NanoDet
 from harvest.backends.roi import Crops, RefineLimits, cut, square_around, upright
 from harvest.weights.files import BLAZEPOSE_TFLITE, Weights
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harvest.backends.nanodet import NanoDet, NanoDetConfig
+from harvest.backends.embedded import NanoDet, NanoDetConfig
 
 pytestmark = pytest.mark.usefixtures("embedded_weights")
 
