@@ -50,7 +50,7 @@ class Calibration:
     weights: dict[str, str] = field(default_factory=dict)
     """File name to sha256, as the backend had them."""
     fitted: dict[str, Any] = field(default_factory=dict)
-    """On what, and how reliable the map was on other films; told, not used."""
+    """The films of the fit and the map's error on other films; information only."""
 
     def __post_init__(self) -> None:
         scores, chances = np.array(self.scores, float), np.array(self.chances, float)
@@ -74,11 +74,11 @@ class Calibration:
         """The map of a backend by name: your own from the cache folder, else the one that is shipped. With `weights`
         it must be for these. NoCalibrationError says how to fit one; ValueError names a file that is no map."""
         places = [place / f"calibration-{backend}.json" for place in (cache_folder(), SHIPPED)]
-        found = [cls.read(place) for place in places if place.is_file()]
-        for each in found:
-            if weights is None or each.weights == weights:
-                return each
-        why = "was fitted with other weights" if found else "has not been fitted"
+        calibrations = [cls.read(place) for place in places if place.is_file()]
+        for calibration in calibrations:
+            if weights is None or calibration.weights == weights:
+                return calibration
+        why = "was fitted with other weights" if calibrations else "has not been fitted"
         raise NoCalibrationError(
             f"scores of the backend {backend} cannot be calibrated: its map {why}. Fit one with "
             f"`{COMMAND.replace('NAME', backend)} --out {places[0]}`, or keep raw scores (--scores raw)"

@@ -1,4 +1,4 @@
-"""Finished videos go into the lake in shards: all their rows, then the ledger's word, exactly once."""
+"""Commits finished videos to the lake in shards: first all rows, then the ledger's entries, exactly once."""
 
 import time
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ STAMPED = ("tracklets", "videos")
 """Tables whose rows say when they were written."""
 
 MAX_BYTES = 256 * 2**20
-"""Features of one commit: they come off the disk into memory for it."""
+"""Most bytes of features in one commit, which reads them from the disk into memory."""
 
 
 class Shard:
@@ -43,22 +43,25 @@ class Shard:
         return list(self._waiting)
 
     def add(self, item_id: str, labelled: LabelledVideo) -> None:
-        """One more video; committed soon."""
+        """Adds a video to the next commit."""
         if not self._waiting:
             self._since = time.monotonic()
         self._waiting[item_id] = labelled
 
     @property
     def due(self) -> bool:
-        """Full, or waiting for long enough, or more than should be in memory at once."""
+        """Whether to commit now: the shard is full, or old enough, or has more than MAX_BYTES of features."""
         old = bool(self._waiting) and time.monotonic() - self._since > self._max_seconds
-        large = sum(kept.size for video in self._waiting.values() for kept in _kept(video)) > MAX_BYTES
+        large = (
+            sum(features.size for video in self._waiting.values() for features in _stored_features(video)) > MAX_BYTES
+        )
         return old or large or len(self._waiting) >= self._max_videos
 
     def commit(self) -> tuple[str, ...]:
-        """Write all that waits. Returns the items that went in; those that are somebody else's by now are left out.
+        """Write all waiting videos. Returns the items that were committed; items that another run holds by now are left
+        out.
 
-        LakeError, OSError: nothing is lost, all waits for the next call.
+        After a LakeError or OSError nothing is lost: all videos wait for the next call.
         """
         if not self._waiting:
             return ()
@@ -88,20 +91,20 @@ class Shard:
         there = self._ledger.labels.among({(item_id, video.label_key) for item_id, video in videos.items()})
         fresh = [video for item_id, video in videos.items() if (item_id, video.label_key) not in there]
         try:
-            # before the ledger calls them done: cut short, it is only done again
+            # before the ledger marks them done: if interrupted here, the next run repeats it
             make_current(self._lake, there, datetime.now(UTC))
             return commit_shard(self._lake, self._ledger, self._worker, _tables(fresh), _finished(videos))
         except CommitAborted:
             return ()
 
 
-def _kept(video: LabelledVideo) -> list[Kept]:
+def _stored_features(video: LabelledVideo) -> list[Kept]:
     return [value for row in video.rows["features"] for value in row.values() if isinstance(value, Kept)]
 
 
 def _is_whole(video: LabelledVideo) -> bool:
-    """False if its source was erased since, with the features that lay in its cache."""
-    return all(kept.path.exists() for kept in _kept(video))
+    """Whether its features are still on disk. An erasure of its source deletes them with the cache."""
+    return all(features.path.exists() for features in _stored_features(video))
 
 
 def _tables(videos: Sequence[LabelledVideo]) -> dict[str, pa.Table]:

@@ -1,9 +1,10 @@
-"""Fingerprints of pictures, and copies of videos that other lakes hold (test films, say), so that a lake stays apart.
+"""Fingerprints of pictures, and a search for copies of videos that other lakes hold (test films, say), to keep lakes
+disjoint.
 
-A fingerprint is a picture as 64 bits that survive re-encoding, resizing and a logo: pHash (low frequencies of a DCT,
-against their median; Zauner 2010), kept for sampled frames of each video. Copies within a lake are the ledger's to know
-(storage/ledger/content.py), by the same rule: equal bytes, or most of the sampled pictures of the shorter video found
-in the other.
+A fingerprint describes a picture by 64 bits that survive re-encoding, resizing and a logo: pHash (low frequencies of a
+DCT against their median; Zauner 2010). It is stored for sampled frames of each video. A video is a copy of another if
+the bytes are equal, or if the other has most of the sampled pictures of the shorter one. The ledger finds copies within
+one lake by the same rule (storage/ledger/content.py).
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from storage.ledger.content import SHARE, distinct, shared
 SAMPLE_SECONDS = 0.5
 """Two frames a second: clips of the open web are often a few seconds long."""
 MAX_SAMPLES = 600
-"""Of one video: five minutes tell a re-upload as well as an hour."""
+"""Most samples of one video: five minutes identify a re-upload as well as an hour does."""
 
 
 def fingerprint(pixels_HW3: NDArray[np.uint8]) -> int:
@@ -36,7 +37,7 @@ def bits_apart(a: int, b: int) -> int:
 
 
 class KnownVideos:
-    """Videos of other lakes, by content and by sight."""
+    """Videos of other lakes, by the hash of their file and by their fingerprints."""
 
     def __init__(self) -> None:
         self._by_content: dict[str, str] = {}
@@ -44,7 +45,7 @@ class KnownVideos:
 
     @classmethod
     def of(cls, apart_from: Sequence[Lake]) -> "KnownVideos":
-        """All videos that gave tracklets of the lakes that a lake must stay apart from."""
+        """Reads all videos with tracklets from the lakes in `apart_from`, from which a harvest must stay disjoint."""
         known = cls()
         for other in apart_from:
             known._read(other, f"{other.root}:")

@@ -16,8 +16,8 @@ _TRACKERS: dict[str, re.Pattern[str]] = {
     "dailymotion.com": re.compile(r"utm_\w+"),
     "commons.wikimedia.org": re.compile(r"utm_\w+|uselang"),
 }
-"""Parameters of the query that name who shared a link, by host; there and nowhere else they are left out. Elsewhere a
-parameter of the same name may choose the film, or be part of what a signature covers."""
+"""Query parameters that only name who shared a link, by host; they are dropped for these hosts alone. On other hosts a
+parameter of the same name may choose the video or be covered by a signature."""
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _ANY_TRACKER = re.compile(r"utm_\w+|fbclid|gclid|si|feature|ref_src")
 _ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
@@ -73,9 +73,9 @@ def _without_trackers(host: str, query: str) -> str:
 
 
 def loose_address(url: str) -> str:
-    """A canonical address without what often are trackers, whatever the host, and with its query written anew: the
-    canonical form of before 2026-12. For refusals alone, which cover rather too much than too little: the server may
-    not know it."""
+    """A canonical address without frequent trackers of any host, and with its query encoded again: the canonical form
+    before 2026-12. It is used only to refuse addresses, where matching too much is safe; never fetch it, since the
+    server may not know it."""
     parts = urlsplit(url)
     pairs = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if not _ANY_TRACKER.fullmatch(pair[0])]
     path = _ESCAPE.sub(lambda match: match[0].upper(), quote(parts.path, safe="/:@!$&'()*+,;=-._~%"))

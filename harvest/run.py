@@ -1,9 +1,9 @@
 """From a source list to committed tracklets: `harvest` does it in one call, behind `hmmr harvest run`. For many
 machines `plan` asks for the items once and `harvest_planned` works on them, in as many processes as there are.
 
-Pure of orchestration: workers label, this process alone claims items, commits shards and keeps the books. It may be
-stopped at any moment and called again. The report at the end says what the harvest came to: the books of the items that
-were asked for, what the lake got, and every trouble by name.
+No orchestrator is needed: workers label videos; this process alone claims items, commits shards and keeps the books. It
+may be stopped at any moment and called again. The report at the end holds the books of the items that were asked for,
+the counts of what the lake got, and every item that was rejected or has failed, by name.
 """
 
 import logging
@@ -33,7 +33,7 @@ from storage.ledger.lists import lists_failed_again, lists_were_read
 
 @dataclass(frozen=True)
 class Trouble:
-    """An item that was rejected or failed, for a message."""
+    """An item that was rejected or has failed, as the report shows it."""
 
     name: str
     state: str
@@ -68,14 +68,14 @@ class HarvestReport:
 
 
 def books_of(entries: Sequence[Entry], *, erased: int = 0) -> Books:
-    """The books of some items; `erased` were asked for and are known to the ledger only as graves."""
+    """Counts these items by state. `erased` items were asked for too, but the ledger keeps only their tombstones."""
     counts = Counter(entry.state for entry in entries)
     counts["erased"] += erased
     return Books(asked=len(entries) + erased, **{state: counts.get(state, 0) for state in STATES})
 
 
 def reasons_of(entries: Sequence[Entry]) -> dict[str, int]:
-    """Why items were rejected or failed, most frequent first."""
+    """Counts the reasons for which items were rejected or have failed, most frequent first."""
     ended = [entry.reason or "unknown" for entry in entries if entry.state in ("rejected", "failed")]
     return dict(Counter(ended).most_common())
 
@@ -84,7 +84,7 @@ _log = logging.getLogger(__name__)
 
 POLICY_REASONS = ("licence_unknown", "licence_closed", "address_refused", "too_long", "too_large",
                    "too_many_pixels", "robots_refused", "opted_out")  # fmt: skip
-"""A second call may answer these otherwise: the user may vouch, allow, or raise a limit."""
+"""Rejections that a second call tries again: the user may have vouched, allowed a host, or raised a limit."""
 
 
 def harvest(
@@ -107,15 +107,15 @@ def harvest(
 
 @dataclass(frozen=True)
 class Plan:
-    """What a source list came to: all that it asked for, and in their order those that are to be worked on now."""
+    """An expanded source list: all its sources, and those that are to be worked on now, in order."""
 
     asked: Sequence[Source]
     turn: Sequence[Source]
 
 
 def plan(sources: Sequence[str | Path | Source], lake: Lake, config: HarvestConfig) -> Plan:
-    """Expand the sources and ask for them, once for all workers. Those that cannot be read end here, as failed: another
-    machine could not say more of them. Raises as `harvest` does."""
+    """Expand the sources and enter them into the ledger, once for all workers. Sources that cannot be read fail here:
+    another machine could not read them either. Raises as `harvest` does."""
     ledger = Ledger.open(lake.root)
     try:
         planned = _ask(sources, lake, ledger, config)
@@ -130,10 +130,10 @@ def plan(sources: Sequence[str | Path | Source], lake: Lake, config: HarvestConf
 def harvest_planned(
     item_ids: Sequence[str] | None, lake: Lake, config: HarvestConfig, progress: Watch | None = None
 ) -> HarvestReport:
-    """Work on items that `plan` has asked for, in this order, beside any number of others who do the same.
+    """Work on items that `plan` has entered, in this order. Any number of processes may do so at the same time.
 
-    `item_ids` None: on all that is pending under this configuration's recipe, or failed and due. The report counts
-    the items of this call, whoever ended them. Raises as `harvest` does.
+    `item_ids` None: all items that are pending under this configuration's recipe, or have failed and are due. The
+    report counts the items of this call, also those that another process ended. Raises as `harvest` does.
     """
     tell = progress or (lambda _: None)
     ledger = Ledger.open(lake.root)
@@ -147,7 +147,7 @@ def harvest_planned(
 
 
 def report_on(plan_of: Sequence[Source], lake: Lake) -> HarvestReport:
-    """What these sources have come to by now, whoever worked on them."""
+    """Report the present state of these sources, whichever processes worked on them."""
     ledger = Ledger.open(lake.root)
     try:
         return _report(lake, ledger, plan_of, {})
@@ -155,13 +155,13 @@ def report_on(plan_of: Sequence[Source], lake: Lake) -> HarvestReport:
         ledger.close()
 
 
-def _ask(sources: Sequence[str | Path | Source], lake: Lake, ledger: Ledger, config: HarvestConfig) -> Plan:
-    found = fair_order(resolve(expand(sources), Lookup(config.policy, config.download, config.pace, ledger.url)))
+def _ask(asked: Sequence[str | Path | Source], lake: Lake, ledger: Ledger, config: HarvestConfig) -> Plan:
+    sources = fair_order(resolve(expand(asked), Lookup(config.policy, config.download, config.pace, ledger.url)))
     digest = _recipe_digest(config)
     resume(lake, ledger)
-    _enter(ledger, found, config, digest)
-    found = _refuse(ledger, found, config.policy)
-    return Plan(found, _turn(ledger, found, config.limit))
+    _enter(ledger, sources, config, digest)
+    sources = _refuse(ledger, sources, config.policy)
+    return Plan(sources, _turn(ledger, sources, config.limit))
 
 
 def _recipe_digest(config: HarvestConfig) -> str:
@@ -171,50 +171,51 @@ def _recipe_digest(config: HarvestConfig) -> str:
 def _work(
     lake: Lake, ledger: Ledger, config: HarvestConfig, turn: Sequence[Source], tell: Watch
 ) -> dict[str, HarvestError]:
-    """Work on the items until none is left for this process; how those ended that did not end well."""
+    """Work on the items until none is left for this process. Returns the errors of items that did not end well."""
     session = Session(lake, ledger, config, {source.item_id: source for source in turn}, tell)
     session.work()
     maintain(lake, ledger)
     return session.errors
 
 
-def _enter(ledger: Ledger, found: Sequence[Source], config: HarvestConfig, digest: str) -> None:
-    """Ask for the sources. Lists that an earlier run could not read and this one could have ended well."""
+def _enter(ledger: Ledger, sources: Sequence[Source], config: HarvestConfig, digest: str) -> None:
+    """Enter the sources into the ledger. Mark as read the lists that failed before and were read now."""
     ledger.ask(
-        [to_item(source) for source in found],
+        [to_item(source) for source in sources],
         recipe=digest, retry_failed=config.retry_failed, retry_rejected=POLICY_REASONS,
     )  # fmt: skip
-    lists_failed_again(ledger, [source.item_id for source in found if source.problem is not None])
+    lists_failed_again(ledger, [source.item_id for source in sources if source.problem is not None])
     # a page with one video is a list of one, and may have the same address
-    lists_were_read(ledger, sorted({via for source in found for via in source.via} - {each.item_id for each in found}))
+    list_ids = {list_id for source in sources for list_id in source.via}
+    lists_were_read(ledger, sorted(list_ids - {source.item_id for source in sources}))
 
 
-def _refuse(ledger: Ledger, found: Sequence[Source], policy: Policy) -> list[Source]:
-    """End at once, without a worker, what the policy refuses before any host is asked. Returns the sources, the refused
-    ones with the refusal as their problem."""
+def _refuse(ledger: Ledger, sources: Sequence[Source], policy: Policy) -> list[Source]:
+    """Reject the sources that the policy refuses before any host is asked. Returns all sources; a refused one has the
+    refusal as its problem."""
     refusals = {
         source.item_id: refusal
-        for source in found
+        for source in sources
         if source.problem is None and (refusal := refused_before_contact(source, policy))
     }
     ledger.reject_waiting({
         item_id: (refusal.reason, {"message": refusal.message}) for item_id, refusal in refusals.items()
     })  # fmt: skip
-    return [replace(source, problem=refusals.get(source.item_id, source.problem)) for source in found]
+    return [replace(source, problem=refusals.get(source.item_id, source.problem)) for source in sources]
 
 
-def _turn(ledger: Ledger, found: Sequence[Source], limit: int | None) -> list[Source]:
-    """The sources that this call works on, in their order: what is pending, or failed and due."""
-    due = ledger.ready(source.item_id for source in found)
-    ready = [source for source in found if source.item_id in due]
+def _turn(ledger: Ledger, sources: Sequence[Source], limit: int | None) -> list[Source]:
+    """The sources that this call works on, in order: those that are pending, or have failed and are due."""
+    due = ledger.ready(source.item_id for source in sources)
+    ready = [source for source in sources if source.item_id in due]
     if limit is None:
         return ready
     broken = [source for source in ready if source.problem is not None]  # they take no time
     return broken + fair_order([source for source in ready if source.problem is None])[:limit]
 
 
-def _report(lake: Lake, ledger: Ledger, found: Sequence[Source], errors: dict[str, HarvestError]) -> HarvestReport:
-    wanted = {source.item_id: source for source in found}
+def _report(lake: Lake, ledger: Ledger, sources: Sequence[Source], errors: dict[str, HarvestError]) -> HarvestReport:
+    wanted = {source.item_id: source for source in sources}
     entries = ledger.entries(among=wanted)
     # a source that was labelled again has rows of each label version: those of the last count
     labels = pa.array([entry.label_key for entry in entries if entry.label_key], pa.string())
@@ -227,7 +228,7 @@ def _report(lake: Lake, ledger: Ledger, found: Sequence[Source], errors: dict[st
         for source, entry in ended
     ]
     return HarvestReport(
-        books_of(entries, erased=len(found) - len(entries)),
+        books_of(entries, erased=len(sources) - len(entries)),
         tracklets=table.num_rows,
         frames=int(pc.sum(table.column("n_frames")).as_py() or 0),
         hours=float(pc.sum(table.column("seconds")).as_py() or 0.0) / 3600,
@@ -238,9 +239,9 @@ def _report(lake: Lake, ledger: Ledger, found: Sequence[Source], errors: dict[st
 
 
 def _message(source: Source, entry: Entry, errors: dict[str, HarvestError]) -> str:
-    """Of this run, else what the ledger keeps of the run in which the item ended."""
+    """The message of this run's error; otherwise the one that the ledger keeps from an earlier run."""
     error = errors.get(source.item_id) or source.problem
     if error is not None:
         return error.message
-    kept = (entry.evidence or {}).get("message")
-    return f"{kept} (in an earlier run)" if kept else "as in an earlier run"
+    earlier = (entry.evidence or {}).get("message")
+    return f"{earlier} (in an earlier run)" if earlier else "as in an earlier run"

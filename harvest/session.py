@@ -28,7 +28,7 @@ Watch = Callable[["Asked | Progress | Ended"], None]
 
 _WAIT_S = 0.5
 _LOOK_S = 2.0
-"""How often a run that has nothing else to do looks whether other runs have let go of its items."""
+"""How often an idle run checks whether other runs have released its items."""
 
 _log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class Session:
                 self._clean_up()
 
     def _clean_up(self) -> None:
-        """A lake on S3 keeps no stage files: erase would not find what lies on this machine."""
+        """Prunes the stage files. A lake on S3 keeps none of them: `erase` would not find those on this machine."""
         if self._lake.layout.remote:
             shutil.rmtree(self._scratch, ignore_errors=True)
         else:
@@ -107,7 +107,7 @@ class Session:
         return bool(self._fill() or self._working or self._queue or patient or self._others_hold_some())
 
     def _others_hold_some(self) -> bool:
-        """Whether another run holds an item of this one's list. What a dead one left in mid-commit is settled here."""
+        """Whether another run holds an item of this run's list. Also settles half-done commits of dead runs."""
         if not self._config.wait_for_others:
             return False
         if not self._others or time.monotonic() - self._looked_at > _LOOK_S:
@@ -121,7 +121,7 @@ class Session:
         return self._others > 0
 
     def _fill(self) -> bool:
-        """Gives every idle worker an item whose host may be asked now. Returns whether any was given."""
+        """Gives every idle worker an item whose host may be asked now. Returns whether any worker got one."""
         given = False
         while self._workers.idle:
             source = self._next_due() or self._claim()
@@ -141,7 +141,7 @@ class Session:
         return None
 
     def _claim(self) -> Source | None:
-        """A source to start now. One whose host asks for a short wait is queued; for a long one it stays pending."""
+        """A source to start now. If its host asks for a short wait, it is queued; for a long wait it stays pending."""
         while len(self._queue) < self._workers.idle:
             source = self._lease()
             if source is None:
@@ -161,7 +161,7 @@ class Session:
         return None
 
     def _lease(self) -> Source | None:
-        """The first source that is still to be done, due, and nobody else's, in the order of the sources."""
+        """Leases the first source, in order, that is pending or due and that no other run holds."""
         claims = self._ledger.claim(self._name, 1, self._config.lease_s, plan=self._name)
         return self._sources[claims[0].item.item_id] if claims else None
 
@@ -202,12 +202,12 @@ class Session:
         return replace(outcome, labelled=None, error=error)
 
     def _keep(self, source: Source, labelled: LabelledVideo) -> None:
-        """Adds labels to the next commit. Of a copy of a video that the lake has, only the row of `videos` is kept."""
+        """Adds labels to the next commit. A copy of a video that the lake has keeps only its row of `videos`."""
         (video,) = labelled.rows["videos"]
         prints = list(video["fingerprints"])
         if labelled.n_tracklets:
-            told = (source.item_id, video["content_sha256"], prints)
-            original = self._known.original_of(*told) or self._ledger.copies.keep(*told)
+            likeness = (source.item_id, video["content_sha256"], prints)
+            original = self._known.original_of(*likeness) or self._ledger.copies.keep(*likeness)
             if original:
                 labelled.reject_all(_copy(source, original))
         self._shard.add(source.item_id, labelled)
@@ -227,7 +227,7 @@ class Session:
 
 
 def _log_outcome(event: Outcome) -> None:
-    """One line for the end of an item: what it gave, or why it gave nothing."""
+    """Logs one line for the end of an item: its tracklets, or why it has none."""
     error = event.error or (event.labelled.rejection if event.labelled else None)
     tracklets = event.labelled.n_tracklets if event.labelled else 0
     end = f"{error.reason}: {error.message}" if error else f"{tracklets} tracklets"
@@ -240,5 +240,5 @@ def _copy(source: Source, original: str) -> Duplicate:
 
 
 def _scratch(lake: Lake, ledger: Ledger, worker: str) -> Path:
-    """Where files lie while they are worked on: the lake's cache, or a local folder of this run for a lake on S3."""
+    """The folder of files that are worked on: the lake's cache, or a local folder of this run if the lake is on S3."""
     return scratch_folder(ledger, worker, Path("hmmr-downloads")) if lake.layout.remote else Path(lake.layout.cache)

@@ -324,8 +324,8 @@ def feature_rows(
 
 def read_features(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of `features` with the features read from the disk. OSError or ValueError if the file is gone."""
-    kept = {name: value.read() for name, value in row.items() if isinstance(value, Kept)}
-    return {**row, **kept, **({"phi": kept["phi"].tobytes()} if "phi" in kept else {})}
+    features = {name: value.read() for name, value in row.items() if isinstance(value, Kept)}
+    return {**row, **features, **({"phi": features["phi"].tobytes()} if "phi" in features else {})}
 
 
 def reject_row(video: VideoFacts, shot: ShotFacts, person_index: int, person: Person, why: Rejection) -> dict[str, Any]:

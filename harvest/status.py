@@ -14,7 +14,7 @@ from storage.ledger.items import FAILED, REJECTED, Books, Entry
 from storage.ledger.ledger import Ledger
 
 SHOWN = 20
-"""So many items are printed; --json has all."""
+"""Most items that are printed; --json has all."""
 _KINDS: dict[str, type[HarvestError]] = {
     kind.reason: kind for parent in (SourceFailed, SourceRejected) for kind in parent.__subclasses__()
 }
@@ -64,8 +64,8 @@ def as_json(status: Status) -> dict[str, Any]:
 
 
 def lines(status: Status) -> list[str]:
-    """The same in words, with what to do about it. Names and reasons are as strangers wrote them: escape them before a
-    terminal shows them."""
+    """The same as lines of text, with commands that help. Names and reasons hold strangers' text: escape them before
+    a terminal shows them."""
     words = [f"{state:>9} {count}" for state, count in status.books.as_dict().items()]
     words += [f"          {count} {reason}" for reason, count in _most_frequent(status.reasons)]
     if status.next_due is not None:
@@ -90,7 +90,7 @@ def _most_frequent(reasons: Mapping[str, int]) -> list[tuple[str, int]]:
 
 
 def _name(entry: Entry) -> str:
-    """As the ledger has it; in full where it is an address that could not be one."""
+    """The name in the ledger; for a malformed address the address in full."""
     address = str(entry.item.request.get("address", ""))
     return address if "://" in address else entry.item.url or entry.item.item_id
 
@@ -108,7 +108,7 @@ def _is_absent(entry: Entry) -> bool:
 
 
 def _why(entry: Entry) -> str:
-    """The item's own words; of one that an older version entered, what its class means."""
+    """The stored message; for items of an older version, which have none, the meaning of the error class."""
     if entry.damaged is not None:
         return entry.damaged
     if _is_absent(entry):

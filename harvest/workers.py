@@ -1,8 +1,8 @@
-"""Worker processes: each takes one item at a time from its address to its labels (policy, download, decode, label, and
-its file is gone again) and sends the rows back. Only the parent writes the lake.
+"""Worker processes: each takes one item at a time, checks the policy, downloads the file, decodes and labels it,
+deletes the download and sends the rows back. Only the parent writes the lake.
 
-A worker that dies or falls silent costs its own item and is replaced; nothing else waits for it. Each is a fresh
-process (spawn): networks and decoders do not survive a fork, and the address guard must not touch the parent.
+If a worker dies or falls silent, its item fails and a new worker replaces it; the other items go on. Each worker is a
+fresh process (spawn): networks and decoders do not survive a fork, and the address guard must not touch the parent.
 """
 
 import logging
@@ -34,8 +34,8 @@ from storage.ledger.ledger import Ledger
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a worker is with its item: bytes of the "download" or frames of the "label" stage. `total` is None where
-    the host does not say the size."""
+    """A worker's progress with its item: bytes of the stage "download" or frames of the stage "label". `total` is None
+    where the host does not state the size."""
 
     item_id: str
     stage: str
@@ -78,7 +78,7 @@ class Workers:
         """What the workers report within the timeout; nothing if none is busy."""
         if not self._busy:
             return
-        ready = set(wait([each for worker in self._busy for each in worker.handles], timeout=timeout_s))
+        ready = set(wait([handle for worker in self._busy for handle in worker.handles], timeout=timeout_s))
         for worker in list(self._busy):
             event = worker.poll(ready, self._config.item_seconds)
             if event is None:
@@ -225,7 +225,7 @@ class ItemWorker:
         )  # fmt: skip
 
     def do(self, source: Source, report: Report) -> LabelledVideo:
-        """Labels of one item. Raises HarvestError; a half-downloaded part stays for the next try, a whole file goes."""
+        """Labels one item. Raises HarvestError. A partial download stays for the next try; a whole file is deleted."""
         if source.problem is not None:
             raise source.problem
         return self._remote(source, report) if source.is_url else self._local(source, report)
@@ -245,22 +245,22 @@ class ItemWorker:
         )  # fmt: skip
 
     def _refuse_erased(self, source: Source, uploader: str | None, content: str) -> None:
-        """What was erased does not come back under another address."""
+        """Raises Erased for content or an uploader that was erased, under whatever address it comes."""
         if self._graves.has("content", content) or (uploader and self._graves.has("uploader", uploader)):
             raise Erased(source.name, "was erased from this lake, under this address or another")
 
     def _remote(self, source: Source, report: Report) -> LabelledVideo:
         config = self._config
         fetch = fetch_object if source.is_s3 else partial(download, pace=self._pace, robots=self._robots)
-        got = fetch(
+        fetched = fetch(
             source, self._downloads / source.item_id, config.policy, config.download,
             progress=lambda done, total: report("download", done, total),
         )  # fmt: skip
         try:
-            origin = {"title": got.title, "uploader": got.uploader, "provenance": got.provenance}
+            origin = {"title": fetched.title, "uploader": fetched.uploader, "provenance": fetched.provenance}
             return self._labeller.label(
-                got.path, source, got.verdict, origin=origin,
-                admit=partial(self._refuse_erased, source, got.uploader),
+                fetched.path, source, fetched.verdict, origin=origin,
+                admit=partial(self._refuse_erased, source, fetched.uploader),
                 progress=lambda done, total: report("label", done, total),
             )  # fmt: skip
         finally:
