@@ -63,9 +63,9 @@ def contamination(evaluated: Lake, ids: Sequence[str], trained: Lake, trained_id
 
 def same_content(evaluated: Sequence[Mapping[str, Any]], trained: Sequence[Mapping[str, Any]]) -> list[Match]:
     """Matches of videos (rows of `videos`) that have the same bytes."""
-    known = {row["content_sha256"]: row["source_id"] for row in trained}
-    shared = [row for row in evaluated if row["content_sha256"] in known]
-    return [Match("content", row["source_id"], known[row["content_sha256"]], 1.0) for row in shared]
+    trained_source = {row["content_sha256"]: row["source_id"] for row in trained}
+    same_bytes = [row for row in evaluated if row["content_sha256"] in trained_source]
+    return [Match("content", row["source_id"], trained_source[row["content_sha256"]], 1.0) for row in same_bytes]
 
 
 def similar_frames(evaluated: Sequence[Mapping[str, Any]], trained: Sequence[Mapping[str, Any]]) -> list[Match]:
@@ -73,8 +73,12 @@ def similar_frames(evaluated: Sequence[Mapping[str, Any]], trained: Sequence[Map
     hashes = [(row["source_id"], np.array(row["fingerprints"], np.int64).view(np.uint64)) for row in trained]
     matches = []
     for row in evaluated:
-        own = np.array(row["fingerprints"], np.int64).view(np.uint64)
-        shares = [(_near_share(own, theirs), source) for source, theirs in hashes if len(theirs)] if len(own) else []
+        fingerprints = np.array(row["fingerprints"], np.int64).view(np.uint64)
+        shares = [
+            (_near_share(fingerprints, trained_hashes), source)
+            for source, trained_hashes in hashes
+            if len(fingerprints) and len(trained_hashes)
+        ]
         best = max(shares, default=(0.0, ""))
         if best[0] >= SAME_SHARE:
             matches.append(Match("frames", row["source_id"], best[1], best[0]))
@@ -85,11 +89,11 @@ def same_motion(evaluated: Iterable[TrackletArrays], trained: Iterable[TrackletA
     """Matches of tracklets that move like a trained tracklet, or like its mirror image."""
     test = [(tracklet, _windows(tracklet, every_phase=True)) for tracklet in evaluated]
     best: dict[str, dict[str, int]] = {tracklet.tracklet_id: defaultdict(int) for tracklet, _ in test}
-    for other in trained:
-        reference = _windows(other, every_phase=False)
+    for trained_tracklet in trained:
+        reference = _windows(trained_tracklet, every_phase=False)
         for tracklet, windows in test if len(reference) else []:
             near = _near_windows(windows, np.concatenate([reference, _mirrored(reference)]))
-            best[tracklet.tracklet_id][other.tracklet_id] += int(near.sum())
+            best[tracklet.tracklet_id][trained_tracklet.tracklet_id] += int(near.sum())
     return list(_motion_matches(test, best))
 
 
@@ -104,15 +108,15 @@ def _motion_matches(
 
 def _videos(lake: Lake, ids: Sequence[str]) -> list[dict[str, Any]]:
     """Rows of `videos` that the tracklets come from."""
-    wanted = set(ids)
+    evaluated_ids = set(ids)
     rows = lake.read("tracklets", ["tracklet_id", "source_id"]).to_pylist()
-    sources = {row["source_id"] for row in rows if row["tracklet_id"] in wanted}
+    sources = {row["source_id"] for row in rows if row["tracklet_id"] in evaluated_ids}
     videos = lake.read("videos", ["source_id", "content_sha256", "fingerprints"]).to_pylist()
     return [row for row in videos if row["source_id"] in sources]
 
 
-def _near_share(own: NDArray[np.uint64], theirs: NDArray[np.uint64]) -> float:
-    apart = np.bitwise_count(own[:, None] ^ theirs[None])
+def _near_share(evaluated: NDArray[np.uint64], trained: NDArray[np.uint64]) -> float:
+    apart = np.bitwise_count(evaluated[:, None] ^ trained[None])
     return float((apart.min(1) <= NEAR_BITS).mean())
 
 

@@ -17,17 +17,17 @@ METRICS = ("mpjpe_mm", "pa_mpjpe_mm")
 
 
 def delta_scores(
-    said: Mapping[int, Mapping[str, NDArray[np.float32]]],
+    predicted: Mapping[int, Mapping[str, NDArray[np.float32]]],
     labels: Mapping[str, Labels3D],
     protocol: Protocol,
     names: Sequence[str],
 ) -> dict[str, dict[str, NDArray[np.float64]]]:
     """Errors (T,) by sequence and metric, such as `mpjpe_mm_at+5`, at every frame t whose t + delta is labelled.
 
-    `said[delta][tracklet][t]` is the pose that was predicted at frame t for frame t + delta.
+    `predicted[delta][tracklet][t]` is the pose that was predicted at frame t for frame t + delta.
     """
     errors: dict[str, dict[str, NDArray[np.float64]]] = {}
-    for delta, motions in said.items():
+    for delta, motions in predicted.items():
         ahead = {name: label_ahead(labels[name], delta) for name in motions}
         for score in score_sequences(motions, ahead, protocol, names=names):
             for metric in METRICS:

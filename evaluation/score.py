@@ -72,27 +72,27 @@ def score_sequences(
 ) -> list[SequenceScore]:
     """Score `pred` (tracklet id to (T, K, 3) m, camera axes, any origin) against `labels` of the same tracklets.
 
-    `fps` gives each tracklet's working rate where it is known, without it m/s^2 is not printed. Labels of a camera
-    that the protocol does not have are not of it and are passed over. A labelled tracklet without prediction
+    `fps` gives each tracklet's working rate where it is known; without it there are no values in m/s^2. Labels of a
+    camera that the protocol does not use are ignored. A labelled tracklet without prediction
     counts as excluded frames (`no_prediction`). KeyError where `names` lacks a joint of the protocol; ValueError where
     lengths differ. The answer is sorted by sequence name.
     """
-    wanted, root = indices(protocol.joints, names), indices(protocol.root, names)
+    joints, root = indices(protocol.joints, names), indices(protocol.root, names)
     parts: dict[str, list[SequenceScore]] = defaultdict(list)
     for tracklet_id, label in labels.items():
         if label.truth_id.endswith(protocol.frames.not_cameras or ("\0",)):
             continue
         rate = protocol.fps if fps is None else fps.get(tracklet_id, protocol.fps)
-        part = _score_tracklet(tracklet_id, pred.get(tracklet_id), label, protocol, wanted, root, rate)
+        part = _score_tracklet(tracklet_id, pred.get(tracklet_id), label, protocol, joints, root, rate)
         parts[part.sequence].append(part)
     return [_join(name, parts[name]) for name in sorted(parts)]
 
 
 def with_values(
-    scores: Sequence[SequenceScore], found: Mapping[str, Mapping[str, NDArray[np.float64]]]
+    scores: Sequence[SequenceScore], values: Mapping[str, Mapping[str, NDArray[np.float64]]]
 ) -> list[SequenceScore]:
     """The scores with further metrics (past and future, meshes), given by sequence and metric."""
-    return [replace(score, per_frame={**score.per_frame, **found.get(score.sequence, {})}) for score in scores]
+    return [replace(score, per_frame={**score.per_frame, **values.get(score.sequence, {})}) for score in scores]
 
 
 def sequence_name(truth_id: str, protocol: Protocol) -> str:
@@ -110,20 +110,20 @@ def _score_tracklet(
     pred: NDArray[np.float32] | None,
     label: Labels3D,
     protocol: Protocol,
-    wanted: list[int],
+    joints: list[int],
     root: list[int],
     rate: float | None,
 ) -> SequenceScore:
     truth_TK3 = np.asarray(label.keypoints_3d, np.float64)
     name = sequence_name(label.truth_id, protocol)
-    keep, excluded = _selected(label, protocol, wanted)
+    keep, excluded = _selected(label, protocol, joints)
     if pred is None:
         return SequenceScore(name, {}, 0, excluded | {"no_prediction": int(keep.sum())})
     pred_TK3 = np.asarray(pred, np.float64)
     if pred_TK3.shape != truth_TK3.shape:
         raise ValueError(f"tracklet {tracklet_id}: prediction {pred_TK3.shape} and label {truth_TK3.shape} differ")
-    mask_TJ = np.isfinite(truth_TK3[:, wanted]).all(-1) & keep[:, None]
-    pred_TJ3, truth_TJ3 = (torch.from_numpy(_about(points, root)[:, wanted]) for points in (pred_TK3, truth_TK3))
+    mask_TJ = np.isfinite(truth_TK3[:, joints]).all(-1) & keep[:, None]
+    pred_TJ3, truth_TJ3 = (torch.from_numpy(_about(points, root)[:, joints]) for points in (pred_TK3, truth_TK3))
     values = frame_values(pred_TJ3, truth_TJ3, torch.from_numpy(mask_TJ), rate)
     if protocol.near_joints:
         near = mask_TJ & np.isin(protocol.joints, protocol.near_joints)
@@ -134,18 +134,22 @@ def _score_tracklet(
     return SequenceScore(name, per_frame, int(keep.sum()), excluded)
 
 
-def _selected(label: Labels3D, protocol: Protocol, wanted: list[int]) -> tuple[NDArray[np.bool_], dict[str, int]]:
+def _selected(label: Labels3D, protocol: Protocol, joints: list[int]) -> tuple[NDArray[np.bool_], dict[str, int]]:
     """Frames (T,) that the protocol scores, and how many are left out for which reason."""
     rule = protocol.frames
     valid = np.asarray(label.valid, bool)
-    joints = np.isfinite(np.asarray(label.keypoints_3d)[:, wanted]).all(-1).sum(-1)
-    seen = (np.asarray(label.keypoints_2d)[:, wanted, 2] > 0).sum(-1)
+    n_labelled = np.isfinite(np.asarray(label.keypoints_3d)[:, joints]).all(-1).sum(-1)
+    n_visible = (np.asarray(label.keypoints_2d)[:, joints, 2] > 0).sum(-1)
     on_stride = np.arange(len(valid)) % rule.every == 0
-    reasons = {"no_label": ~valid, "few_joints": joints < rule.min_joints, "few_visible": seen < rule.min_visible}
+    reasons = {
+        "no_label": ~valid,
+        "few_joints": n_labelled < rule.min_joints,
+        "few_visible": n_visible < rule.min_visible,
+    }
     keep, excluded = np.ones(len(valid), bool), {}
-    for reason, out in (reasons | {"stride": ~on_stride}).items():
-        excluded[reason] = int((keep & out).sum())
-        keep &= ~out
+    for reason, left_out in (reasons | {"stride": ~on_stride}).items():
+        excluded[reason] = int((keep & left_out).sum())
+        keep &= ~left_out
     return keep, {reason: count for reason, count in excluded.items() if count}
 
 
@@ -242,7 +246,7 @@ MACRO, MICRO = "*macro", "*micro"
 
 @dataclass(frozen=True)
 class Scored:
-    """What was scored: everything of a `scores` row that is the same for the whole evaluation."""
+    """The columns of a `scores` row that are the same for the whole evaluation."""
 
     run_id: str
     variant: str
@@ -282,7 +286,7 @@ def _left_out(score: SequenceScore) -> int:
 def score_row(
     protocol: Protocol, scored: Scored, sequence: str, metric: str, value: float, n_frames: int
 ) -> dict[str, object]:
-    """One row; `n_frames` is what the value is over."""
+    """One row; `n_frames` is the number of frames that the value is taken over."""
     key = (scored.run_id, scored.study, scored.variant, protocol.id, scored.dataset, scored.split, sequence, metric)
     digest = hashlib.sha256("\x1f".join(key).encode()).hexdigest()[:32]
     return asdict(scored) | {

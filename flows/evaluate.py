@@ -54,7 +54,7 @@ from storage.snapshot import load
 from storage.tables import Labels3D, read_labels3d, read_zero_shot, rows_to_table
 
 SHOWN = 3
-"""So many of the worst sequences are drawn on the page."""
+"""Number of worst sequences that the page draws."""
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,10 @@ def evaluate(request: Request) -> Outcome:
 def keep(outcome: Outcome, lake: Lake, report: Path) -> None:
     """Append the rows to the lake, once, and write them as JSON, whole or not at all."""
     key = f"evaluate/{outcome.run['run_id']}"
-    known = outcome.run["run_id"] in lake.read("runs", ["run_id"]).column(0).to_pylist()
+    kept_before = outcome.run["run_id"] in lake.read("runs", ["run_id"]).column(0).to_pylist()
     lake.append("scores", rows_to_table("scores", outcome.rows), transaction=f"{key}/scores")
     lake.append("runs", rows_to_table("runs", [outcome.run]), transaction=f"{key}/run")
-    if outcome.shown and not known:
+    if outcome.shown and not kept_before:
         request, run = outcome.request, outcome.run
         which = {"study": f"evaluation {run['run_id']}", "run_id": run["run_id"], "dataset": request.dataset}
         which |= {"split": request.split, "metric": "pa_mpjpe_mm"}
@@ -182,8 +182,8 @@ def worst(scores: Sequence[SequenceScore], count: int = 5) -> list[SequenceScore
 def _known_rates(lake: Lake, ids: set[str]) -> dict[str, float]:
     """Frames a second of each tracklet, but for those whose benchmark does not say it."""
     rows = lake.read("tracklets", ["tracklet_id", "fps_num", "fps_den", "tags"]).to_pylist()
-    known = (row for row in rows if row["tracklet_id"] in ids and "fps_unknown" not in row["tags"])
-    return {row["tracklet_id"]: row["fps_num"] / row["fps_den"] for row in known}
+    rated = (row for row in rows if row["tracklet_id"] in ids and "fps_unknown" not in row["tags"])
+    return {row["tracklet_id"]: row["fps_num"] / row["fps_den"] for row in rated}
 
 
 def _leaks(request: Request, checkpoint: Checkpoint, lake: Lake, ids: Sequence[str]) -> list[Match]:
@@ -213,8 +213,8 @@ def _trained_ids(folder: Path, checkpoint: Checkpoint) -> list[str]:
         return list(load(lake, checkpoint.snapshot).tracklet_ids)
     rows = lake.read("labels3d", ["tracklet_id", "split"]).to_pylist()
     held_out = {row["tracklet_id"] for row in rows if row["split"] in checkpoint.config.data.held_out}
-    every = lake.read("tracklets", ["tracklet_id"]).column(0).to_pylist()
-    return [name for name in every if name not in held_out]
+    all_ids = lake.read("tracklets", ["tracklet_id"]).column(0).to_pylist()
+    return [name for name in all_ids if name not in held_out]
 
 
 def _bodies(request: Request) -> BodyNamed:

@@ -1,8 +1,8 @@
-"""The quickstart's films, and their way into lakes: the unlabelled ones by URL, the others with their truth.
+"""Makes the quickstart's films and harvests them into lakes.
 
-What the quickstart makes, trains and compares.
-
-A folder served by HTTP on loopback, so that the quickstart harvests films by URL like any Internet video.
+QuickstartConfig holds what the quickstart makes, trains and compares. `serve_folder` serves the unlabelled films by
+HTTP on loopback, so that they are harvested by URL like any Internet video. The other films are harvested from their
+files and get their true 3D.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ class QuickstartConfig:
 
     out: Path = Path("out/quickstart")
     shares: tuple[float, ...] = (0.0, 0.5, 1.0)
-    """Of the harvested hours, nested."""
+    """Shares of the harvested hours; each contains the smaller ones."""
     seeds: tuple[int, ...] = (0, 1)
     steps: int = 400
     """Fewer than the preset's: all the cells within three minutes. More steps gain a few mm more (docs/LOG.md)."""
@@ -45,12 +45,12 @@ class QuickstartConfig:
 
     @property
     def films(self) -> Path:
-        """The films, a folder a split."""
+        """The films, one folder for each split."""
         return self.out / "films"
 
     @property
     def lake(self) -> Path:
-        """What was harvested by URL, and the rows of runs and scores."""
+        """The lake of the films harvested by URL, which also keeps the rows of runs and scores."""
         return self.out / "lake"
 
     @property
@@ -65,7 +65,7 @@ class QuickstartConfig:
 
     @property
     def prior_poses(self) -> Path:
-        """Unpaired poses for the pose prior: other people's motion, of no film."""
+        """Unpaired poses for the pose prior, from motion that no film shows."""
         return self.out / "prior_poses.npz"
 
 
@@ -110,18 +110,18 @@ def harvest_all(sources: Sequence[Path], lake: Path, config: HarvestConfig) -> N
     with HarvestProgress() as bars:
         report = harvest(sources, Lake(lake), config, bars)
     if report.books.failed:
-        told = "; ".join(f"{trouble.name}: {trouble.message}" for trouble in report.troubles[:3])
-        raise QuickstartError(f"{report.books.failed} films could not be harvested, run it again. {told}")
+        reasons = "; ".join(f"{trouble.name}: {trouble.message}" for trouble in report.troubles[:3])
+        raise QuickstartError(f"{report.books.failed} films could not be harvested, run it again. {reasons}")
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests are the harvest's business, not the terminal's."""
+        """Prints nothing, so that requests do not disturb the harvest's progress on the terminal."""
 
 
 class _Server(http.server.ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up early, as a probe for the file's type does, is no trouble of ours."""
+        """Ignores errors of a client that hangs up early, as a probe for the file's type does."""
 
 
 @contextlib.contextmanager

@@ -73,14 +73,14 @@ def prepare(
 
     Each tracklet is one commit, its features and labels first, so it may be killed and run again.
     """
-    known = set(lake.read("tracklets", ["tracklet_id"]).column(0).to_pylist())
+    written = set(lake.read("tracklets", ["tracklet_id"]).column(0).to_pylist())
     done = Prepared()
     for sequence in dataset.sequences(root):
         if splits and sequence.split not in splits:
             continue
         for run in runs(thinned(sequence)):
             name = tracklet_id(run, phi)
-            if name in known:
+            if name in written:
                 done.there += 1
                 continue
             done.counted.update({reason: count for reason, count in run.counted.items() if count})
@@ -168,14 +168,14 @@ def _look(
     parts: list[tuple[NDArray[np.float32], NDArray[np.float32] | None]] = []
     batch: list[NDArray[np.uint8]] = []
     there, prints, digest = np.zeros(len(run), bool), [], hashlib.sha256()
-    every = max(1, round(run.fps or float(ASSUMED_FPS)))
+    interval = max(1, round(run.fps or float(ASSUMED_FPS)))
     last: NDArray[np.uint8] | None = None
     waiting = 0
     for i, picture in enumerate(pictures(run, root)):
         if picture is not None:
             there[i], last = True, picture
             digest.update(picture.tobytes())
-            prints += [fingerprint(picture)] if i % every == 0 else []
+            prints += [fingerprint(picture)] if i % interval == 0 else []
         if last is None:
             waiting += 1  # nothing yet to stand in: the first picture serves the frames before it
             continue
@@ -187,25 +187,25 @@ def _look(
             batch = []
     if last is None:
         return None
-    solid = [z for _, z in parts if z is not None]
+    zero_shot = [z for _, z in parts if z is not None]
     features = np.concatenate([f for f, _ in parts])
     size = (last.shape[1], last.shape[0])
-    return _Seen(features, np.concatenate(solid) if solid else None, there, size, digest.hexdigest(), prints)
+    return _Seen(features, np.concatenate(zero_shot) if zero_shot else None, there, size, digest.hexdigest(), prints)
 
 
 def _labels(
     run: BenchmarkSequence, there: NDArray[np.bool_], keypoints: NDArray[np.float32], from_body: Keypoints | None
 ) -> dict[str, Any] | None:
     """The row of labels3d. Joints of the SMPL skeleton are not the 25 keypoints (hazard 16): those need the body."""
-    solid = from_body(run) if from_body else None
-    if solid is None and run.joints_3d is not None and run.joints_3d.names != SMPL_24:
-        solid = run.joints_3d.keypoints_25(np.nan).astype(np.float64)
+    points_T25x3 = from_body(run) if from_body else None
+    if points_T25x3 is None and run.joints_3d is not None and run.joints_3d.names != SMPL_24:
+        points_T25x3 = run.joints_3d.keypoints_25(np.nan).astype(np.float64)
         for ankle, heel in ANKLES_AS_HEELS.get(run.dataset, ()):
-            solid[:, heel] = solid[:, ankle]
-    if solid is None and run.body is None:
+            points_T25x3[:, heel] = points_T25x3[:, ankle]
+    if points_T25x3 is None and run.body is None:
         return None
-    if solid is None:
-        solid = np.full((len(run), 25, 3), np.nan)
+    if points_T25x3 is None:
+        points_T25x3 = np.full((len(run), 25, 3), np.nan)
     flat = np.concatenate([keypoints[..., :2], keypoints[..., 2:] > 0.3], -1)
     for ankle, heel in ANKLES_AS_HEELS.get(run.dataset, ()):
         flat[:, heel] = flat[:, ankle]
@@ -215,7 +215,7 @@ def _labels(
         "split": run.split,
         "body": "" if run.body is None else run.body.name,
         "valid": valid,
-        "keypoints_3d": solid.reshape(-1, 75).astype(np.float32),
+        "keypoints_3d": points_T25x3.reshape(-1, 75).astype(np.float32),
         "keypoints_2d": flat.reshape(-1, 75).astype(np.float32),
     }
     if run.body is None:

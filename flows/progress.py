@@ -1,4 +1,4 @@
-"""The one look of progress: what, how many of how many, time gone, time left; always on stderr.
+"""Shows progress on stderr: what is done, how many of how many, time gone and time left.
 
 On a terminal there are bars. Elsewhere (a log, a pipe) there is a line every 10 s, and one at the end of what took
 longer. With HMMR_PROGRESS=off, which `hmmr --quiet` sets, there is neither.
@@ -91,8 +91,10 @@ def duration(seconds: float) -> str:
 
 @contextlib.contextmanager
 def counting_bar(title: str) -> Iterator[Callable[..., None]]:
-    """Progress of one thing that is counted; yields a function to be told done, in all (None: not known), and, if there
-    is more to say, a few words."""
+    """Shows progress of one counted job.
+
+    Yields a function of the number done, the total (None where it is unknown) and, if needed, a few words of detail.
+    """
     console = Console(stderr=True)
     if is_quiet():
         yield lambda done, total, detail="": None
@@ -110,7 +112,7 @@ def counting_bar(title: str) -> Iterator[Callable[..., None]]:
 
 
 class HarvestProgress:
-    """Called by harvest.run with what happens: one bar for all items, one for each video in work."""
+    """Shows one bar for all items and one for each video in work; harvest.run calls it with each event."""
 
     def __init__(self) -> None:
         console = Console(stderr=True)

@@ -1,4 +1,4 @@
-"""What a row must say to be repeatable: the commit of the code, and the versions of what it ran on."""
+"""Names the code's commit and the versions of its packages, so that the numbers of a row can be repeated."""
 
 import os
 import subprocess
@@ -33,9 +33,9 @@ def code_commit() -> str:
 
 
 def package_versions() -> dict[str, str]:
-    """Version of each package that can change a number, and is there."""
-    found = {}
+    """Version of each installed package of NAMED."""
+    versions = {}
     for name in NAMED:
         with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+            versions[name] = version(name)
+    return versions

@@ -145,9 +145,9 @@ def acceleration_loss(predicted: Tensor, target: Tensor, weight: Tensor) -> Tens
     of SmoothNet (Zeng et al., ECCV 2022, section 3.3), asked of the network itself.
     """
     weight = weight[..., :LSP_JOINTS] * (weight[..., HIPS[0]] * weight[..., HIPS[1]])[..., None]
-    whole = weight[..., 2:, :] * weight[..., 1:-1, :] * weight[..., :-2, :]
+    all_three = weight[..., 2:, :] * weight[..., 1:-1, :] * weight[..., :-2, :]
     difference = _about_hips(predicted) - _about_hips(target)
-    return masked_mean(second_difference(difference).abs(), whole[..., None])
+    return masked_mean(second_difference(difference).abs(), all_three[..., None])
 
 
 def second_difference(x: Tensor) -> Tensor:
@@ -200,8 +200,8 @@ def masked_mean(value: Tensor, weight: Tensor) -> Tensor:
         dist.all_reduce(total)
         total = total / dist.get_world_size()
     # where() and not a product: a hidden label may be NaN, and 0 * NaN is NaN.
-    kept = torch.where(weight > 0, value, torch.zeros_like(value))
-    return (kept * weight).sum() / total.clamp_min(1e-12)
+    counted = torch.where(weight > 0, value, torch.zeros_like(value))
+    return (counted * weight).sum() / total.clamp_min(1e-12)
 
 
 SCALE_RANGE = (0.7, 10.0)

@@ -79,10 +79,10 @@ def read_prior_poses(path: str | Path) -> Tensor:
 def labelled_poses(data: TrainingSet) -> Tensor:
     """The labelled windows' own poses, where nothing better is given. NoPriorPosesError if none has."""
     labels = data.labelled.labels
-    known = labels.rotations_weight_T > 0
-    if not known.any():
+    has_rotations = labels.rotations_weight_T > 0
+    if not has_rotations.any():
         raise NoPriorPosesError("the labelled data has no body rotations to train the pose prior on: give prior_poses")
-    return torch.from_numpy(labels.rotations_TJ33[known])
+    return torch.from_numpy(labels.rotations_TJ33[has_rotations])
 
 
 def _read_file(file: Path) -> Tensor | None:

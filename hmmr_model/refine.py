@@ -246,12 +246,12 @@ def stretches(frames: int, longest: int, overlap: int) -> list[slice]:
 def blend_stretches(parts: Sequence[Tensor], places: Sequence[slice], overlap: int) -> Tensor:
     """(T, ...) of the values of each stretch. Where two overlap, the share of the second rises along a cosine, so that
     neither place nor speed jumps."""
-    whole = torch.empty(places[-1].stop, *parts[0].shape[1:], dtype=parts[0].dtype)
+    blended = torch.empty(places[-1].stop, *parts[0].shape[1:], dtype=parts[0].dtype)
     rise = (1 - torch.cos(torch.pi * torch.arange(1, overlap + 1) / (overlap + 1))) / 2
     for part, place in zip(parts, places, strict=True):
         shared = overlap if place.start else 0
-        both = slice(place.start, place.start + shared)
+        overlap_at = slice(place.start, place.start + shared)
         share = rise[:shared].reshape(-1, *[1] * (part.ndim - 1)).to(part.dtype)
-        whole[both] = (1 - share) * whole[both] + share * part[:shared]
-        whole[both.stop : place.stop] = part[shared:]
-    return whole
+        blended[overlap_at] = (1 - share) * blended[overlap_at] + share * part[:shared]
+        blended[overlap_at.stop : place.stop] = part[shared:]
+    return blended

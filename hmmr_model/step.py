@@ -143,8 +143,8 @@ class TrainingState:
         self.prior.load_state_dict(state["prior"])
         self.body_optimiser.load_state_dict(state["body_optimiser"])
         self.prior_optimiser.load_state_dict(state["prior_optimiser"])
-        for mine, saved in zip(self.average, state["average"], strict=True):
-            mine.copy_(saved)
+        for average, saved in zip(self.average, state["average"], strict=True):
+            average.copy_(saved)
         self.step, self.curves = state["step"], state["curves"]
 
     def record(self, terms: dict[str, float]) -> None:

@@ -69,18 +69,18 @@ def read_tracks(
     With `body`, only tracklets with 3D labels, and with them; without, labels are not read, so that a pseudo-labelled
     track cannot bring any. Tracklets labelled as one of the splits `held_out` are left out either way.
     """
-    known = read_labels3d(lake, ids)
+    labels_of = read_labels3d(lake, ids)
     features = read_phi(lake, config.phi_name, ids)
     tracks = []
     for tracklet in iter_tracklets(lake, ids):
-        tid = tracklet.tracklet_id
-        labels = known.get(tid)
+        tracklet_id = tracklet.tracklet_id
+        labels = labels_of.get(tracklet_id)
         unlabelled = body is not None and (labels is None or not labels.valid.any())
-        kept_back = labels is not None and labels.split in held_out
-        if tid not in features or unlabelled or kept_back or not _fits(tracklet, config):
+        is_held_out = labels is not None and labels.split in held_out
+        if tracklet_id not in features or unlabelled or is_held_out or not _fits(tracklet, config):
             continue
         converted = _labels(labels, tracklet, body) if labels and body else None
-        tracks.append(Track(tid, features[tid], in_crop(tracklet.keypoints, tracklet.boxes), converted))
+        tracks.append(Track(tracklet_id, features[tracklet_id], in_crop(tracklet.keypoints, tracklet.boxes), converted))
     return tracks
 
 
@@ -136,12 +136,12 @@ def _fit_ids(lake: LakeReader, config: DataConfig, ids: Sequence[str], held_out:
     among = pc.field("tracklet_id").isin(pa.array(ids, pa.string()))
     columns = ["tracklet_id", "source_id", "seconds", "n_frames", "fps_num", "fps_den"]
     rows = lake.read("tracklets", columns, among)
-    back = lake.read("labels3d", ["tracklet_id", "split"], among)
-    back = back.filter(pc.is_in(back["split"], pa.array(held_out, pa.string())))
+    held_back = lake.read("labels3d", ["tracklet_id", "split"], among)
+    held_back = held_back.filter(pc.is_in(held_back["split"], pa.array(held_out, pa.string())))
     fps_N = rows["fps_num"].to_numpy() / rows["fps_den"].to_numpy()
     fit_N = np.asarray([rate_fits(fps, config) for fps in fps_N], bool)
     fit_N &= rows["n_frames"].to_numpy() >= config.window
-    fit_N &= ~pc.is_in(rows["tracklet_id"], back["tracklet_id"].combine_chunks()).to_numpy()
+    fit_N &= ~pc.is_in(rows["tracklet_id"], held_back["tracklet_id"].combine_chunks()).to_numpy()
     rows = rows.filter(pa.array(fit_N))
     return Snapshot.of_columns(rows["tracklet_id"], rows["source_id"], rows["seconds"].to_numpy())
 

@@ -96,8 +96,8 @@ def training_set(
     with_3d: list[Track] = []
     for lake in labelled:
         ids = select(lake).tracklet_ids
-        wanted = ids if labelled_ids is None else sorted(set(ids) & set(labelled_ids))
-        with_3d += read_tracks(lake, config.data, wanted, config.body_name, held_out)
+        ids_with_3d = ids if labelled_ids is None else sorted(set(ids) & set(labelled_ids))
+        with_3d += read_tracks(lake, config.data, ids_with_3d, config.body_name, held_out)
     if not with_3d:
         raise NoTrainingDataError(_nothing("3D labels", [lake.root for lake in labelled], config))
     added: WindowStore | list[Track] = []
@@ -211,10 +211,10 @@ def _load_initial(state: TrainingState, path: Path) -> None:
 
 def _warm_start(state: TrainingState, path: str) -> None:
     """Regressor and mean parameters of another run; Δ regressors stay as drawn (docs/paper.md 8.4)."""
-    given = load_checkpoint(path).weights
-    kept = {name: value for name, value in given.items() if name == "mean" or name.startswith("regressor.")}
+    weights = load_checkpoint(path).weights
+    regressor = {name: value for name, value in weights.items() if name == "mean" or name.startswith("regressor.")}
     try:
-        state.network.load_state_dict(kept, strict=False)
+        state.network.load_state_dict(regressor, strict=False)
     except RuntimeError as error:
         raise BadCheckpointError(Path(path), f"its regressor does not fit this configuration: {error}") from error
     _restart_average(state)

@@ -12,9 +12,9 @@ from evaluation.label_quality.table import Table, Value, from_rows
 NEAR = 0.1
 """A joint within this part of the diagonal is right: 15 px of HMMR's crop, about a hand's length."""
 CLEARLY = 0.7
-"""Sides are exchanged if that makes the mean error less than this part of it."""
+"""Sides are exchanged if the exchange lowers the mean error below this share of it."""
 WORTH_SAYING = 0.03
-"""And if the error was over this: a person seen from the side fits both ways."""
+"""Sides are exchanged only if the error was above this: the joints of a person seen from the side fit both ways."""
 _MIRROR = mirror_permutation(KEYPOINTS_25)
 
 
@@ -61,7 +61,7 @@ def swapped_share(tracks: Iterable[Judged]) -> float | None:
     None where no frame shows enough joints to decide.
     """
     parts = [swapped_frames(track) for track in tracks]
-    exchanged = np.concatenate([np.zeros(0, bool), *[swapped[told] for swapped, told in parts]])
+    exchanged = np.concatenate([np.zeros(0, bool), *[swapped[decides] for swapped, decides in parts]])
     return float(exchanged.mean()) if len(exchanged) else None
 
 
@@ -82,11 +82,11 @@ def swapped_frames(
     mirror joints.
     """
     both_TJ = track.counted & track.counted[:, _MIRROR] & np.array(among)
-    told_T = both_TJ.sum(axis=1) >= least
+    decides_T = both_TJ.sum(axis=1) >= least
     count_T = np.maximum(both_TJ.sum(axis=1), 1)
     plain_T = np.where(both_TJ, track.errors, 0).sum(axis=1) / count_T
     other_T = np.where(both_TJ, track.exchanged_TJ, 0).sum(axis=1) / count_T
-    return told_T & (other_T < CLEARLY * plain_T) & (plain_T > WORTH_SAYING), told_T
+    return decides_T & (other_T < CLEARLY * plain_T) & (plain_T > WORTH_SAYING), decides_T
 
 
 def acceleration_errors(tracks: Iterable[Judged]) -> NDArray[np.float64]:
@@ -97,15 +97,15 @@ def acceleration_errors(tracks: Iterable[Judged]) -> NDArray[np.float64]:
     parts = [np.zeros(0)]
     for track in tracks:
         second = np.diff(track.offset_TJ2, n=2, axis=0)
-        counted, who, at = track.counted, track.who_T, track.track.frames_T
-        steady_T = (who[2:] == who[1:-1]) & (who[1:-1] == who[:-2]) & (np.diff(at, n=2) == 0)
-        known = counted[2:] & counted[1:-1] & counted[:-2] & steady_T[:, None]
-        parts.append(np.hypot(second[..., 0], second[..., 1])[known])
+        counts_TJ, person_T, frame_T = track.counted, track.who_T, track.track.frames_T
+        steady_T = (person_T[2:] == person_T[1:-1]) & (person_T[1:-1] == person_T[:-2]) & (np.diff(frame_T, n=2) == 0)
+        counted_TJ = counts_TJ[2:] & counts_TJ[1:-1] & counts_TJ[:-2] & steady_T[:, None]
+        parts.append(np.hypot(second[..., 0], second[..., 1])[counted_TJ])
     return np.concatenate(parts)
 
 
 def joint_table(films: Sequence[JudgedFilm], note: str) -> Table:
-    """One row a joint that the labels have, the worst first; and all together."""
+    """One row for each joint that the labels have, by descending mean error, then a row for all joints."""
     tracks = [track for film in films for track in film.tracks]
     rows = {}
     for name, slots in joint_groups().items():
@@ -121,7 +121,7 @@ def joint_table(films: Sequence[JudgedFilm], note: str) -> Table:
 
 
 def joint_groups() -> dict[str, list[int]]:
-    """Slots of the 25 by name without its side."""
+    """Indices of the 25 keypoints, grouped by their names without left or right."""
     groups: dict[str, list[int]] = {}
     for slot, name in enumerate(KEYPOINTS_25):
         groups.setdefault(name.removeprefix("left_").removeprefix("right_").replace("_", " "), []).append(slot)

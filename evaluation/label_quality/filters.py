@@ -22,17 +22,17 @@ def filters_table(everything: Sequence[JudgedFilm], filtered: Mapping[str, Seque
 def filter_row(everything: Sequence[JudgedFilm], kept: Sequence[JudgedFilm]) -> dict[str, Value]:
     """Frames and hours kept, and errors of the kept and the dropped. Both lists hold the same films in one order."""
     frames = sum(_frames(film) for film in everything)
-    stayed = sum(_frames(film) for film in kept)
+    frames_kept = sum(_frames(film) for film in kept)
     dropped = [_dropped(a, b) for a, b in zip(everything, kept, strict=True)]
-    lost = np.concatenate([np.zeros(0), *dropped])
-    mine = errors_of(track for film in kept for track in film.tracks)
+    dropped_errors = np.concatenate([np.zeros(0), *dropped])
+    kept_errors = errors_of(track for film in kept for track in film.tracks)
     return {
-        "frames kept": stayed / frames if frames else None,
-        "hours kept": stayed * HOURS_A_FRAME,
-        "median kept": float(np.median(mine)) if len(mine) else None,
-        "mean kept": float(mine.mean()) if len(mine) else None,
-        "median dropped": float(np.median(lost)) if len(lost) else None,
-        "mean dropped": float(lost.mean()) if len(lost) else None,
+        "frames kept": frames_kept / frames if frames else None,
+        "hours kept": frames_kept * HOURS_A_FRAME,
+        "median kept": float(np.median(kept_errors)) if len(kept_errors) else None,
+        "mean kept": float(kept_errors.mean()) if len(kept_errors) else None,
+        "median dropped": float(np.median(dropped_errors)) if len(dropped_errors) else None,
+        "mean dropped": float(dropped_errors.mean()) if len(dropped_errors) else None,
         "false people kept": sum(film.false for film in kept),
         "sides exchanged": swapped_share(track for film in kept for track in film.tracks),
     }
@@ -46,9 +46,9 @@ def kept_shares(
 
     `filtered` maps a filter's name to its films by kind.
     """
-    whole = {kind: sum(map(_frames, films)) for kind, films in everything.items()}
+    frames = {kind: sum(map(_frames, films)) for kind, films in everything.items()}
     rows: dict[str, dict[str, Value]] = {
-        name: {kind: sum(map(_frames, films)) / whole[kind] if whole[kind] else None for kind, films in kinds.items()}
+        name: {kind: sum(map(_frames, films)) / frames[kind] if frames[kind] else None for kind, films in kinds.items()}
         for name, kinds in filtered.items()
     }
     return from_rows("filters_kinds", "Filters: share of frames kept, by kind of film", note, rows, of="filter")
@@ -59,13 +59,13 @@ def _frames(film: JudgedFilm) -> int:
 
 
 def _dropped(everything: JudgedFilm, kept: JudgedFilm) -> NDArray[np.float64]:
-    """Errors of the person-frames of `everything` that `kept` has not."""
-    stayed = {pair for track in kept.tracks for pair in _people(track)}
-    gone = []
+    """Errors of the person-frames that are in `everything` and not in `kept`."""
+    kept_people = {pair for track in kept.tracks for pair in _people(track)}
+    errors = []
     for track in everything.tracks:
-        lost_T = np.array([pair not in stayed for pair in _people(track)], dtype=bool)
-        gone.append(track.errors[track.counted & lost_T[:, None]])
-    return np.concatenate([np.zeros(0), *gone])
+        dropped_T = np.array([pair not in kept_people for pair in _people(track)], dtype=bool)
+        errors.append(track.errors[track.counted & dropped_T[:, None]])
+    return np.concatenate([np.zeros(0), *errors])
 
 
 def _people(track: Judged) -> list[tuple[int, int]]:

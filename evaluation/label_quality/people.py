@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MIN_VISIBLE = 5
-"""A person of whom fewer joints show needs no label; one with a label is no mistake."""
+"""A person with fewer visible joints needs no label. A label of such a person is no error."""
 
 
 LEAST_DIAGONAL_PX = 1.0
@@ -52,7 +52,7 @@ class Labelled:
 
 def joint_boxes(joints_NJ3: NDArray[np.floating]) -> NDArray[np.float64]:
     """Boxes (N, 4), x0 y0 x1 y1, around all joints that are not at (0, 0), visible or not."""
-    there = (joints_NJ3[..., :2] != 0).any(axis=-1, keepdims=True)
-    low = np.where(there, joints_NJ3[..., :2], np.inf).min(axis=1)
-    high = np.where(there, joints_NJ3[..., :2], -np.inf).max(axis=1)
-    return np.where(there.any(axis=1), np.concatenate([low, high], axis=1), 0.0)
+    placed_NJ1 = (joints_NJ3[..., :2] != 0).any(axis=-1, keepdims=True)
+    low = np.where(placed_NJ1, joints_NJ3[..., :2], np.inf).min(axis=1)
+    high = np.where(placed_NJ1, joints_NJ3[..., :2], -np.inf).max(axis=1)
+    return np.where(placed_NJ1.any(axis=1), np.concatenate([low, high], axis=1), 0.0)

@@ -50,8 +50,8 @@ def shots_row(videos: Sequence[Cuts]) -> dict[str, Value]:
 
 def _hits(video: Cuts) -> tuple[int, int]:
     """How many transitions were found, and how often one was found again."""
-    free, hits, again = set(video.found), 0, 0
+    unmatched, hits, again = set(video.found), 0, 0
     for first, last in sorted(video.true):
-        inside = {at for at in free if first - TOLERANCE <= at <= last + TOLERANCE}
-        hits, again, free = hits + bool(inside), again + max(0, len(inside) - 1), free - inside
+        inside = {at for at in unmatched if first - TOLERANCE <= at <= last + TOLERANCE}
+        hits, again, unmatched = hits + bool(inside), again + max(0, len(inside) - 1), unmatched - inside
     return hits, again

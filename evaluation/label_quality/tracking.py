@@ -55,15 +55,15 @@ def _sequence(truth: Truth, labelled: Labelled) -> dict[str, Any]:
     seen_PF, boxes = truth.seen, [joint_boxes(track.joints_TJ3) for track in labelled.tracks]
     for f in range(len(truth.shots_F)):
         people = np.flatnonzero(truth.present_PF[:, f])
-        here = [(i, at) for i, track in enumerate(labelled.tracks) if (at := _row(track, f)) is not None]
-        labels_N4 = np.array([boxes[i][t] for i, t in here]).reshape(-1, 4)
+        rows = [(i, at) for i, track in enumerate(labelled.tracks) if (at := _row(track, f)) is not None]
+        labels_N4 = np.array([boxes[i][t] for i, t in rows]).reshape(-1, 4)
         overlap_PN = iou_matrix(joint_boxes(truth.joints_PFJ3[people, f]), labels_N4)
         seen_P = seen_PF[people, f]
-        best_N = overlap_PN.argmax(axis=0) if len(people) else np.zeros(len(here), int)
+        best_N = overlap_PN.argmax(axis=0) if len(people) else np.zeros(len(rows), int)
         spare = [bool(len(people)) and not seen_P[p] and overlap_PN[p, n] >= 0.5 for n, p in enumerate(best_N)]
         kept_N = ~np.array(spare, dtype=bool)
         gt_ids.append(people[seen_P])
-        tr_ids.append(np.array([i for i, _ in here], dtype=int)[kept_N])
+        tr_ids.append(np.array([i for i, _ in rows], dtype=int)[kept_N])
         scores.append(overlap_PN[seen_P][:, kept_N])
     return {
         "num_timesteps": len(gt_ids), "num_gt_ids": len(truth.present_PF), "num_tracker_ids": len(labelled.tracks),
@@ -74,5 +74,5 @@ def _sequence(truth: Truth, labelled: Labelled) -> dict[str, Any]:
 
 def _row(track: Track, frame: int) -> int | None:
     at = int(np.searchsorted(track.frames_T, frame))
-    there = at < len(track.frames_T) and track.frames_T[at] == frame and bool(track.observed_T[at])
-    return at if there else None
+    observed = at < len(track.frames_T) and track.frames_T[at] == frame and bool(track.observed_T[at])
+    return at if observed else None

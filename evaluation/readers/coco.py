@@ -27,9 +27,9 @@ def read_coco(path: Path, images: Path | None = None) -> Iterator[BenchmarkSeque
     """
     data = _load(path)
     by_id = _by_id(path, data)
-    kept = [a for a in data["annotations"] if not a.get("iscrowd") and _count(path, a) > 0]
-    dropped = {"crowd_or_without_keypoints": len(data["annotations"]) - len(kept)}
-    for i, person in enumerate(kept):
+    people = [a for a in data["annotations"] if not a.get("iscrowd") and _count(path, a) > 0]
+    dropped = {"crowd_or_without_keypoints": len(data["annotations"]) - len(people)}
+    for i, person in enumerate(people):
         image = _image(path, by_id, person)
         yield BenchmarkSequence(
             dataset="coco",

@@ -109,27 +109,27 @@ def opens(argument: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             return Path(signature.bind(*args, **kwargs).arguments[argument])
 
         @functools.wraps(read)
-        def whole(*args: Any, **kwargs: Any) -> Any:
+        def read_all(*args: Any, **kwargs: Any) -> Any:
             path = path_of(*args, **kwargs)
             with bounded(path):
-                made = read(*args, **kwargs)
-                for item in made if isinstance(made, list) else [made]:
-                    _check(path, item)
-                return made
+                records = read(*args, **kwargs)
+                for record in records if isinstance(records, list) else [records]:
+                    _check(path, record)
+                return records
 
         @functools.wraps(read)
-        def items(*args: Any, **kwargs: Any) -> Iterator[Any]:
-            path, found = path_of(*args, **kwargs), cast(Iterator[Any], read(*args, **kwargs))
+        def read_each(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            path, records = path_of(*args, **kwargs), cast(Iterator[Any], read(*args, **kwargs))
             while True:
                 with bounded(path):
                     try:
-                        item = next(found)
+                        record = next(records)
                     except StopIteration:
                         return
-                    _check(path, item)
-                yield item
+                    _check(path, record)
+                yield record
 
-        return cast(Callable[P, R], items if inspect.isgeneratorfunction(read) else whole)
+        return cast(Callable[P, R], read_each if inspect.isgeneratorfunction(read) else read_all)
 
     return decorate
 
@@ -290,8 +290,8 @@ def _memory(most: int) -> Iterator[None]:
         yield
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = pages * resource.getpagesize() + most
-    limit = wanted if soft == resource.RLIM_INFINITY else min(soft, wanted)
+    needed = pages * resource.getpagesize() + most
+    limit = needed if soft == resource.RLIM_INFINITY else min(soft, needed)
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
     try:
         yield

@@ -69,8 +69,8 @@ def _has_3d(features: dict[str, Feature]) -> bool:
     """Absent truth is written as zeros, so the flags decide; without any flag (test records) gt3ds itself does."""
     flags = [features[name] for name in ("meta/has_3d", "meta/has_3d_joints") if name in features]
     truth = features.get("mosh/gt3ds", [])
-    said = any(np.asarray(flag).any() for flag in flags) if flags else True
-    return said and len(truth) > 0 and bool(np.any(np.asarray(truth)))
+    flagged = any(np.asarray(flag).any() for flag in flags) if flags else True
+    return flagged and len(truth) > 0 and bool(np.any(np.asarray(truth)))
 
 
 def _body(path: Path, features: dict[str, Feature], length: int) -> BodyMotion | None:

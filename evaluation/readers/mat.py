@@ -36,7 +36,7 @@ def mat_variables(data: bytes, most: int) -> dict[str, MatValue]:
     if len(data) < 128 or data[126:128] not in (b"IM", b"MI"):
         raise MatError("no header of version 5")
     order = "<" if data[126:128] == b"IM" else ">"
-    found: dict[str, MatValue] = {}
+    variables: dict[str, MatValue] = {}
     for kind, body in _elements(memoryview(data)[128:], order):
         if kind == _COMPRESSED:
             engine = zlib.decompressobj()
@@ -48,8 +48,8 @@ def mat_variables(data: bytes, most: int) -> dict[str, MatValue]:
         if kind == _MATRIX:
             name, value = _matrix(body, order, 0)
             if value is not None:
-                found[name] = value
-    return found
+                variables[name] = value
+    return variables
 
 
 def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:

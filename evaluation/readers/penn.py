@@ -27,7 +27,7 @@ def read_penn_file(path: Path) -> BenchmarkSequence:
     if not x.shape == y.shape == seen.shape:
         raise BadDatasetError(path, f"x, y and visibility have {len(x)}, {len(y)} and {len(seen)} frames")
     number = path.stem
-    said = int(np.asarray(field_of(path, entries, "nframes")).reshape(-1)[0])
+    n_frames = int(np.asarray(field_of(path, entries, "nframes")).reshape(-1)[0])
     return BenchmarkSequence(
         dataset="penn_action",
         split="train" if int(np.asarray(field_of(path, entries, "train")).reshape(-1)[0]) == 1 else "test",
@@ -37,5 +37,5 @@ def read_penn_file(path: Path) -> BenchmarkSequence:
         valid=np.asarray(seen.any(1)),
         joints_2d=Joints(PENN_13, np.stack([x - 1, y - 1, seen], -1)),
         images=tuple(path.parents[1] / "frames" / number / f"{i + 1:06d}.jpg" for i in range(len(x))),
-        counted={"frames_not_labelled": max(0, said - len(x))},
+        counted={"frames_not_labelled": max(0, n_frames - len(x))},
     )

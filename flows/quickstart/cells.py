@@ -33,7 +33,7 @@ def preset_of(config: QuickstartConfig) -> TrainConfig:
 
 
 def train_and_score(config: QuickstartConfig, context: StudyContext) -> None:
-    """Every cell. The model without films first gets its own best number of steps, chosen on dev."""
+    """Trains and scores every cell. The number of steps without films is first chosen on dev."""
     preset = preset_of(config)
     without = _without_films(config, context, preset)
     cells = [
@@ -47,8 +47,8 @@ def train_and_score(config: QuickstartConfig, context: StudyContext) -> None:
 
 def _without_films(config: QuickstartConfig, context: StudyContext, preset: TrainConfig) -> TrainConfig:
     """Labelled films alone overfit: equal steps would flatter the added video (docs/scaling_pilot.md 6)."""
-    tried = [replace(preset, steps=round(preset.steps * share)) for share in config.step_shares_without_films]
-    candidates = [[Cell("candidate", 0.0, seed, train) for seed in config.seeds] for train in tried]
+    configs = [replace(preset, steps=round(preset.steps * share)) for share in config.step_shares_without_films]
+    candidates = [[Cell("candidate", 0.0, seed, train) for seed in config.seeds] for train in configs]
     dev_only = replace(context, held_out=tuple(replace(h, splits=("dev",)) for h in context.held_out))
     run_cells([cell for group in candidates for cell in group], dev_only, config.workers, "steps without films")
     return best_on_dev(candidates, context)

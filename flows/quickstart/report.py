@@ -44,11 +44,11 @@ INTRO = (
 def points(lake: Lake, study: str) -> list[dict[str, Any]]:
     """One dict for each scored model and baseline: POINT and METRICS, means over films of the mean over frames."""
     where = (pc.field("study") == study) & (pc.field("sequence") == MACRO) & pc.field("metric").isin(list(METRICS))
-    found: dict[tuple[Any, ...], dict[str, float]] = defaultdict(dict)
+    values_of: dict[tuple[Any, ...], dict[str, float]] = defaultdict(dict)
     for row in lake.read("scores", None, where).to_pylist():
         key = tuple(row["phi_name" if name == "phi" else name] for name in POINT)
-        found[key][row["metric"]] = row["value"]
-    return [dict(zip(POINT, key, strict=True)) | values for key, values in sorted(found.items())]
+        values_of[key][row["metric"]] = row["value"]
+    return [dict(zip(POINT, key, strict=True)) | values for key, values in sorted(values_of.items())]
 
 
 def write_report(
@@ -96,11 +96,11 @@ def sentences(scored: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _free_network(test: Sequence[Mapping[str, Any]], end: float) -> str | None:
-    """The line to beat: the 3D that comes with the 2D network, smoothed where that was scored."""
+    """Compares the model with the 3D that the 2D network gives by itself, smoothed where that was scored."""
     for variant, words in (("zero_shot_smoothed", "smoothed over time"), ("zero_shot", "frame by frame")):
-        found = [point for point in test if point["variant"] == variant]
-        if found:
-            error, shake = (fmean(point[name] for point in found) for name in ("pa_mpjpe_mm", "accel_error_mm_frame2"))
+        scored = [point for point in test if point["variant"] == variant]
+        if scored:
+            error, shake = (fmean(point[name] for point in scored) for name in ("pa_mpjpe_mm", "accel_error_mm_frame2"))
             verdict = "better than this model" if error < end else "worse than this model"
             return (
                 f"The 2D network's own 3D ({words}), for free, is at {error:.1f} mm, {verdict}, with an acceleration "
@@ -136,9 +136,9 @@ def next_commands(out: Path) -> list[tuple[str, str]]:
 
 def summary(report: Path) -> str:
     """The report's table on dev and test, for the terminal: mean over seeds, in mm."""
-    told = json.loads(report.read_text())
+    content = json.loads(report.read_text())
     groups: dict[tuple[str, str, float], list[dict[str, Any]]] = defaultdict(list)
-    for point in told["cells"] + told["baselines"]:
+    for point in content["cells"] + content["baselines"]:
         groups[(point["split"], point["variant"], point["hours"])].append(point)
     lines = [
         f"{'split':<6} {'model':<14} {'hours':>7} {'seeds':>5} {'MPJPE':>7} {'PA-MPJPE':>9} {'accel':>7}  (open_v1, mm)"
@@ -169,21 +169,21 @@ def film_pictures(checkpoint: Path, held_out: Lake, films: Path) -> list[Picture
     """A PNG for each of a few test films: frame, 2D tracklet on it, predicted mesh on it; time runs down."""
     labels = read_labels3d(held_out, split="test")
     body = BodyModel.load()
-    made = []
+    pictures = []
     for tracklet in itertools.islice(iter_tracklets(held_out, list(labels)), FILMS):
         film = labels[tracklet.tracklet_id].truth_id.split(":")[0]
         prediction = predict_lake(checkpoint, held_out, [tracklet.tracklet_id])[tracklet.tracklet_id]
-        at = [len(tracklet.pts) * (2 * i + 1) // (2 * FRAMES) for i in range(FRAMES)]
-        pixels = _frames(films / f"{film}.mp4", {int(tracklet.frame_index[i]) for i in at})
+        shown = [len(tracklet.pts) * (2 * i + 1) // (2 * FRAMES) for i in range(FRAMES)]
+        pixels = _frames(films / f"{film}.mp4", {int(tracklet.frame_index[i]) for i in shown})
         rows = [
-            three_panels(pixels[int(tracklet.frame_index[i])].pixels_HW3, tracklet, prediction, i, body) for i in at
+            three_panels(pixels[int(tracklet.frame_index[i])].pixels_HW3, tracklet, prediction, i, body) for i in shown
         ]
-        made.append(Picture(png_bytes(rows), f"synthetic test film {film}: frame, 2D tracklet, predicted body"))
-    return made
+        pictures.append(Picture(png_bytes(rows), f"synthetic test film {film}: frame, 2D tracklet, predicted body"))
+    return pictures
 
 
-def _frames(film: Path, wanted: Iterable[int]) -> dict[int, Frame]:
+def _frames(film: Path, indices: Iterable[int]) -> dict[int, Frame]:
     """Frames of a film by decode index."""
-    chosen = set(wanted)
+    chosen = set(indices)
     video = Video(film, film.name, DecodeConfig(), max_pixels=1 << 24, max_seconds=3600.0)
     return {frame.index: frame for frame in video.frames() if frame.index in chosen}

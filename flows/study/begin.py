@@ -35,8 +35,8 @@ def begin(config: StudyConfig, places: Places, command: str, *, score_test: bool
     """
     held_out = places.scored_on(score_test=score_test)
     check_truth(config, places.lake, places.perfect)
-    kept = _kept(config, places.out)
-    digest = str(kept["snapshot"]) if kept else frozen_film(Lake(places.lake), config).digest
+    begun = _kept(config, places.out)
+    digest = str(begun["snapshot"]) if begun else frozen_film(Lake(places.lake), config).digest
     snapshot = load(Lake(places.lake), digest)
     if not snapshot.members:
         raise StudyConfigError(f"{places.lake}: no tracklet of the study's snapshot is there; harvest first")
@@ -46,7 +46,7 @@ def begin(config: StudyConfig, places: Places, command: str, *, score_test: bool
     for phi_name in config.phi:
         if not context.dev.has(phi_name):
             raise StudyConfigError(f"phi {phi_name}: {context.dev.lake} was harvested without it")
-    if not kept:
+    if not begun:
         write_json_atomically(_file(config, places.out), {"snapshot": digest, "study": asdict(config)})
     return context
 
@@ -62,24 +62,27 @@ def unscored(held_out: Sequence[HeldOut], phis: tuple[str, ...]) -> list[str]:
 
 
 def _kept(config: StudyConfig, out: Path) -> dict[str, Any] | None:
-    """What the study was begun with; StudyConfigError where its training was another, whose rows would be mixed in."""
+    """The stored beginning of the study; None for a new one.
+
+    StudyConfigError where it was begun with other training settings, since old and new rows would be mixed.
+    """
     file = _file(config, out)
     if not file.exists():
         return None
     try:
-        kept = read_object(file.read_bytes())
-        before = {key: _plain(key, kept["study"].get(key, [])) for key in _FIXED}
-        str(kept["snapshot"])
+        begun = read_object(file.read_bytes())
+        begun_with = {key: _plain(key, begun["study"].get(key, [])) for key in _FIXED}
+        str(begun["snapshot"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StudyConfigError(f"{file} cannot be read ({error}); remove it to begin anew") from error
-    for key, old in before.items():
+    for key, old in begun_with.items():
         now = _plain(key, json.loads(json.dumps(getattr(config, key))))
         if old != now:
             raise StudyConfigError(
                 f"study {config.name} was begun with {key} {old}, now it is {now}: "
                 f"give it another name, so that its rows are not mixed with the old ones"
             )
-    return kept
+    return begun
 
 
 def _plain(key: str, value: Any) -> Any:
@@ -99,29 +102,35 @@ def labelled_sets(lake: Lake, sizes: Sequence[int | None], seeds: Sequence[int])
 
     StudyConfigError where there are fewer sources, or none.
     """
-    known = read_labels3d(lake)
-    members = [m for m in select(lake).members if m.tracklet_id in known and known[m.tracklet_id].valid.any()]
-    whole = Snapshot(tuple(members))
-    if not whole.sources:
+    labels = read_labels3d(lake)
+    members = [
+        member
+        for member in select(lake).members
+        if member.tracklet_id in labels and labels[member.tracklet_id].valid.any()
+    ]
+    pool = Snapshot(tuple(members))
+    if not pool.sources:
         raise StudyConfigError(f"--labelled {lake.root}: no tracklet has 3D labels")
     largest = max((size for size in sizes if size is not None), default=0)
-    if largest > len(whole.sources):
+    if largest > len(pool.sources):
         raise StudyConfigError(
-            f"labelled: {largest} sources are asked for, {lake.root} has {len(whole.sources)} with 3D; `all` takes all"
+            f"labelled: {largest} sources are asked for, {lake.root} has {len(pool.sources)} with 3D; `all` takes all"
         )
-    return {(size, seed): _first(whole, size, seed) for size in sizes for seed in seeds}
+    return {(size, seed): _first(pool, size, seed) for size in sizes for seed in seeds}
 
 
 def hours_of(lake: Lake, sets: LabelledSets, size: int | None) -> float:
     """Hours of the labelled sets of `size` sources, mean over the seeds."""
     seconds = {member.tracklet_id: member.seconds for member in select(lake).members}
-    totals = [sum(seconds[tracklet_id] for tracklet_id in ids) for (wanted, _), ids in sets.items() if wanted == size]
+    totals = [
+        sum(seconds[tracklet_id] for tracklet_id in ids) for (n_sources, _), ids in sets.items() if n_sources == size
+    ]
     return sum(totals) / len(totals) / 3600.0
 
 
-def _first(whole: Snapshot, size: int | None, seed: int) -> tuple[str, ...]:
-    taken = set(whole.sources if size is None else source_order(whole.sources, seed)[:size])
-    return tuple(member.tracklet_id for member in whole.members if member.source_id in taken)
+def _first(pool: Snapshot, size: int | None, seed: int) -> tuple[str, ...]:
+    sources = set(pool.sources if size is None else source_order(pool.sources, seed)[:size])
+    return tuple(member.tracklet_id for member in pool.members if member.source_id in sources)
 
 
 def cell_of(cell: GridCell, base: TrainConfig, sets: LabelledSets) -> Cell:
@@ -136,15 +145,15 @@ def cell_of(cell: GridCell, base: TrainConfig, sets: LabelledSets) -> Cell:
 
 def train_config(changes: Iterable[tuple[str, Change]]) -> TrainConfig:
     """The preset named by `preset` (else `open`) with the other changes made; StudyConfigError names a bad one."""
-    wanted = dict(changes)
-    name = wanted.pop("preset", "open")
+    settings = dict(changes)
+    name = settings.pop("preset", "open")
     if name not in PRESETS:
         raise StudyConfigError(f"train.preset: no preset {name}; there are {', '.join(PRESETS)}")
     config: Any = PRESETS[str(name)]()
-    for path, value in wanted.items():
+    for path, value in settings.items():
         config = _changed(config, path.split("."), value, path)
-    made: TrainConfig = config
-    return made
+    train: TrainConfig = config
+    return train
 
 
 def _changed(config: Any, parts: list[str], value: Change, path: str) -> Any:
@@ -180,9 +189,9 @@ def refuse_unless_frozen(study: Path | None, commit: str | None = None) -> None:
 def _committed(file: Path) -> bool:
     """Whether git knows the file and its content is the last commit's."""
     try:
-        place = file.resolve()
-        git = ["git", "-C", str(place.parent)]
-        committed = subprocess.run([*git, "show", f"HEAD:./{place.name}"], capture_output=True, check=True).stdout
-        return committed == place.read_bytes()
+        resolved = file.resolve()
+        git = ["git", "-C", str(resolved.parent)]
+        committed = subprocess.run([*git, "show", f"HEAD:./{resolved.name}"], capture_output=True, check=True).stdout
+        return committed == resolved.read_bytes()
     except (OSError, subprocess.CalledProcessError):
         return False

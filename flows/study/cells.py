@@ -58,14 +58,14 @@ class StudyContext:
     held_out: tuple[HeldOut, ...]
     out: Path
     command: str
-    """What to type to get the study again."""
+    """The command that runs the study again."""
     perfect: tuple[str | Path, str] | None = None
     """Lake of the pool's films by their true 2D, and its snapshot; None: true 2D is read from the pool's labels3d."""
 
     @property
     def dev(self) -> HeldOut:
         """The set on which choices are made: the first with a split dev."""
-        return next(one for one in self.held_out if "dev" in one.splits)
+        return next(test_set for test_set in self.held_out if "dev" in test_set.splits)
 
 
 @dataclass(frozen=True)
@@ -123,11 +123,11 @@ def run_cell(cell: Cell, context: StudyContext) -> str:
     """
     run_id = cell.run_id(context)
     with locked(context.out / run_id):
-        wanted = missing_splits(cell, context)
-        if not wanted:
+        unscored = missing_splits(cell, context)
+        if not unscored:
             return run_id
         checkpoint, hours = _trained(cell, context, run_id)
-        for held_out, split in wanted:
+        for held_out, split in unscored:
             scored = Scored(
                 run_id=run_id, variant=cell.variant, dataset=held_out.dataset, split=split, commit=code_commit(),
                 scored_at=datetime.now(UTC), study=context.study, phi_name=cell.train.data.phi_name, hours=hours,
@@ -138,9 +138,9 @@ def run_cell(cell: Cell, context: StudyContext) -> str:
 
 
 def _trained(cell: Cell, context: StudyContext, run_id: str) -> tuple[Path, float]:
-    """Checkpoint of the cell and its nominal hours: whole sources differ a little from seed to seed.
+    """Checkpoint of the cell and its nominal hours; the real hours differ a little by seed, since sources stay whole.
 
-    A model that is there and has its row is only scored: a row is written when its training has ended.
+    A model that exists and has a row in `runs` is not trained again: the row is written when its training has ended.
     """
     data, lake, checkpoint = cell_data(cell, context), Lake(context.lake), context.out / run_id / "model.pt"
     if checkpoint.exists() and lake.read("runs", ["run_id"], pc.field("run_id") == run_id).num_rows:
@@ -201,7 +201,7 @@ class CellData:
     snapshot: str
     hours: float
     nominal_hours: float
-    """The share of the whole: what the point is drawn at."""
+    """The share of the pool's hours, at which the point is drawn."""
 
 
 def cell_data(cell: Cell, context: StudyContext) -> CellData:
@@ -209,21 +209,21 @@ def cell_data(cell: Cell, context: StudyContext) -> CellData:
     phi_name = cell.train.data.phi_name
     if cell.variant == "reprojected":
         lake = reprojected(Lake(context.labelled), _labelled(cell, context), cell.seed)
-        made = select(lake)
-        return CellData(lambda: lake, made.tracklet_ids, context.snapshot, 0.0, 0.0)
+        selected = select(lake)
+        return CellData(lambda: lake, selected.tracklet_ids, context.snapshot, 0.0, 0.0)
     path, digest = context.lake, context.snapshot
     if cell.variant == "perfect_2d" and context.perfect is not None:
         path, digest = context.perfect
-    whole = load(Lake(path), digest)
-    part = nested(whole, fraction=cell.share, seed=cell.seed)
+    pool = load(Lake(path), digest)
+    part = nested(pool, fraction=cell.share, seed=cell.seed)
     if cell.labels and path == context.lake:
-        whole, part = (of_version(Lake(path), film, cell.labels) for film in (whole, part))
+        pool, part = (of_version(Lake(path), snapshot, cell.labels) for snapshot in (pool, part))
 
     if cell.spread != 1 and cell.variant == "semi" and cell.share:
-        wanted = whole.hours * cell.share
-        cut = stretches(Lake(path), whole, phi_name, hours=wanted, spread=cell.spread, seed=cell.seed)
-        made = select(cut)
-        return CellData(lambda: cut, made.tracklet_ids, digest, made.hours, wanted)
+        hours = pool.hours * cell.share
+        cut = stretches(Lake(path), pool, phi_name, hours=hours, spread=cell.spread, seed=cell.seed)
+        selected = select(cut)
+        return CellData(lambda: cut, selected.tracklet_ids, digest, selected.hours, hours)
 
     def changed() -> LakeReader:
         if cell.variant == "perfect_2d" and context.perfect is None:
@@ -232,11 +232,11 @@ def cell_data(cell: Cell, context: StudyContext) -> CellData:
             return with_noise(Lake(path), part.tracklet_ids, phi_name, cell.noise)
         return Lake(path)
 
-    return _fed(changed, whole, part, digest, cell.share)
+    return _fed(changed, pool, part, digest, cell.share)
 
 
-def _fed(lake: Callable[[], LakeReader], whole: Snapshot, part: Snapshot, digest: str, share: float) -> CellData:
-    return CellData(lake, part.tracklet_ids, digest, part.hours, whole.hours * share)
+def _fed(lake: Callable[[], LakeReader], pool: Snapshot, part: Snapshot, digest: str, share: float) -> CellData:
+    return CellData(lake, part.tracklet_ids, digest, part.hours, pool.hours * share)
 
 
 def _labelled(cell: Cell, context: StudyContext) -> tuple[str, ...]:
@@ -264,12 +264,12 @@ def missing_splits(cell: Cell, context: StudyContext, have: set[Key] | None = No
     `have` are the keys of the scores in the lake; None reads them.
     """
     run_id, phi_name = cell.run_id(context), cell.train.data.phi_name
-    known = scored_sets(context.lake, run_id) if have is None else have
-    wanted = [(held_out, split) for held_out in context.held_out for split in held_out.splits]
+    scored = scored_sets(context.lake, run_id) if have is None else have
+    all_splits = [(held_out, split) for held_out in context.held_out for split in held_out.splits]
     return [
         (held_out, split)
-        for held_out, split in wanted
-        if (context.study, run_id, cell.variant, held_out.dataset, split) not in known and held_out.has(phi_name)
+        for held_out, split in all_splits
+        if (context.study, run_id, cell.variant, held_out.dataset, split) not in scored and held_out.has(phi_name)
     ]
 
 

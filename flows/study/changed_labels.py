@@ -78,29 +78,29 @@ def with_true_2d(lake: Lake, ids: Sequence[str], phi_name: str) -> MemoryLake:
         score = np.where(known, np.where(label.keypoints_2d[..., 2] > 0, 1.0, HIDDEN_SCORE), 0.0)
         return np.concatenate([np.where(known[..., None], label.keypoints_2d[..., :2], 0), score[..., None]], axis=-1)
 
-    kept = [one for one in ids if one in truth]
-    return _changed(lake, kept, phi_name, change, f"{lake.root} with true 2D")
+    with_truth = [tracklet_id for tracklet_id in ids if tracklet_id in truth]
+    return _changed(lake, with_truth, phi_name, change, f"{lake.root} with true 2D")
 
 
 PER_FRAME = ("frame_index", "pts", "observed", "boxes", "keypoints")
 """Columns of `tracklets` with an entry for each frame."""
 
 
-def stretches(lake: Lake, whole: Snapshot, phi_name: str, *, hours: float, spread: float, seed: int) -> MemoryLake:
+def stretches(lake: Lake, pool: Snapshot, phi_name: str, *, hours: float, spread: float, seed: int) -> MemoryLake:
     """One stretch of 1/`spread` of its length out of each tracklet, of as many videos as make up `hours`.
 
     Videos are taken in the order in which `storage.snapshot.nested` takes whole ones, so the same hours come from
     about `spread` times as many videos. Where a stretch begins is a function of the tracklet alone. A stretch has at
     least LEAST_STRETCH frames. StudyConfigError where the pool has not enough videos.
     """
-    lengths = _lengths(lake, whole, spread)
+    lengths = _lengths(lake, pool, spread)
     chosen, total = set[str](), 0.0
-    for source in source_order(whole.sources, seed):
-        mine = [member for member in whole.members if member.source_id == source]
-        seconds = sum(member.seconds * lengths[member.tracklet_id][1] for member in mine)
+    for source in source_order(pool.sources, seed):
+        members = [member for member in pool.members if member.source_id == source]
+        seconds = sum(member.seconds * lengths[member.tracklet_id][1] for member in members)
         if total + seconds / 2 > hours * 3600 + 1e-9:
             break
-        chosen |= {member.tracklet_id for member in mine}
+        chosen |= {member.tracklet_id for member in members}
         total += seconds
     else:
         if total < 0.9 * hours * 3600:
@@ -118,18 +118,18 @@ def stretches(lake: Lake, whole: Snapshot, phi_name: str, *, hours: float, sprea
     return MemoryLake(name, {table: rows_to_table(table, rows) for table, rows in tables.items()})
 
 
-def _lengths(lake: Lake, whole: Snapshot, spread: float) -> dict[str, tuple[slice, float]]:
+def _lengths(lake: Lake, pool: Snapshot, spread: float) -> dict[str, tuple[slice, float]]:
     """Frames of each tracklet's stretch, and the share of the tracklet that they are."""
     counts = lake.read("tracklets", ["tracklet_id", "n_frames"]).to_pylist()
     frames = {row["tracklet_id"]: row["n_frames"] for row in counts}
-    found = {}
-    for tracklet_id in whole.tracklet_ids:
+    stretch_of = {}
+    for tracklet_id in pool.tracklet_ids:
         n = frames[tracklet_id]
-        kept = min(n, max(LEAST_STRETCH, round(n / spread)))
+        length = min(n, max(LEAST_STRETCH, round(n / spread)))
         digest = hashlib.sha256(f"stretch {tracklet_id}".encode()).digest()[:8]
-        start = int.from_bytes(digest, "little") % (n - kept + 1)
-        found[tracklet_id] = slice(start, start + kept), kept / n
-    return found
+        start = int.from_bytes(digest, "little") % (n - length + 1)
+        stretch_of[tracklet_id] = slice(start, start + length), length / n
+    return stretch_of
 
 
 def _cut_tracklet(row: dict[str, Any], at: slice) -> dict[str, Any]:
@@ -175,7 +175,10 @@ def keypoints_phi(boxes_T4: np.ndarray, keypoints_TJ3: np.ndarray) -> bytes:
 
 def _phi(features: pa.Table, follows: dict[str, bytes]) -> list[bytes]:
     columns = (features[name].to_pylist() for name in ("tracklet_id", "phi_name", "phi"))
-    return [follows[one] if name == KeypointsPhi.name else phi for one, name, phi in zip(*columns, strict=True)]
+    return [
+        follows[tracklet_id] if name == KeypointsPhi.name else phi
+        for tracklet_id, name, phi in zip(*columns, strict=True)
+    ]
 
 
 def _with_column(table: pa.Table, name: str, values: list[Any]) -> pa.Table:
@@ -186,9 +189,9 @@ def _with_column(table: pa.Table, name: str, values: list[Any]) -> pa.Table:
 
 def _sides(tracklet: TrackletArrays) -> np.ndarray:
     """(T,) px: the longer side of the box about the seen joints, the tracklet's median throughout."""
-    boxes_T4, there = keypoint_boxes(tracklet.keypoints, _SEEN)
+    boxes_T4, has_box_T = keypoint_boxes(tracklet.keypoints, _SEEN)
     size_T = (boxes_T4[:, 2:] - boxes_T4[:, :2]).max(-1)
-    return np.full(len(size_T), float(np.median(size_T[there])) if there.any() else 0.0)
+    return np.full(len(size_T), float(np.median(size_T[has_box_T])) if has_box_T.any() else 0.0)
 
 
 def reprojected(labelled: Lake, ids: Sequence[str], seed: int) -> MemoryLake:
@@ -208,7 +211,8 @@ def reprojected(labelled: Lake, ids: Sequence[str], seed: int) -> MemoryLake:
             features.append(_feature(tracklets[-1], keypoints_TJ3))
     tables = {"tracklets": tracklets, "features": features}
     return MemoryLake(
-        f"{labelled.root} seen by random cameras", {name: rows_to_table(name, made) for name, made in tables.items()}
+        f"{labelled.root} seen by random cameras",
+        {name: rows_to_table(name, table_rows) for name, table_rows in tables.items()},
     )
 
 

@@ -23,9 +23,13 @@ def with_versions(config: StudyConfig, lake: Lake) -> StudyConfig:
     """The study with whole digests of its label versions; StudyConfigError names one that the lake lacks."""
     if not config.labels:
         return config
-    every = label_versions(lake)
+    all_versions = label_versions(lake)
     try:
-        versions = every if config.labels == ("all",) else [version_named(lake, name, every) for name in config.labels]
+        versions = (
+            all_versions
+            if config.labels == ("all",)
+            else [version_named(lake, name, all_versions) for name in config.labels]
+        )
     except LabelsMissing as error:
         raise StudyConfigError(f"labels: {error}") from error
     return replace(config, labels=tuple(version.digest for version in versions))
@@ -46,8 +50,8 @@ def of_version(lake: Lake, film: Snapshot, digest: str) -> Snapshot:
     """The part of a selection whose labels are of version `digest`. LabelsMissing where the lake has none."""
     version = version_named(lake, digest)
     rows = lake.read("tracklets", ["tracklet_id", "label_key"])
-    mine = rows.filter(version.holds(rows))["tracklet_id"].combine_chunks()
-    return film.only(pc.is_in(film.ids, value_set=mine).to_numpy(zero_copy_only=False))
+    ids = rows.filter(version.holds(rows))["tracklet_id"].combine_chunks()
+    return film.only(pc.is_in(film.ids, value_set=ids).to_numpy(zero_copy_only=False))
 
 
 def compare_versions(lake: Lake, config: StudyConfig, command: str) -> None:

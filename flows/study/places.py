@@ -42,13 +42,13 @@ class Places:
 
     def scored_on(self, *, score_test: bool) -> tuple[HeldOut, ...]:
         """The held-out sets with the splits that this run may score: dev, and the others only when asked."""
-        wanted = tuple(
+        scored = tuple(
             replace(test_set, splits=tuple(split for split in test_set.splits if score_test or split == DEV))
             for test_set in self.held_out
         )
-        if not any(DEV in test_set.splits for test_set in wanted):
+        if not any(DEV in test_set.splits for test_set in scored):
             raise StudyConfigError("--held-out: no lake has the split dev, on which every choice is made")
-        return tuple(test_set for test_set in wanted if test_set.splits)
+        return tuple(test_set for test_set in scored if test_set.splits)
 
 
 def given_places(
@@ -65,25 +65,27 @@ def given_places(
         raise StudyConfigError("a study on your own data needs all of --lake, --labelled and --held-out")
     for folder in (lake, labelled, *([perfect] if perfect else [])):
         Lake(folder, create=False)
-    sets = tuple(held_out_set(one) for one in held_out)
-    if len({one.dataset for one in sets}) < len(sets):
+    sets = tuple(held_out_set(argument) for argument in held_out)
+    if len({test_set.dataset for test_set in sets}) < len(sets):
         raise StudyConfigError("--held-out: two lakes of one name; give each its own, NAME=LAKE")
     return Places(lake, labelled, sets, out, prior_poses, perfect)
 
 
-def held_out_set(given: str) -> HeldOut:
+def held_out_set(argument: str) -> HeldOut:
     """One test set as the command line names it; its splits are those that its labels3d have."""
-    parts = _NAMED.fullmatch(given)
-    dataset, path = (parts["dataset"], parts["lake"]) if parts else ("films", given)
+    parts = _NAMED.fullmatch(argument)
+    dataset, path = (parts["dataset"], parts["lake"]) if parts else ("films", argument)
     protocol = parts["protocol"] if parts and parts["protocol"] else _protocol(dataset)
     try:
         check_fits(protocol_named(protocol), dataset, "keypoints_25")
     except ProtocolMismatchError as error:
-        raise StudyConfigError(f"--held-out {given}: {error}") from error
+        raise StudyConfigError(f"--held-out {argument}: {error}") from error
     splits = set(Lake(path, create=False).read("labels3d", ["split"]).column("split").unique().to_pylist())
     scored = tuple(sorted(splits - set(TRAINING), key=lambda split: (split != DEV, split)))
     if not scored:
-        raise StudyConfigError(f"--held-out {given}: no 3D labels of a held-out split, so nothing can be scored on it")
+        raise StudyConfigError(
+            f"--held-out {argument}: no 3D labels of a held-out split, so nothing can be scored on it"
+        )
     return HeldOut(dataset, place(path) or path, scored, protocol)
 
 
@@ -113,12 +115,12 @@ def _protocol(dataset: str) -> str:
 
 def check_truth(config: StudyConfig, lake: str | Path, perfect: str | Path | None) -> None:
     """StudyConfigError where the grid asks for rows that need truth which the lakes do not have."""
-    wanted = [("ceilings", config.ceilings)] + ([] if perfect else [("perfect_2d", config.perfect_2d)])
-    if not any(shares for _, shares in wanted):
+    needs_truth = [("ceilings", config.ceilings)] + ([] if perfect else [("perfect_2d", config.perfect_2d)])
+    if not any(shares for _, shares in needs_truth):
         return
     if Lake(lake).read("labels3d", ["tracklet_id"]).num_rows == 0:
-        named = " and ".join(key for key, shares in wanted if shares)
-        raise StudyConfigError(f"{named}: {lake} has no true 3D of its films; on real video write `[]` for each")
+        keys = " and ".join(key for key, shares in needs_truth if shares)
+        raise StudyConfigError(f"{keys}: {lake} has no true 3D of its films; on real video write `[]` for each")
 
 
 def perfect_pool(perfect: str | Path | None, phis: tuple[str, ...]) -> tuple[str | Path, str] | None:
@@ -127,8 +129,8 @@ def perfect_pool(perfect: str | Path | None, phis: tuple[str, ...]) -> tuple[str
         return None
     missing = {part for phi_name in phis for part in phi_name.split("+")} - phis_of(perfect)
     if missing:
-        named = ", ".join("the 2D network's own 3D" if part == ZERO_SHOT else part for part in sorted(missing))
-        raise StudyConfigError(f"--perfect {perfect}: harvested without {named}; harvest it with the study's --phi")
+        names = ", ".join("the 2D network's own 3D" if part == ZERO_SHOT else part for part in sorted(missing))
+        raise StudyConfigError(f"--perfect {perfect}: harvested without {names}; harvest it with the study's --phi")
     return perfect, freeze(Lake(perfect)).digest
 
 

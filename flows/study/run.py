@@ -119,19 +119,19 @@ def base_config(config: StudyConfig, places: Places) -> TrainConfig:
 
 def _without_film(study: Begun, labelled: int | None, workers: int) -> list[Cell]:
     """Of each φ the model without film at the number of steps that is best on dev: a line of its own on the page."""
-    tried = list(candidates(study.config, labelled))
-    if not tried:
+    grid_cells = list(candidates(study.config, labelled))
+    if not grid_cells:
         return []
     dev_only = (replace(study.context.dev, splits=("dev",)),)
-    dev = replace(study.context, study=tried[0].series, held_out=dev_only)
-    run_cells([study.cell(cell) for cell in tried], dev, workers, "steps without film")
+    dev = replace(study.context, study=grid_cells[0].series, held_out=dev_only)
+    run_cells([study.cell(cell) for cell in grid_cells], dev, workers, "steps without film")
     chosen = []
-    for phi_name in dict.fromkeys(cell.phi_name for cell in tried):
+    for phi_name in dict.fromkeys(cell.phi_name for cell in grid_cells):
         groups: dict[float, list[Cell]] = {}
-        for cell in tried:
+        for cell in grid_cells:
             if cell.phi_name == phi_name:
                 groups.setdefault(cell.step_share, []).append(study.cell(cell))
         best = best_on_dev(list(groups.values()), dev)
-        here = [cell for group in groups.values() for cell in group if cell.train == best]
-        chosen += [replace(cell, variant="no_film_best_step") for cell in here]
+        best_cells = [cell for group in groups.values() for cell in group if cell.train == best]
+        chosen += [replace(cell, variant="no_film_best_step") for cell in best_cells]
     return chosen

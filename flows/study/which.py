@@ -30,9 +30,9 @@ def rank_parts(config: StudyConfig, places: Places, by: str, workers: int, comma
     lake = Lake(places.lake)
     config = with_versions(config, lake)
     settled = begin(replace(config, ceilings=(), perfect_2d=()), places, command, score_test=False)
-    whole = load(lake, settled.snapshot)
-    whole = of_version(lake, whole, config.labels[0]) if config.labels else whole
-    parts = _parts(lake, whole, by)
+    pool = load(lake, settled.snapshot)
+    pool = of_version(lake, pool, config.labels[0]) if config.labels else pool
+    parts = _parts(lake, pool, by)
     if len(parts) < 2:
         raise StudyConfigError(f"--by {by}: the pool has {len(parts)} part, so there is nothing to compare")
     context = replace(settled, held_out=(settled.dev,))
@@ -43,8 +43,8 @@ def rank_parts(config: StudyConfig, places: Places, by: str, workers: int, comma
     cells = [Cell(PART, 1.0, seed, train, sets[labelled, seed]) for seed in config.seeds]
     pairs: list[Pair] = []
     for coalition in coalitions(sorted(parts)):
-        here = replace(context, study=part_study(config.name, by, coalition))
-        pairs += _cells_of(coalition, parts, whole, here, cells)
+        coalition_context = replace(context, study=part_study(config.name, by, coalition))
+        pairs += _cells_of(coalition, parts, pool, coalition_context, cells)
     run_pairs(pairs, workers, f"{config.name} by {by}")
     hours = {name: part.hours for name, part in parts.items()}
     dataset = settled.dev.dataset
@@ -54,30 +54,30 @@ def rank_parts(config: StudyConfig, places: Places, by: str, workers: int, comma
     return worths
 
 
-def _parts(lake: Lake, whole: Snapshot, by: str) -> dict[str, Snapshot]:
-    """The pool's parts as selections; small ones together, so that all coalitions can be trained."""
-    groups = cut(lake, whole.tracklet_ids, by)
-    seconds = {member.tracklet_id: member.seconds for member in whole.members}
+def _parts(lake: Lake, pool: Snapshot, by: str) -> dict[str, Snapshot]:
+    """The pool's parts by name. Small parts are joined into one, so that all coalitions can be trained."""
+    groups = cut(lake, pool.tracklet_ids, by)
+    seconds = {member.tracklet_id: member.seconds for member in pool.members}
     named = largest_groups({name: sum(seconds[tracklet_id] for tracklet_id in ids) for name, ids in groups.items()})
     merged: dict[str, set[str]] = {}
     for name, ids in groups.items():
         merged.setdefault(named[name], set()).update(ids)
-    return {name: _only(whole, ids) for name, ids in merged.items()}
+    return {name: _only(pool, ids) for name, ids in merged.items()}
 
 
-def _only(whole: Snapshot, ids: set[str]) -> Snapshot:
-    return Snapshot(tuple(member for member in whole.members if member.tracklet_id in ids), whole.tables)
+def _only(pool: Snapshot, ids: set[str]) -> Snapshot:
+    return Snapshot(tuple(member for member in pool.members if member.tracklet_id in ids), pool.tables)
 
 
 def _cells_of(
-    coalition: Coalition, parts: dict[str, Snapshot], whole: Snapshot, context: StudyContext, cells: Sequence[Cell]
+    coalition: Coalition, parts: dict[str, Snapshot], pool: Snapshot, context: StudyContext, cells: Sequence[Cell]
 ) -> list[Pair]:
-    """The cells on the film of these parts alone; on none of it for the empty coalition."""
-    pool = (
-        _only(whole, {tracklet_id for name in coalition for tracklet_id in parts[name].tracklet_ids})
+    """The cells, trained on the film of these parts alone; the empty coalition trains on no film."""
+    film = (
+        _only(pool, {tracklet_id for name in coalition for tracklet_id in parts[name].tracklet_ids})
         if coalition
-        else whole
+        else pool
     )
-    save(Lake(context.lake), pool)
-    here = replace(context, snapshot=pool.digest)
-    return [(cell if coalition else replace(cell, share=0.0), here) for cell in cells]
+    save(Lake(context.lake), film)
+    film_context = replace(context, snapshot=film.digest)
+    return [(cell if coalition else replace(cell, share=0.0), film_context) for cell in cells]

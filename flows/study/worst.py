@@ -35,11 +35,16 @@ def show_worst(cell: Cell, context: StudyContext, held_out: HeldOut) -> None:
     predictions = predict_lake(checkpoint, truth, list(labels))
     rates = {tracklet.tracklet_id: tracklet.fps for tracklet in iter_tracklets(truth, list(labels))}
     shown = [
-        Worst(label.truth_id, errors[films[one]], rates[one], shown_tracks(label, predictions[one]))
-        for one, label in labels.items()
-        if one in predictions
+        Worst(
+            label.truth_id,
+            errors[films[tracklet_id]],
+            rates[tracklet_id],
+            shown_tracks(label, predictions[tracklet_id]),
+        )
+        for tracklet_id, label in labels.items()
+        if tracklet_id in predictions
     ]
-    shown.sort(key=lambda one: -one.error)
+    shown.sort(key=lambda sequence: -sequence.error)
     which = {
         "study": context.study, "phi_name": cell.train.data.phi_name, "run_id": run_id, "dataset": held_out.dataset,
         "split": "dev", "metric": METRIC,

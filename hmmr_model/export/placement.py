@@ -126,11 +126,11 @@ def _solve(
     side_T = _box_side(rays_TJ2, weight_TJ)
     for _ in range(config.iterations):
         matrix, target = _reprojection_rows(points_TJ3, rays_TJ2, weight_TJ, pelvis_T3, side_T, config)
-        whole = vstack([matrix, *[part for part, _ in rows]]).tocsr()
-        wanted = np.concatenate([target, *[values for _, values in rows]])
-        normal = (whole.T @ whole).tocsc()
+        system = vstack([matrix, *[part for part, _ in rows]]).tocsr()
+        targets = np.concatenate([target, *[values for _, values in rows]])
+        normal = (system.T @ system).tocsc()
         normal.setdiag(normal.diagonal() + NEAR_FIRST)
-        pelvis_T3 = np.asarray(spsolve(normal, whole.T @ wanted + NEAR_FIRST * first_T3.reshape(-1))).reshape(-1, 3)
+        pelvis_T3 = np.asarray(spsolve(normal, system.T @ targets + NEAR_FIRST * first_T3.reshape(-1))).reshape(-1, 3)
         pelvis_T3[:, 2] = np.maximum(pelvis_T3[:, 2], 0.3 - points_TJ3[..., 2].min(axis=1))
     return pelvis_T3
 
@@ -149,7 +149,7 @@ def _reprojection_rows(
     points_TJ3: Floats, rays_TJ2: Floats, weight_TJ: Floats, pelvis_T3: Floats, side_T: Floats, config: PlacementConfig
 ) -> tuple[csr_matrix, Floats]:
     """X + t_x = r_x (Z + t_z) for each keypoint and axis, over the depth of the iteration before: residuals are those
-    in the picture. The keypoints of a frame err together (the pose does), so that they count as one, not as 25."""
+    in the picture. The keypoints of a frame share the error of its pose, so all 25 together weigh as much as one."""
     depth_TJ = np.maximum(points_TJ3[..., 2] + pelvis_T3[:, None, 2], 0.2)
     total_T = np.maximum(weight_TJ.sum(axis=1), 1e-9)
     residual_TJ2 = (points_TJ3[..., :2] + pelvis_T3[:, None, :2]) / depth_TJ[..., None] - rays_TJ2
