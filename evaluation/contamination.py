@@ -20,7 +20,7 @@ from storage.lake import Lake
 from storage.tables import TrackletArrays, iter_tracklets
 
 NEAR_BITS = 6
-"""Of 64. Re-encodings of one picture differ by 0 to 4 bits, unrelated ones by 32 +- 4."""
+"""Bits of 64 that may differ. Re-encodings of one picture differ by 0 to 4 bits, unrelated ones by 32 +- 4."""
 SAME_SHARE = 0.5
 """A video matches where at least this share of its sampled frames is near a frame of one trained video."""
 SAMPLE_S, WINDOW = 0.2, 10

@@ -37,7 +37,7 @@ from storage.tables import rows_to_table
 MAX_FPS = 30.0
 """Faster sequences are thinned to half, a third ...: training takes 20 to 30 frames a second."""
 ASSUMED_FPS = Fraction(25)
-"""Where a release does not say its rate; the tracklet carries the tag fps_unknown and its motion is not scored."""
+"""Frame rate where a release names none. The tracklet then has the tag fps_unknown and its motion is not scored."""
 VISIBLE = 0.1
 """Keypoints with less do not shape the box: HMMR's threshold for 3DPW (docs/paper.md 3.4)."""
 FRAMES_AT_ONCE = 32
@@ -50,7 +50,7 @@ Keypoints = Callable[[BenchmarkSequence], NDArray[np.float64] | None]
 
 @dataclass
 class Prepared:
-    """What a run of `prepare` did."""
+    """Counts of one run of `prepare`."""
 
     tracklets: int = 0
     frames: int = 0
@@ -164,7 +164,7 @@ class _Seen:
 def _look(
     root: Path, run: BenchmarkSequence, phi: Phi, boxes: NDArray[np.float32], keypoints: NDArray[np.float32]
 ) -> _Seen | None:
-    """Features of every frame. Where a picture is missing the one before it stands in, and the frame has no label."""
+    """Features of every frame. A missing picture is replaced by the one before it, and its frame has no label."""
     parts: list[tuple[NDArray[np.float32], NDArray[np.float32] | None]] = []
     batch: list[NDArray[np.uint8]] = []
     there, prints, digest = np.zeros(len(run), bool), [], hashlib.sha256()

@@ -1,4 +1,4 @@
-"""From tracks to batches: which windows are drawn, what a batch holds, and batches made ahead in a thread.
+"""Makes batches of tracks: draws windows, collates them, and prepares the next batches in a thread.
 
 Half of each batch has 3D labels, half detected 2D alone. Which window is drawn n-th is a pure function of seed and n,
 so that a resumed run draws what it would have drawn.

@@ -88,7 +88,7 @@ class HMMR(nn.Module):
         return Strips(self.encoder(self._with_blanks(x_BTC)), guessed)
 
     def _with_blanks(self, x_BTC: Tensor) -> Tensor:
-        """In training some frames are blanked, for the encoder alone: only it has neighbours to tell them from."""
+        """Blanks some frames in training, for the encoder alone, which can infer them from their neighbours."""
         share = self.config.frame_dropout if self.training and self.config.blocks else 0.0
         return x_BTC * (torch.rand(*x_BTC.shape[:2], 1, device=x_BTC.device) >= share) if share else x_BTC
 

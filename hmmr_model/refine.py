@@ -134,7 +134,7 @@ class _State:
 
 @dataclass(frozen=True)
 class _Targets:
-    """What the energy compares the body with."""
+    """The detected keypoints and network outputs with which the energy compares the body."""
 
     seen_TJ3: Tensor
     weight_TJ: Tensor

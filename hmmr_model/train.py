@@ -55,7 +55,7 @@ class TrainingDivergedError(RuntimeError):
 
 @dataclass(frozen=True)
 class TrainResult:
-    """Where the model lies, how the terms went, and how long it took (this call's part of the run)."""
+    """Path of the model, curves of the loss terms, and duration of this call's part of the run."""
 
     checkpoint: Path
     curves: Curves

@@ -59,7 +59,7 @@ def _load(path: Path) -> tuple[int, NDArray[np.float64]]:
         for label, value in entries.items():
             name = keypoint_name(label) if isinstance(value, dict) and "logits" in value else ""
             if name in OPENPOSE_25:
-                points[OPENPOSE_25.index(name)] = [number(value[each]) for each in ("x", "y", "logits")]
+                points[OPENPOSE_25.index(name)] = [number(value[key]) for key in ("x", "y", "logits")]
         return int(np.int64(int(entries["frame"]))), points
     except MISFIT as error:
         raise BadDatasetError(path, f"is not a track file of InstaVariety ({error})") from error

@@ -17,7 +17,7 @@ LIMBS = (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "a
 BENT_RAD = 0.6
 """A knee bent by more than about 35 degrees shows which way it bends."""
 LENGTHS_M = (0.15, 0.75)
-"""From a child's forearm to a tall man's thigh: outside of it the unit is wrong."""
+"""Range from a child's forearm to a tall man's thigh. A bone outside it means that the unit is wrong."""
 
 
 @dataclass(frozen=True)

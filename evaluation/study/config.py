@@ -41,7 +41,7 @@ class StudyConfig:
 
     name: str = "open-world"
     shares: tuple[float, ...] = (0.0, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
-    """Of the snapshot's hours; a smaller part lies inside a larger one of the same seed."""
+    """Shares of the snapshot's hours. A smaller part lies inside a larger one of the same seed."""
     seeds: tuple[int, ...] = (0, 1, 2)
     budgets: tuple[Budget, ...] = ("steps", "epochs")
     """Equal optimiser steps, and equal epochs: more data under equal epochs is also more training."""
@@ -115,7 +115,7 @@ class StudyConfig:
 
     @property
     def weak_spots(self) -> list[str]:
-        """What this grid will not be able to say, in words."""
+        """Sentences on what the results of this grid cannot show."""
         weaknesses = []
         if len(self.shares) < LEAST_SHARES:
             weaknesses.append(f"{len(self.shares)} sizes: no law can be identified with fewer than {LEAST_SHARES}")

@@ -49,7 +49,7 @@ class Question:
     """One pair of choices on one test set."""
 
     setting: Setting
-    """Of the first choice; the second differs in study or φ alone."""
+    """Setting of the first choice. That of the second differs in study or φ alone."""
     choices: tuple[Choice, Choice]
     difference: float
     """Error of the second less the first at the largest size, in the unit of the metric."""

@@ -144,7 +144,7 @@ def _curve(table: StudyTable, best: Fits, drawn: Fits) -> list[tuple[float, Inte
 
 
 def _foretold(table: StudyTable, law: str, mean_H: Float, moved_BH: Float) -> Interval | None:
-    """What the law says about the largest size when it has not seen it, with its interval by refit."""
+    """The law's prediction for the largest size, fitted to the other sizes, with its interval by refit."""
     if len(table.hours_H) < 3:
         return None
     hours_H, weight_H, last = table.hours_H[:-1], _weights(table)[:-1], table.hours_H[-1:]

@@ -28,7 +28,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Step:
-    """From one size to a larger one. A positive change is an error that rose."""
+    """The change from one size to a larger one. A positive change means that the error rose."""
 
     from_hours: float
     to_hours: float
@@ -93,7 +93,7 @@ def _exceeds(draws: Draws, contrast_PH: Float, delta: float, level: float) -> np
 
 
 _LEAST_SHARE = 0.95
-"""Of the draws in which the ceiling must beat the start for a share to mean anything."""
+"""Least share of the draws in which the ceiling must beat the start, so that the gap is surely not zero."""
 
 
 def gap_closed(study: StudyTable, ceiling: StudyTable, seed: int = 2) -> Interval | None:

@@ -55,7 +55,7 @@ def _without_films(config: QuickstartConfig, context: StudyContext, preset: Trai
 
 
 def best_checkpoint(config: QuickstartConfig, context: StudyContext) -> Path:
-    """Of the cells with all films, the checkpoint with the least dev error."""
+    """The checkpoint with the lowest dev error among the cells with all films."""
     cells = [Cell("semi", config.shares[-1], seed, preset_of(config)) for seed in config.seeds]
     best = min(cells, key=lambda cell: dev_error([cell], context))
     return context.out / best.run_id(context) / "model.pt"

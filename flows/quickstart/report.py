@@ -76,7 +76,7 @@ def write_report(
 
 
 def sentences(scored: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What these numbers say, and what they cannot, in three sentences; test films, means over seeds, in mm.
+    """Three sentences on what the numbers show and do not show, on test films: means over seeds, in mm.
 
     `scored` are dicts of `points`. Empty where the curve has not both ends.
     """

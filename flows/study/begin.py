@@ -1,4 +1,4 @@
-"""What is settled before a study's first training, and stays the same when it is killed and goes on.
+"""Settles what a study needs before its first training, and keeps it the same when the study is resumed.
 
 Read from the top: the frozen pool and the test sets (begin), the labelled set of each series and seed, the training
 that a cell starts from, and what a commit must hold before a test set is scored.
@@ -25,7 +25,7 @@ from storage.snapshot import Snapshot, load, select, source_order
 from storage.tables import read_labels3d
 
 _FIXED = ("train", "labels")
-"""What may not change under a study's name: rows of before and after would be drawn as one curve."""
+"""Keys that may not change under a study's name, since old and new rows would be drawn as one curve."""
 
 
 def begin(config: StudyConfig, places: Places, command: str, *, score_test: bool) -> StudyContext:

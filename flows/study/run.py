@@ -118,7 +118,7 @@ def base_config(config: StudyConfig, places: Places) -> TrainConfig:
 
 
 def _without_film(study: Begun, labelled: int | None, workers: int) -> list[Cell]:
-    """Of each φ the model without film at the number of steps that is best on dev: a line of its own on the page."""
+    """For each φ the cells without film at the number of steps that is best on dev. The page draws them as a line."""
     grid_cells = list(candidates(study.config, labelled))
     if not grid_cells:
         return []

@@ -43,7 +43,7 @@ class PlacementConfig:
     """Standard deviations of the terms and thresholds of contact, chosen on dev films (docs/results/model.md)."""
 
     keypoint_sigma: float = 0.03
-    """Of a frame's keypoints from the picture, as a share of the longer side of the person's box."""
+    """Standard deviation of a frame's keypoints, as a share of the longer side of the person's box."""
     acceleration_sigma: float = 4.0
     """m/s^2, of each coordinate of the pelvis."""
     contact_sigma: float = 0.004
