@@ -1,9 +1,9 @@
 """One URL becomes one file, through yt-dlp's Python API with its traps closed (docs/dependencies.md, yt-dlp).
 
-Own file names (its generic ids collide), own caps on bytes and time (its max_filesize does not hold without a
-Content-Length), no shell, no ffmpeg, no proxy, no cookies, no config file, no disguise. Pages have an end: yt-dlp reads
-a web page or a feed into memory whole, and a host may send for ever. Run inside a process of its own: the address guard
-is process-wide and the time limit uses the alarm signal.
+We choose the file names, since yt-dlp's generic ids collide, and limit bytes and time, since its max_filesize does not
+hold without a Content-Length. yt-dlp gets no shell, ffmpeg, proxy, cookies or config file, and no false user agent. The
+size of pages is limited: yt-dlp reads a web page or a feed into memory whole, and a host may send for ever. Run it in a
+process of its own: the address guard is process-wide and the time limit uses the alarm signal.
 """
 
 import logging
@@ -39,54 +39,54 @@ from harvest.fetch.site_errors import from_site
 from harvest.sources.expand import Source
 
 MAX_PAGE_BYTES = 64 << 20
-"""Of a page, feed or manifest, unpacked; a feed of 100,000 entries has some 10 MB. Media files are read in blocks and
-have a cap of their own."""
+"""Largest page, feed or manifest after decompression; a feed of 100,000 entries has some 10 MB. Media files are read in
+blocks and have a limit of their own."""
 PROTOCOLS = frozenset({"http", "https", "m3u8", "m3u8_native", "http_dash_segments", "http_dash_segments_generator"})
-"""yt-dlp's names of what it fetches in Python. For rtmp, rtsp, mms and websockets it would run rtmpdump, mplayer, mpv
-or ffmpeg, whose sockets nothing guards."""
+"""yt-dlp's names of the protocols that it fetches in Python. For rtmp, rtsp, mms and websockets it would start
+rtmpdump, mplayer, mpv or ffmpeg, whose sockets the network guard cannot see."""
 _BLOCK = 1 << 20
 _MAX_WARNINGS = 100
 
 
 class Notes:
-    """yt-dlp's logger. Errors arrive as exceptions and chatter does not belong on our stdout, but some of what goes
-    wrong is only ever said in a warning."""
+    """yt-dlp's logger. It keeps the warnings, since some faults are reported by a warning alone. It drops errors, which
+    also arrive as exceptions, and information, which does not belong on our stdout."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
 
     def debug(self, message: str) -> None:
-        """Chatter, dropped."""
+        """Drops the message."""
 
     def info(self, message: str) -> None:
-        """Chatter, dropped."""
+        """Drops the message."""
 
     def error(self, message: str) -> None:
-        """Dropped: the exception says it too."""
+        """Drops the message: the exception holds it too."""
 
     def warning(self, message: str) -> None:
-        """Kept, the first hundred of them, 500 characters each."""
+        """Keeps the message, for the first hundred of them, 500 characters each."""
         if len(self.warnings) < _MAX_WARNINGS:
             self.warnings.append(message[:500])
 
 
 class Site(YoutubeDL):  # type: ignore[misc]
-    """A YoutubeDL that raises TooLarge, in the name of `item`, for a page above MAX_PAGE_BYTES, and whose every request
-    waits for its host's slot."""
+    """A YoutubeDL in which every request waits for its host's slot, and which raises TooLarge, in the name of `item`,
+    for a page above MAX_PAGE_BYTES."""
 
     def __init__(self, options: dict[str, Any], item: str, pace: Pace | None = None) -> None:
         self._item, self._pace = item, pace
         super().__init__(options)
 
     def dl(self, name: Any, info: Any, subtitle: bool = False, test: bool = False) -> Any:
-        """As yt-dlp's, by its own downloaders of HTTP, HLS and DASH alone: for others it starts programs."""
+        """Downloads as yt-dlp does, but only by HTTP, HLS and DASH: for other protocols yt-dlp starts programs."""
         protocol = determine_protocol(info)
         if not set(protocol.split("+")) <= PROTOCOLS:
             raise SiteUnsupported(self._item, f"is served by {protocol[:40]}, which is not fetched")
         return super().dl(name, info, subtitle, test)
 
     def urlopen(self, request: Any) -> Any:
-        """As yt-dlp's, at the host's pace; a read of everything at once is bounded."""
+        """Opens a URL as yt-dlp does, at the host's pace; a read without a size is limited to MAX_PAGE_BYTES."""
         url = request if isinstance(request, str) else str(getattr(request, "url", None) or request.get_full_url())
         try:
             with self._pace.request(self._item, url) if self._pace else nullcontext():
@@ -129,17 +129,17 @@ class DownloadConfig:
     """Length of the shorter side, px: the largest format up to it is taken, or the next larger one where a host has no
     other (it then stands for the policy's limits). HMMR's crops are 224 px: more is bandwidth without use."""
     max_wall_s: float = 1800.0
-    """One item's download ends here, whatever its speed."""
+    """Longest download of one item, whatever its speed."""
     socket_timeout_s: float = 20.0
     retries: int = 3
     sleep_s: float = 0.0
     """Pause between the requests of one extraction, for hosts that ask for it."""
     contact: str = ""
-    """Address or page to be reached at, put into the user agent."""
+    """Mail address or page of the user, put into the user agent."""
 
     @property
     def user_agent(self) -> str:
-        """What every request says of us."""
+        """The User-Agent header of every request."""
         return f"{AGENT}/0.1" + (f" (+{self.contact})" if self.contact else "")
 
 
@@ -209,11 +209,11 @@ def _fetch(source: Source, policy: Policy, site: YoutubeDL, robots: Robots) -> D
     return Download(path, verdict, _words(done.get("title")), _words(done.get("uploader")), provenance)
 
 
-def _words(said: Any) -> str | None:
-    """A host's text for tables and terminals: one line, nothing that a terminal would act on, no novel."""
-    if said is None:
+def _words(text: Any) -> str | None:
+    """A host's text for tables and terminals: one line of at most 1,000 characters, without control characters."""
+    if text is None:
         return None
-    return " ".join("".join(c if c.isprintable() else " " for c in str(said)[:1000]).split())
+    return " ".join("".join(c if c.isprintable() else " " for c in str(text)[:1000]).split())
 
 
 def _options(
@@ -273,7 +273,7 @@ def _single(source: Source, info: Mapping[str, Any] | None) -> dict[str, Any]:
     if info is None:
         raise SiteUnsupported(source.name, "no video found at this address")
     if info.get("_type") in {"playlist", "multi_video"}:
-        entries = [each for each in info.get("entries") or () if each]
+        entries = [entry for entry in info.get("entries") or () if entry]
         if len(entries) != 1:
             raise SiteUnsupported(source.name, f"holds {'no video' if not entries else 'several videos'}; "
                                   "name a list of them in a YAML with `count:`")  # fmt: skip
@@ -283,7 +283,8 @@ def _single(source: Source, info: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def _is_plain_page(url: str) -> bool:
     """Whether no extractor of yt-dlp's claims this address as its own."""
-    return not any(each.suitable(url) for each in gen_extractor_classes() if each.ie_key() != "Generic")
+    extractors = [extractor for extractor in gen_extractor_classes() if extractor.ie_key() != "Generic"]
+    return not any(extractor.suitable(url) for extractor in extractors)
 
 
 def _ask_robots(source: Source, site: YoutubeDL, robots: Robots) -> None:

@@ -1,8 +1,8 @@
-"""What a host's words about a licence mean. Exact identifiers and addresses count; of all else nothing is known.
+"""Classifies a host's words about a licence. Only exact identifiers and addresses count; all else is unknown.
 
-Words are compared whole: "Not Creative Commons, all rights reserved" and "public domain: NO" hold the names of open
-licences and are none. An identifier is SPDX's (spdx.org/licenses) or Creative Commons' own short name, which is the
-same with spaces; an address is that of the licence's own text.
+The whole text is compared: "Not Creative Commons, all rights reserved" and "public domain: NO" contain the names of
+open licences but are none. An identifier is SPDX's (spdx.org/licenses) or Creative Commons' own short name, which is
+the same with spaces; an address is that of the licence's own text.
 """
 
 import re

@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     from storage.lake import Lake
 
 _GONE = (404, 410, 451)
-"""Only these say that a source is gone; 403, 429 and 5xx say that we were not let in today."""
+"""Status codes of a source that is gone; 403, 429 and 5xx may be temporary."""
 
 
 def due(lake: "Lake", limit: int) -> list[tuple[str, str]]:
-    """(source_id, URL) of web sources, those first that were asked longest ago; sources known to be gone are left."""
+    """(source_id, URL) of web sources, those probed longest ago first; sources known to be gone are left out."""
     last: dict[str, float] = {}
     gone = set()
     for row in lake.read("probes").sort_by("probed_at").to_pylist():

@@ -35,7 +35,7 @@ _NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1:
 _COMPATIBLE = ipaddress.ip_network("::/96")
 _WEB_PORTS = frozenset({80, 443})
 _FREE_PORTS = 1024
-"""From here on no port belongs to a service of the system."""
+"""Ports from this one on belong to no service of the system."""
 
 
 class AddressBlocked(OSError):  # noqa: N818
@@ -75,15 +75,15 @@ def _meant(ip: _Address) -> _Address:
 
 @dataclass
 class Guard:
-    """What was refused so far, in words: a library may swallow the error."""
+    """Messages of all refusals so far, since a library may swallow the error."""
 
     refused: list[str] = field(default_factory=list)
 
 
 @contextmanager
 def guarded(origins: frozenset[Origin]) -> Iterator[Guard]:
-    """Inside, this process reaches public addresses on web ports, and private ones only of `origins`; and it starts no
-    program but PROGRAMS.
+    """Inside, this process reaches only public addresses on web ports and the private addresses of `origins`, and it
+    starts only PROGRAMS.
 
     Process-wide, since yt-dlp may use threads: run it in a process that does nothing else.
     """
@@ -144,8 +144,8 @@ def _check_connect(guard: Guard, sock: socket.socket, address: Any, passed: set[
 
 
 class _Programs:
-    """Python's audit hook for the start of programs. It cannot be taken out again, so it is put in once and asks which
-    guards hold."""
+    """Python's audit hook for the start of programs. A hook cannot be removed, so it is installed once and checks which
+    guards are active."""
 
     def __init__(self) -> None:
         self.guards: list[Guard] = []

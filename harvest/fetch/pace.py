@@ -1,11 +1,12 @@
 """Keeps requests to each host within one budget, which the ledger holds for all workers and machines, and obeys a
 host that asks to come back later (Retry-After).
 
-An item is counted for its host's day when it is claimed; each of its requests takes the host's next slot in the moment
-in which it goes out, wherever that is: a list that is looked up, robots.txt, a redirect, the file itself. A short wait
-is waited for inside the run; a long one leaves the host's other items pending, and the run goes on with other hosts.
+An item counts towards its host's daily budget when it is claimed. Each of its requests takes the host's next slot when
+it is sent: the look-up of a list, robots.txt, a redirect, the file itself. A run waits out a short pause; a long
+one leaves the host's other items pending, and the run goes on with other hosts.
 
-A wall-clock limit on a stretch of code, for what may wait for ever (one byte a second defeats socket timeouts).
+`time_limit` and `within` limit the wall-clock time of code that could wait for ever: one byte a second
+defeats socket timeouts.
 """
 
 import http.client
@@ -30,7 +31,7 @@ from storage.ledger.ledger import Ledger
 
 @dataclass(frozen=True)
 class PaceConfig:
-    """What one host is asked for at most."""
+    """Limits on the requests to one host."""
 
     interval_s: float = 1.0
     """Least time between two requests to a public host."""
@@ -53,19 +54,19 @@ class Pace:
 
     @classmethod
     def of(cls, ledger_url: str, config: PaceConfig) -> "Pace":
-        """For a process that has no ledger open yet."""
+        """Opens the ledger, for a process that has none open yet."""
         return cls(Ledger(ledger_url), config)
 
     def wait_s(self, source: Source) -> float:
-        """Count a source for its host's day; returns the seconds until it may be begun. HostClosed if that is longer
-        than the patience of a run. 0 for files, for S3, which is there to be read fast, and for addresses of the
-        user's own network."""
+        """Count a source towards its host's daily budget. Returns the seconds until it may start: 0 for files, for S3,
+        which is built for fast reads, and for addresses of the user's own network. HostClosed if the wait is longer
+        than `patience_s`."""
         if not source.is_url or source.problem is not None or not self._limit(source.host):
             return 0.0
         return self._hosts.admit(source.host, self._config.patience_s)
 
     def note(self, source: Source, error: HarvestError) -> None:
-        """Closes a host that asked to wait, for all workers: the one that answered so, not one that redirects to it."""
+        """Closes a host that asked to wait, for all workers: the host that answered, not one that redirects to it."""
         host = error.host or (source.host if source.is_url else None)
         if isinstance(error, RateLimited | Banned) and error.retry_after_s and host:
             self._hosts.ban(host, self._hosts.clock() + error.retry_after_s)
@@ -111,7 +112,7 @@ class Pace:
         try:
             self._await_slot(item, host)
         except RateLimited as closed:
-            # Of an exception that is none of its own yt-dlp thinks that its HTTP library failed, and asks by another.
+            # yt-dlp takes an exception of a foreign class for a fault of its HTTP library, and asks by another one
             raise RequestError(cause=closed) from closed
 
     def _answered(self, host: str) -> None:
@@ -139,7 +140,7 @@ class Pace:
 
 _BUCKET = host_of(S3)
 _HOLDS = 0.9
-"""Share of the interval for which a granted slot stays ours; later another worker may have the next one."""
+"""Share of the interval for which a granted slot stays valid; later another worker may have the next slot."""
 
 
 T = TypeVar("T")

@@ -1,5 +1,5 @@
-"""Decides whether a source may be fetched, before its bytes are, and records the evidence with its date. An unknown
-licence means no.
+"""Decides, before any bytes are fetched, whether a source may be, and records the evidence with its date. An unknown
+licence is refused.
 
 What a host states is open, closed, unknown, or open but not for commercial use or for derivatives, which a user must
 ask for (harvest/fetch/licences.py). The user may vouch for a source (in the list, or with `--licence open` for all
@@ -123,7 +123,7 @@ class Verdict:
 
 
 def check_before_contact(source: Source, policy: Policy) -> None:
-    """What can be said without asking the host. Raises OptedOut, LicenceClosed or AddressRefused."""
+    """Makes the checks that need no request to the host. Raises OptedOut, LicenceClosed or AddressRefused."""
     reason = policy.opt_out.match(url=source.address, host=source.host, content_id=source.item_id)
     if reason:
         raise OptedOut(source.name, f"on the opt-out list ({reason})")
@@ -146,7 +146,7 @@ def refused_before_contact(source: Source, policy: Policy) -> SourceRejected | N
 
 
 def _literal_verdict(host: str, *, private_allowed: bool) -> str | None:
-    """Why a host that is written as an address may not be asked, or None: of a name its lookup will tell."""
+    """Why a host that is given as an IP address may not be asked, or None. Host names are checked at look-up."""
     try:
         return address_verdict("127.0.0.1" if host == "localhost" else host, private_allowed=private_allowed)
     except ValueError:
@@ -175,7 +175,7 @@ def check_metadata(source: Source, info: Mapping[str, Any], policy: Policy) -> V
 
 
 def check_limits(source: Source, policy: Policy, *, seconds: float | None, size: int | None) -> None:
-    """TooLong or TooLarge; what the host does not say passes here and is held to the limit while it comes in."""
+    """Raises TooLong or TooLarge. A size that the host does not state passes here; the download enforces the limit."""
     if seconds is not None and not source.sections_s and seconds > seconds_limit(source, policy):
         raise TooLong(source.name, f"{seconds:.0f} s, the limit is {seconds_limit(source, policy):.0f} s")
     if size is not None and size > bytes_limit(source, policy):
@@ -230,10 +230,10 @@ def _voucher(source: Source, policy: Policy) -> str | None:
 
 
 REFUSING_TAGS = frozenset({"noai", "noimageai", "none", "noindex"})
-"""X-Robots-Tag words that we take as a no: the two for machine learning, and the two for any index."""
+"""X-Robots-Tag words that refuse a fetch: two against machine learning, two against any index."""
 
 Fetch = Callable[[str], "tuple[int, str]"]
-"""URL -> (status, text); raises what it likes for a host that cannot be reached."""
+"""URL -> (status, text). For a host that cannot be reached it may raise any error."""
 
 
 KEPT_S = 24 * 3600.0
@@ -248,8 +248,8 @@ class Robots:
         self._rules: dict[str, tuple[float, RobotFileParser]] = {}
 
     def check(self, item: str, url: str, fetch: Fetch) -> None:
-        """RobotsRefused if the host's robots.txt forbids this address to our agent. `fetch` is asked where no rules
-        are known yet; that a host was in trouble (5xx) is not kept."""
+        """RobotsRefused if the host's robots.txt forbids this address to our agent. Calls `fetch` where no rules are
+        known; an answer of 5xx is not remembered."""
         parts = urlsplit(url)
         site = f"{parts.scheme}://{parts.netloc}"
         until, rules = self._rules.get(site, (0.0, RobotFileParser()))

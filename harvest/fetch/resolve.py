@@ -1,7 +1,7 @@
 """Replaces lists on the web (playlists, channels, feeds, searches, S3 prefixes) by the videos that they name.
 
-Always bounded: a source that is a list says how many entries to take (`count:` in a YAML list). Looked up in a
-process of its own, behind the same guard as a download.
+The number of entries is always bounded: a source that is a list says how many to take (`count:` in a YAML list). The
+look-up runs in a process of its own, behind the same network guard as a download.
 """
 
 import multiprocessing as mp
@@ -27,7 +27,7 @@ LIST_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Lookup:
-    """How lists are looked up: what may be asked, as whom, and at which pace (`ledger_url` None: at any)."""
+    """How lists are looked up: the policy, the user agent and the pace (`ledger_url` None: no limit on the pace)."""
 
     policy: Policy
     download: DownloadConfig
@@ -46,13 +46,13 @@ def resolve(sources: Sequence[Source], lookup: Lookup) -> list[Source]:
     if not lists:
         return list(sources)
     with ProcessPoolExecutor(1, mp_context=mp.get_context("spawn")) as process:
-        entries = {each.item_id: process.submit(look_up_list, each, lookup) for each in lists}
-        found = [entry for source in sources for entry in _answer(source, entries.get(source.item_id))]
-    return list({source.item_id: source for source in reversed(found)}.values())[::-1]
+        entries = {source.item_id: process.submit(look_up_list, source, lookup) for source in lists}
+        resolved = [entry for source in sources for entry in _answer(source, entries.get(source.item_id))]
+    return list({source.item_id: source for source in reversed(resolved)}.values())[::-1]
 
 
 def _answer(source: Source, entries: "Future[list[Source]] | None") -> list[Source]:
-    """What the process found; a list that killed it (and those that waited behind it) stays with its problem."""
+    """The entries that the process read. A list that killed the process, and every list after it, keeps its problem."""
     try:
         return entries.result() if entries else [source]
     except BrokenExecutor:
@@ -82,11 +82,11 @@ def _entries(source: Source, lookup: Lookup) -> list[Source]:
         if pace:  # before the next list of this host is asked
             pace.note(source, typed)
         raise typed from error
-    found = [_source(source, entry) for entry in _bounded(source, info or {})]
-    kept = [each for each in found if each is not None]
-    if not kept:
+    listed = [_source(source, entry) for entry in _bounded(source, info or {})]
+    videos = [video for video in listed if video is not None]
+    if not videos:
         raise SiteUnsupported(source.name, "is no list of videos, or an empty one")
-    return kept
+    return videos
 
 
 def _options(source: Source, config: DownloadConfig) -> dict[str, Any]:

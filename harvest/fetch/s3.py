@@ -83,8 +83,8 @@ def _videos(files: Any, prefix: str) -> Iterator[str]:
     folders = [prefix.rpartition("/")[0]]
     while folders:
         folder = folders.pop(0)
-        found = sorted(files.get_file_info(pafs.FileSelector(folder)), key=lambda info: info.path)
-        inside = [info for info in found if info.path.startswith(prefix) and _is_child(info.path, folder)]
+        listing = sorted(files.get_file_info(pafs.FileSelector(folder)), key=lambda info: info.path)
+        inside = [info for info in listing if info.path.startswith(prefix) and _is_child(info.path, folder)]
         for info in inside:
             if info.type == pafs.FileType.File and os.path.splitext(info.path)[1].lower() in VIDEO_SUFFIXES:
                 yield info.path
@@ -92,7 +92,7 @@ def _videos(files: Any, prefix: str) -> Iterator[str]:
 
 
 def _is_child(path: str, folder: str) -> bool:
-    """Whether it lies in this very folder; names such as `..` and the empty one lead out of it, or round in a ring."""
+    """Whether the path lies directly in this folder. Names such as `..` and the empty one lead out of it."""
     inner = path.removeprefix(folder + "/")
     return inner != path and inner not in ("", ".", "..") and "/" not in inner
 
@@ -117,14 +117,14 @@ def _copy(source: Source, path: Path, policy: Policy, tell: Callable[[int, int |
 
 
 def _typed(source: Source, error: OSError) -> HarvestError:
-    """pyarrow says what S3 answered in words alone."""
-    said = " ".join(str(error).split())[:300]
+    """The typed error for an answer of S3, which pyarrow gives as text alone."""
+    message = " ".join(str(error).split())[:300]
     with suppress(StopIteration):
-        return next(kind(source.name, said) for words, kind in _SAID if any(word in said for word in words))
-    return NetworkFailed(source.name, said)
+        return next(kind(source.name, message) for words, kind in _BY_WORDS if any(word in message for word in words))
+    return NetworkFailed(source.name, message)
 
 
-_SAID: tuple[tuple[tuple[str, ...], type[HarvestError]], ...] = (
+_BY_WORDS: tuple[tuple[tuple[str, ...], type[HarvestError]], ...] = (
     (("ACCESS_DENIED", "HTTP status 403", "INVALID_ACCESS_KEY", "SIGNATURE_DOES_NOT_MATCH"), SourcePrivate),
     (("NO_SUCH_BUCKET", "NO_SUCH_KEY", "HTTP status 404", "does not exist", "Path does not exist"), SourceGone),
 )

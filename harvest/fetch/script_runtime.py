@@ -1,6 +1,6 @@
 """What yt-dlp needs to run a site's scripts (YouTube's, since 2025): a JavaScript runtime, and its companion scripts.
 
-yt-dlp itself decides which program of which version will do; this asks it, so that `hmmr doctor` and a download agree.
+yt-dlp decides which programs and versions it accepts. This file asks it, so that `hmmr doctor` and a download agree.
 """
 
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from importlib import metadata
 from typing import Any
 
 SCRIPT_RUNTIMES: Mapping[str, dict[str, Any]] = {"deno": {}, "node": {}, "bun": {}, "quickjs": {}}
-"""yt-dlp's `js_runtimes`: all that it knows. By itself it would look for Deno alone. It runs the scripts without leave
-to read files or open connections where the runtime can withhold it (Deno, Node)."""
+"""yt-dlp's option `js_runtimes` with all runtimes that it knows; by default it looks for Deno alone. Where the runtime
+allows it (Deno, Node), yt-dlp denies the scripts access to files and the network."""
 
 COMPANION = "yt-dlp-ejs"
 
@@ -33,15 +33,15 @@ class ScriptRuntimes:
 
 def find_script_runtimes() -> ScriptRuntimes:
     """Runs each runtime that is on PATH once, for its version."""
-    found = [kind(path=None).info for kind in _kinds()]
-    here = [info for info in found if info is not None]
+    infos = [kind(path=None).info for kind in _kinds()]
+    installed = [info for info in infos if info is not None]
     try:
         companion = metadata.version(COMPANION)
     except metadata.PackageNotFoundError:
         companion = None
     return ScriptRuntimes(
-        ready=tuple(f"{info.name} {info.version}" for info in here if info.supported),
-        too_old=tuple(f"{info.name} {info.version}" for info in here if not info.supported),
+        ready=tuple(f"{info.name} {info.version}" for info in installed if info.supported),
+        too_old=tuple(f"{info.name} {info.version}" for info in installed if not info.supported),
         companion=companion,
         companion_wanted=_companion_wanted(),
     )

@@ -1,4 +1,4 @@
-"""What yt-dlp raised, as one of ours: status codes and types first, a host's words only where there is no type."""
+"""Translates exceptions of yt-dlp into our error classes: by status code and type, else by the host's words."""
 
 import errno
 import re
@@ -72,44 +72,47 @@ _BY_WORDS: tuple[tuple[re.Pattern[str], type[HarvestError]], ...] = tuple(
 _SHUT_OUT = next(pattern for pattern, kind in _BY_WORDS if kind is Banned)
 _NO_FORMATS = re.compile(r"requested format is not available|no video formats found|only images are available", re.I)
 _BLIND = re.compile(r"javascript runtime|challenge solving failed|signature solving failed", re.I)
-"""yt-dlp goes on without a runtime and only warns; what then fails is that a video has no formats."""
+"""Without a runtime yt-dlp only warns; later it fails because the video has no formats."""
 
 SESSION_LIMIT_S = 3600.0
 """YouTube's "rate-limited for up to an hour", which comes without a Retry-After."""
 
 LONGEST_WAIT_S = 30 * 86_400.0
-"""No Retry-After shuts a host for longer than this: one may hold a number that no clock reaches."""
+"""Longest Retry-After that is obeyed: a header may hold a number beyond the range of any clock."""
 
 LONG_BAN_S = 6 * 3600.0
-"""A host that asks for more patience than this has shut us out: its other items wait too."""
+"""A longer Retry-After counts as a ban: the host's other items wait too."""
 
 
 def from_site(
     item: str, error: BaseException, warnings: Sequence[str] = (), refused: Sequence[str] = ()
 ) -> HarvestError:
-    """The typed error for anything that the download of `item` raised, after yt-dlp had given these warnings and the
-    guard had refused these addresses and programs: what follows from a refusal is a refusal, whatever yt-dlp says."""
+    """The typed error for an exception that the download of `item` raised.
+
+    `warnings` are yt-dlp's; `refused` names the addresses and programs that the network guard refused. Where no
+    exception has a telling type, such a refusal counts before yt-dlp's own message.
+    """
     chain = list(_chain(error))
-    for each in chain:
-        if isinstance(each, HarvestError):
-            return each
-        if isinstance(each, AddressBlocked):
-            return _refusal(item, str(each))
-        if isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT):
+    for cause in chain:
+        if isinstance(cause, HarvestError):
+            return cause
+        if isinstance(cause, AddressBlocked):
+            return _refusal(item, str(cause))
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
             return OutOfSpace(item, "no space left for the download; free some and run again")
-    for each in chain:
-        if isinstance(each, HTTPError):
-            return _from_status(item, each, _message(error))
-        if isinstance(each, GeoRestrictedError):
+    for cause in chain:
+        if isinstance(cause, HTTPError):
+            return _from_status(item, cause, _message(error))
+        if isinstance(cause, GeoRestrictedError):
             return SourceGeoBlocked(item, "is not available from this country")
-        if isinstance(each, UnsupportedError):
+        if isinstance(cause, UnsupportedError):
             return SiteUnsupported(item, "no video found at this address")
     if refused:
         return _refusal(item, refused[0])
     message = _message(error)
     if _NO_FORMATS.search(message) and any(_BLIND.search(warning) for warning in warnings):
         return ScriptRuntimeMissing(item, "yt-dlp could not run the site's scripts: see `hmmr doctor`, docs/youtube.md")
-    if any(isinstance(each, RegexNotFoundError) for each in chain):
+    if any(isinstance(cause, RegexNotFoundError) for cause in chain):
         return SiteChanged(item, f"{message}: update yt-dlp")
     return _from_words(item, message)
 
@@ -120,17 +123,17 @@ def _refusal(item: str, why: str) -> AddressRefused:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and all that lies under it: cause, context, and the triples that yt-dlp carries along."""
+    """The error and the errors behind it: its causes, its contexts, and the `exc_info` triples of yt-dlp."""
     queue: list[BaseException | None] = [error]
     seen: set[int] = set()
     while queue:
-        each = queue.pop(0)
-        if each is None or id(each) in seen:
+        link = queue.pop(0)
+        if link is None or id(link) in seen:
             continue
-        seen.add(id(each))
-        yield each
-        inner = getattr(each, "exc_info", None)
-        queue += [inner[1] if inner else None, getattr(each, "cause", None), each.__cause__, each.__context__]
+        seen.add(id(link))
+        yield link
+        exc_info = getattr(link, "exc_info", None)
+        queue += [exc_info[1] if exc_info else None, getattr(link, "cause", None), link.__cause__, link.__context__]
 
 
 def _from_status(item: str, error: HTTPError, message: str) -> HarvestError:
@@ -140,8 +143,8 @@ def _from_status(item: str, error: HTTPError, message: str) -> HarvestError:
     if error.status in (403, 412) and _SHUT_OUT.search(message):  # not this video: our address
         return Banned(item, message, retry_after_s=wait, host=host)
     kind = _BY_STATUS.get(error.status, NetworkFailed if error.status >= 500 else SourceGone)
-    said = f"the host answers {error.status} {error.reason or ''}".rstrip()
-    return kind(item, said, retry_after_s=wait, host=host)
+    answer = f"the host answers {error.status} {error.reason or ''}".rstrip()
+    return kind(item, answer, retry_after_s=wait, host=host)
 
 
 def _from_words(item: str, message: str) -> HarvestError:
@@ -160,7 +163,7 @@ def _message(error: BaseException) -> str:
 
 def retry_after_s(header: str | None, now: datetime | None = None) -> float | None:
     """Seconds of a Retry-After header, which is a number or a date (RFC 9110, 10.2.3); None for neither. At most
-    LONGEST_WAIT_S: whoever means longer says so again."""
+    LONGEST_WAIT_S; a host that wants a longer wait will send the header again."""
     if not header:
         return None
     if re.fullmatch(r"[0-9]+", header.strip()):

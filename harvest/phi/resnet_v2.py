@@ -79,14 +79,14 @@ def from_slim(variables: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
     """
     tensors = {}
     for name, value in variables.items():
-        _, found, inner = name.partition("resnet_v2_50/")
+        _, scope, inner = name.partition("resnet_v2_50/")
         parts = inner.removesuffix(":0").split("/")
-        if not found or parts[0] == "logits" or parts[-1] not in _LEAVES:
+        if not scope or parts[0] == "logits" or parts[-1] not in _LEAVES:
             continue
         if "BatchNorm" in parts:
             conv = parts.index("BatchNorm") - 1
             parts[conv] = parts[conv].replace("conv", "norm")
-        kept = [part for part in parts[:-1] if part not in ("bottleneck_v2", "BatchNorm")]
+        path = [part for part in parts[:-1] if part not in ("bottleneck_v2", "BatchNorm")]
         ordered = value.transpose(3, 2, 0, 1) if parts[-1] == "weights" else value
-        tensors[".".join([*kept, _LEAVES[parts[-1]]])] = torch.from_numpy(np.ascontiguousarray(ordered, np.float32))
+        tensors[".".join([*path, _LEAVES[parts[-1]]])] = torch.from_numpy(np.ascontiguousarray(ordered, np.float32))
     return tensors

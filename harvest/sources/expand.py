@@ -1,9 +1,8 @@
-"""What the user names becomes items: a URL, an s3:// prefix, a video file, a folder, or a text, YAML or JSON list of
-those; the order in which the items are worked on; and a source as JSON and back, which the ledger keeps for a retry.
+"""Turns the user's words into items: a URL, an s3:// prefix, a video file, a folder, or a text, YAML or JSON list of
+those. Also orders the items, and writes a source as JSON, which the ledger keeps for a retry, and reads it back.
 
-An item's id is the hash of what it *is* (canonical URL, or content of a local file), so the same source named
-twice, or by two paths, is one item. What cannot be read becomes an item too, with its error, so that the
-books balance.
+An item's id is the hash of its canonical URL or of its file's content, so the same source named twice, or by two paths,
+is one item. A source that cannot be read becomes an item too, with its error, so that the books balance.
 
 Sources with weights share a run: at whatever moment it ends, each pot had its share of the videos. A pot is one entry
 of a source list (a video, a folder, a search, a nested list).
@@ -34,8 +33,8 @@ VIDEO_SUFFIXES = frozenset({
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp",
     ".ogv", ".vob", ".mxf",
 })  # fmt: skip
-"""What a folder is searched for, beside files whose content is a video. A file that is named itself is tried whatever
-its suffix."""
+"""Suffixes of the files that are taken from a folder, beside files whose content is a video. A file that the user names
+is tried whatever its suffix."""
 
 DEFAULT_RESULTS = 20
 """How many results of a search are taken where its entry has no `count`."""
@@ -70,9 +69,9 @@ class Source:
     pot: str = ""
     """Weight of the entry of a source list that it came from, and that entry's name (harvest/sources/expand.py)."""
     via: tuple[str, ...] = ()
-    """Ids of the words and lists that it came out of: each would be an item of its own if it could not be read."""
+    """Ids of the words and lists that named it. Each of them becomes an item of its own if it cannot be read."""
     named_by_user: bool = True
-    """False for what a list on the web named: its host may never be a private one, whatever the user allows."""
+    """False if a list on the web named it: then its host may never be private, whatever the user allows."""
     problem: HarvestError | None = field(default=None, compare=False)
 
     @property
@@ -99,17 +98,17 @@ class Source:
 
 def expand(words: Iterable[str | Path | Source]) -> list[Source]:
     """All items that the words stand for, each once, in order. Never raises for a bad word."""
-    found: dict[str, Source] = {}
+    sources: dict[str, Source] = {}
     for word in words:
         for source in [word] if isinstance(word, Source) else _expand_entry(Entry(str(word)), Path.cwd(), 0):
-            known = found.setdefault(source.item_id, source)
+            known = sources.setdefault(source.item_id, source)
             if known is not source:
-                found[source.item_id] = _merge(known, source)
-    return list(found.values())
+                sources[source.item_id] = _merge(known, source)
+    return list(sources.values())
 
 
 def expand_again(source: Source) -> list[Source]:
-    """What a source that the ledger remembers stands for now: the file, folder or list may be readable since."""
+    """Expands a source of the ledger again: its file, folder or list may have become readable."""
     if source.is_url or source.item_id != text_id(source.address):
         return [source]
     entry = Entry(
@@ -163,7 +162,7 @@ def _expand_list(path: Path, entry: Entry, depth: int) -> list[Source]:
         entries = read_list(path)
     except ValueError as error:
         return [_broken(path, entry, str(error))]
-    return [source for each in entries for source in _expand_entry(each.under(entry), path.parent, depth + 1)]
+    return [source for inner in entries for source in _expand_entry(inner.under(entry), path.parent, depth + 1)]
 
 
 def _videos_below(folder: Path) -> Sequence[Path]:
@@ -327,7 +326,7 @@ def failed_sources(lake_root: str, reason: str | None) -> list[Source]:
     finally:
         ledger.close()
     failed = [to_source(entry.item) for entry in entries if reason in (None, entry.reason) and entry.item.request]
-    return expand(each for source in failed for each in expand_again(source))
+    return expand(readable for source in failed for readable in expand_again(source))
 
 
 def sources_to_do(ledger: Ledger, item_ids: Sequence[str] | None, recipe: str) -> list[Source]:

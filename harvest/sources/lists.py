@@ -46,11 +46,11 @@ class Entry:
     weight: float | None = None
     """Its share of a run beside the other entries (harvest/sources/expand.py)."""
     pot: str = ""
-    """The entry whose share this one is part of; empty: its own."""
+    """The entry whose share this entry belongs to; empty: it has a share of its own."""
 
     def under(self, outer: "Entry") -> "Entry":
-        """This entry with what the list that holds it was given. A list with a weight is one pot with all that
-        comes out of it; `defaults` (no address) give each entry theirs."""
+        """This entry with the tags, licence, limits and weight of its list. A list with a weight forms one
+        pot of all its entries; `defaults`, which have no address, give each entry that weight of its own."""
         shared = outer.weight is not None and bool(outer.address)
         return replace(
             self,
@@ -111,7 +111,7 @@ def _read_tree(tree: object) -> list[Entry]:
         tree = tree["sources"]
     if not isinstance(tree, list):
         raise ValueError("a list needs 'sources:' with one entry a line")
-    return [_entry(each, f"entry {i + 1}").under(defaults) for i, each in enumerate(tree)]
+    return [_entry(raw, f"entry {i + 1}").under(defaults) for i, raw in enumerate(tree)]
 
 
 def _defaults(given: object) -> Entry:
@@ -122,41 +122,41 @@ def _defaults(given: object) -> Entry:
     return _entry({**given, "url": ""}, "defaults")
 
 
-def _entry(each: object, where: str) -> Entry:
-    if isinstance(each, str):
-        return Entry(each)
-    if not isinstance(each, Mapping):
-        raise ValueError(f"{where}: expected an address or a mapping, found {type(each).__name__}")
-    unknown = sorted(str(key) for key in each if key not in _KEYS)
+def _entry(raw: object, where: str) -> Entry:
+    if isinstance(raw, str):
+        return Entry(raw)
+    if not isinstance(raw, Mapping):
+        raise ValueError(f"{where}: expected an address or a mapping, found {type(raw).__name__}")
+    unknown = sorted(str(key) for key in raw if key not in _KEYS)
     if unknown:
         raise ValueError(f"{where}: unknown key {', '.join(unknown)}; known: {', '.join(sorted(_KEYS))}")
     try:
-        return _from_mapping(each)
+        return _from_mapping(raw)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{where}: {error}") from error
 
 
-def _from_mapping(each: Mapping[str, Any]) -> Entry:
-    licence = each.get("licence")
+def _from_mapping(raw: Mapping[str, Any]) -> Entry:
+    licence = raw.get("licence")
     if licence not in (None, "open", "closed"):
         raise ValueError(f"licence must be open or closed, not {licence!r}")
     return Entry(
-        _address(each),
+        _address(raw),
         licence=licence,
-        tags=_tags(each.get("tags")),
-        sections_s=_sections(each.get("sections")),
-        max_seconds=_positive(each, "max_seconds", float),
-        max_bytes=_positive(each, "max_bytes", int),
-        max_entries=_positive(each, "count", int),
-        weight=_positive(each, "weight", float),
+        tags=_tags(raw.get("tags")),
+        sections_s=_sections(raw.get("sections")),
+        max_seconds=_positive(raw, "max_seconds", float),
+        max_bytes=_positive(raw, "max_bytes", int),
+        max_entries=_positive(raw, "count", int),
+        weight=_positive(raw, "weight", float),
     )
 
 
-def _address(each: Mapping[str, Any]) -> str:
-    given = [key for key in ("url", "file", "search") if key in each]
+def _address(raw: Mapping[str, Any]) -> str:
+    given = [key for key in ("url", "file", "search") if key in raw]
     if len(given) != 1:
         raise ValueError("needs exactly one of url, file, search")
-    value = _word(each[given[0]], given[0])
+    value = _word(raw[given[0]], given[0])
     return f"search://{value}" if given[0] == "search" else value
 
 
@@ -187,10 +187,10 @@ def _section(pair: Any) -> tuple[float, float]:
     return start, end
 
 
-def _positive(each: Mapping[str, Any], key: str, kind: type) -> Any:
-    if each.get(key) is None:
+def _positive(raw: Mapping[str, Any], key: str, kind: type) -> Any:
+    if raw.get(key) is None:
         return None
-    value = kind(each[key])
+    value = kind(raw[key])
     if not (value > 0 and math.isfinite(value)):
         raise ValueError(f"{key} must be a number above 0")
     return value

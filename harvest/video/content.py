@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, whatever its name says: a video, a photograph, or neither."""
+"""Tells by a file's first bytes, not by its name, whether it is a video, a photograph, or neither."""
 
 from pathlib import Path
 from typing import Literal
@@ -32,11 +32,11 @@ _ATOMS = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
 SOUND_SUFFIXES = frozenset(
     {".m4a", ".m4b", ".oga", ".ogg", ".opus", ".spx", ".mka", ".wma", ".aac", ".mp3", ".wav", ".flac"}
 )
-"""Files of sound alone have the containers of videos; their names tell them apart."""
+"""Suffixes of audio files. Their containers are those of videos, so only the name tells them apart."""
 
 
 def content_kind(path: Path) -> Kind | None:
-    """None for what is neither, and for a file that cannot be read."""
+    """The kind of a file; None if it is neither a video nor a photograph, or cannot be read."""
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)

@@ -1,9 +1,9 @@
 """A video file as frames: decoded once, in order, in bounded memory, each with its own PTS.
 
-The packets say which pictures there should be and, in the stream's rational time base, when; the decoder says which
-there are. A picture that is decoded is paired with its packet by its PTS, never by counting, so a damaged one leaves a
-gap and moves no other. Video above the working rate is thinned by PTS; slower video keeps every frame. ffmpeg itself
-drops what thinning would drop, since turning a picture to RGB costs as much as decoding it.
+The packets list the expected pictures and their times in the stream's rational time base; the decoder gives those that
+could be decoded. A decoded picture is paired with its packet by its PTS, never by counting, so a damaged picture leaves
+a gap and moves no other. Video above the working rate is thinned by PTS; slower video keeps every frame. ffmpeg drops
+the pictures that thinning would drop, since converting a picture to RGB costs as much as decoding it.
 Letters: F pictures of the file, H height, W width. Frames are RGB uint8 (H, W, 3): upright, with square pixels,
 interlaced ones made whole.
 """
@@ -30,7 +30,7 @@ from harvest.errors import DecodeFailed, HarvestError, NoVideoStream, TooLong, T
 from harvest.video.content import content_kind
 
 _KNOWN_RATES = tuple(Fraction(1000 * whole, 1001) for whole in (24, 30, 48, 60, 120))
-"""NTSC's, which a clock of milliseconds hides behind simpler fractions."""
+"""NTSC rates. With time stamps in milliseconds, simpler fractions fit as well as these."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def working_rate(timing: Timing, keep_F: NDArray[np.bool_], max_fps: Fraction) -
 
 
 _MOST_LOST = 0.5
-"""A file of which more of the pictures cannot be decoded has failed."""
+"""Largest share of a file's pictures that may be lost; above it, decoding fails."""
 _EXACT = 1 << 53
 """Integers up to here are exact in ffmpeg's expressions."""
 
@@ -257,8 +257,8 @@ class Video:
         )
 
     def _select(self, max_fps: Fraction) -> str:
-        """The same choice in ffmpeg's words: a picture whose slot is not that of the one before it that was taken, and
-        whose time is in the sections. It may take more than `frames` gives out, never less."""
+        """The same choice as an expression of ffmpeg's select filter: pictures in the sections whose slot differs from
+        that of the picture selected before. It may select more pictures than `frames` yields, never fewer."""
         packets, keep = self._packets, np.flatnonzero(self.keep_F)
         if not len(keep) or packets.stretch_F[-1] > 0:  # a clock that restarts has slots of its own
             return ""
@@ -268,10 +268,10 @@ class Video:
         if int(np.abs(packets.pts_F).max() + abs(start)) * num + den >= _EXACT:
             return ""
         slot = f"floor(((%s-{start})*{num}+{den // 2})/{den})"
-        fresh = f"isnan(prev_selected_pts)+not(eq({slot % 'pts'},{slot % 'prev_selected_pts'}))"
+        new_slot = f"isnan(prev_selected_pts)+not(eq({slot % 'pts'},{slot % 'prev_selected_pts'}))"
         if self._in_part:
-            fresh = f"between(pts,{packets.pts_F[keep[0]]},{packets.pts_F[keep[-1]]})*({fresh})"
-        return fresh
+            return f"between(pts,{packets.pts_F[keep[0]]},{packets.pts_F[keep[-1]]})*({new_slot})"
+        return new_slot
 
 
 class _Places:
@@ -284,7 +284,7 @@ class _Places:
         self._stretch = self._next = 0
 
     def find(self, pts: int | None) -> int | None:
-        """Its index; that of the nearest picture left if no packet has its very time, None if none is left."""
+        """The index of the picture with this PTS; else of the next picture that is left; None if none is left."""
         if pts is None:
             return None
         for stretch in range(self._stretch, len(self._edges) - 1):

@@ -1,5 +1,5 @@
-"""One video on two cores: its pictures are decoded ahead of the networks, and its φ is computed on a thread of its own.
-And what each stage took, in wall and CPU seconds, for the column `stage_seconds` and for benchmarks.
+"""Labels one video on two cores: decodes pictures ahead of the networks, and computes φ on a thread of its own. Also
+measures the wall and CPU seconds of each stage, for the column `stage_seconds` and for benchmarks.
 
 ONNX Runtime, OpenCV and the decoder's pipe let go of Python's lock while they work. No other stage waits for φ, and
 pictures are read in order, so the labels are the same to the bit with one thread and with more.
@@ -22,7 +22,7 @@ _END: Any = object()
 
 
 def threads_each(wanted: int | None, workers: int, items: int) -> int:
-    """Threads for each worker: the wanted ones, else the cores of this process over the workers that have an item."""
+    """Threads of each worker: `wanted`, or else the cores of this process divided by the workers that have an item."""
     if wanted is not None:
         return wanted
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -41,13 +41,13 @@ class Overlap:
         self._behind: Future[None] | None = None
 
     def ahead(self, items: Iterator[T]) -> Iterator[T]:
-        """The same items in order, made by another thread. What making one raises is raised in its place."""
+        """The same items in order, made by another thread. An error of that thread is raised in the item's place."""
         if self._pool is None:
             yield from items
             return
-        made: Queue[T] = Queue(_AHEAD)
-        maker = self._pool.submit(self._fill, items, made)
-        while (item := made.get()) is not _END:
+        queue: Queue[T] = Queue(_AHEAD)
+        maker = self._pool.submit(self._fill, items, queue)
+        while (item := queue.get()) is not _END:
             yield item
         maker.result()
 
@@ -59,13 +59,13 @@ class Overlap:
         self.wait()
         self._behind = self._pool.submit(task)
 
-    def both(self, one: Callable[[], T], other: Callable[[], T]) -> tuple[T, T]:
-        """What two tasks return, run at the same time. Call it only while no task of `behind` runs."""
+    def both(self, first: Callable[[], T], second: Callable[[], T]) -> tuple[T, T]:
+        """Runs two tasks at the same time and returns their results. Call it only while no task of `behind` runs."""
         if self._pool is None:
-            return one(), other()
-        beside = self._pool.submit(one)
-        mine = other()
-        return beside.result(), mine
+            return first(), second()
+        first_future = self._pool.submit(first)
+        second_result = second()
+        return first_future.result(), second_result
 
     def wait(self) -> None:
         """Returns when the task of `behind` has ended. Raises what that task raised."""
@@ -81,19 +81,19 @@ class Overlap:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def _fill(self, items: Iterator[T], made: "Queue[T]") -> None:
+    def _fill(self, items: Iterator[T], queue: "Queue[T]") -> None:
         try:
             for item in items:
-                self._put(made, item)
+                self._put(queue, item)
                 if self._stopped.is_set():
                     return
         finally:
-            self._put(made, _END)
+            self._put(queue, _END)
 
-    def _put(self, made: "Queue[T]", item: T) -> None:
+    def _put(self, queue: "Queue[T]", item: T) -> None:
         while not self._stopped.is_set():
             try:
-                made.put(item, timeout=0.1)
+                queue.put(item, timeout=0.1)
                 return
             except Full:
                 continue
@@ -103,7 +103,7 @@ Result = TypeVar("Result")
 
 
 def _cpu_seconds(*, children: bool) -> float:
-    """Of this thread, since stages run beside each other; and of the processes that this one has waited for."""
+    """CPU seconds of this thread, since stages run side by side; with `children` also of the processes waited for."""
     own = time.thread_time()
     return own + sum(os.times()[2:4]) if children else own
 

@@ -38,7 +38,7 @@ class ShotConfig:
     """How much larger than every other step around it such a cut is. 40 joins of synthetic clips: 14 and more; no other
     step of theirs is above 0.02."""
     flash_frames: int = 3
-    """A picture that comes back after so many frames at most was a flash."""
+    """Longest flash, in frames: after it the picture from before comes back."""
     blank_range: float = 0.08
     """A picture in which every colour channel (0 to 1) varies by less than this has no content."""
     dissolve: float = 0.1
@@ -146,7 +146,7 @@ def _is_cut(thumbs: list[_Thumb], at: int, config: ShotConfig) -> bool:
 
 
 def _is_dissolve(thumbs: list[_Thumb], at: int, config: ShotConfig) -> bool:
-    """Whether thumbs[at] lies halfway between two unlike pictures of which all between are blends."""
+    """Whether thumbs[at] lies halfway in a series of blends of two different pictures."""
     if not config.window <= at < len(thumbs) - config.window:
         return False
     first, last = thumbs[at - config.window], thumbs[at + config.window]
@@ -155,18 +155,18 @@ def _is_dissolve(thumbs: list[_Thumb], at: int, config: ShotConfig) -> bool:
         return False
     if _alike(first, last) > config.dissolve_alike:
         return False
-    there = [float(((thumb.rgb - first.rgb) * (last.rgb - first.rgb)).sum()) for thumb in thumbs]
+    along = [float(((thumb.rgb - first.rgb) * (last.rgb - first.rgb)).sum()) for thumb in thumbs]
     whole = float(((last.rgb - first.rgb) ** 2).sum())
     inner = range(at - config.window + 2, at + config.window - 1, 2)
-    rests = [np.abs(thumbs[k].rgb - first.rgb - there[k] / whole * (last.rgb - first.rgb)).mean() for k in inner]
-    halfway = 0.35 < there[at] / whole < 0.65
+    rests = [np.abs(thumbs[k].rgb - first.rgb - along[k] / whole * (last.rgb - first.rgb)).mean() for k in inner]
+    halfway = 0.35 < along[at] / whole < 0.65
     return halfway and float(max(rests)) < config.dissolve_rest * change
 
 
 def _alike(a: _Thumb, b: _Thumb) -> float:
     """Correlation of two pictures' luma: near 1 for one scene under other light."""
-    one, other = a.rgb.mean(axis=2).ravel(), b.rgb.mean(axis=2).ravel()
-    return float(np.corrcoef(one, other)[0, 1])
+    luma_a, luma_b = a.rgb.mean(axis=2).ravel(), b.rgb.mean(axis=2).ravel()
+    return float(np.corrcoef(luma_a, luma_b)[0, 1])
 
 
 _LARGE = 500_000

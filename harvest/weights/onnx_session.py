@@ -1,9 +1,7 @@
-"""Opens an ONNX network so that it runs on one thread of a busy machine as fast as on an idle one.
+"""Opens an ONNX network on threads that sleep while they wait, and folds zero padding into the convolutions after it.
 
-Writes the zeros that a graph puts round an image into the convolution that follows them.
-
-ONNX Runtime keeps images in blocks of channels between convolutions, and a Pad makes it leave them: copy out, pad, copy
-in. That was a tenth of NanoDet's time and an eighth of BlazePose's. The numbers stay the same to the bit.
+Between convolutions ONNX Runtime keeps images in blocks of channels. A Pad node makes it copy the image out of them and
+back: a tenth of NanoDet's time and an eighth of BlazePose's. Folding the padding keeps the results the same to the bit.
 """
 
 from collections.abc import Mapping
@@ -60,15 +58,15 @@ def fold_pads(model: bytes) -> bytes:
         amounts = numpy_helper.to_array(constants[pad.input[1]]).tolist()
         if len(amounts) == 8 and not any(amounts[k] for k in (0, 1, 4, 5)) and _unpadded(node):
             node.input[0] = pad.input[0]
-            for each in [a for a in node.attribute if a.name in ("auto_pad", "pads")]:
-                node.attribute.remove(each)
+            for attribute in [a for a in node.attribute if a.name in ("auto_pad", "pads")]:
+                node.attribute.remove(attribute)
             node.attribute.append(helper.make_attribute("pads", [amounts[k] for k in (2, 3, 6, 7)]))
     _drop_unread(graph, pads)
     return bytes(network.SerializeToString())
 
 
 def _is_zero(pad: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> bool:
-    """Constant amounts of zeros, of all axes."""
+    """Whether a Pad adds constant amounts of zeros, over all axes."""
     mode = next((a.s for a in pad.attribute if a.name == "mode"), b"constant")
     fill = pad.input[2] if len(pad.input) > 2 else ""
     zero = not fill or (fill in constants and not np.any(numpy_helper.to_array(constants[fill])))

