@@ -1,4 +1,4 @@
-"""Boxes of people: around keypoints, how large a person is, how much two overlap, and the square that φ is cut from.
+"""Boxes of people: the box around keypoints, the size of a person, the IoU of boxes, and the square crop for φ.
 
 Letters: T frames, J joints, N, M and P boxes. A box is x0 y0 x1 y1 in px; keypoints are (T, J, 3): x, y in px, score.
 """
@@ -74,12 +74,12 @@ def suppress(boxes_P4: np.ndarray, scores_P: np.ndarray, threshold: float) -> np
     Returns the indices of the boxes to keep, best first: no two of them have an IoU above `threshold`.
     """
     order = np.argsort(-scores_P, kind="stable")
-    kept: list[int] = []
+    best_first: list[int] = []
     while len(order):
         best, order = int(order[0]), order[1:]
-        kept.append(best)
+        best_first.append(best)
         order = order[iou_matrix(boxes_P4[best, None], boxes_P4[order])[0] <= threshold]
-    return np.array(kept, dtype=np.intp)
+    return np.array(best_first, dtype=np.intp)
 
 
 def smooth_boxes(keypoints_TJ3: NDArray[np.floating], min_score: float) -> NDArray[np.float32]:

@@ -1,11 +1,10 @@
-"""The ffmpeg program: how it is let near a stranger's video file, and how our pictures become an MP4.
+"""Runs the ffmpeg program: reads untrusted video files safely, and writes pictures as an MP4.
 
-A stranger's file is one file of a known container, read in bounded memory and time. It says by its content which reader
-of ffmpeg gets it, whatever its name is. Some readers open further files or addresses that the content names (HLS, DASH,
-ffconcat, image sequences, IMF); none of those is on the list. ffmpeg gets no protocol but `file`, and Linux takes care
-that the process cannot have more memory or processor time than it should.
+ffmpeg chooses the reader (demuxer) by the file's content, not by its name, from a list of known containers. Readers
+that open further files or addresses named in the content (HLS, DASH, ffconcat, image sequences, IMF) are not listed.
+ffmpeg may use no protocol but `file`, and Linux limits the memory and processor time of its process.
 
-An MP4 of ours is one that every player reads: H.264, 4:2:0; it is there whole or not at all.
+Our MP4 files are H.264 with 4:2:0 sampling, which every player reads. Each is written whole or not at all.
 """
 
 import re
@@ -31,9 +30,9 @@ class VideoWriteError(RuntimeError):
 @cache
 def ffmpeg_program() -> str:
     """The ffmpeg on PATH, or the one that imageio-ffmpeg carries."""
-    found = shutil.which("ffmpeg")
-    if found:
-        return found
+    program = shutil.which("ffmpeg")
+    if program:
+        return program
     import imageio_ffmpeg
 
     return str(imageio_ffmpeg.get_ffmpeg_exe())
@@ -86,13 +85,13 @@ CONTAINERS = (
     "rm", "wtv", "vc1", "dirac", "cavsvideo", "apng", "webp_anim", "dhav", "nsv", "ty", "pva", "smjpeg",
     "wav", "mp3", "aac", "flac", "ac3", "aiff", "amr", "caf",
 )  # fmt: skip
-"""Names of ffmpeg's demuxers. Those of sound alone are there so that such a file is told that it has no pictures."""
+"""Names of ffmpeg's demuxers. Audio formats are listed so that the error for an audio file says: no pictures."""
 
 MEMORY_BYTES = 5 << 28
 """1.25 GiB of private memory for one thread: 22 decoded pictures of 4096 x 2304 at 10 bits are 0.6 GiB."""
 _MEMORY_A_THREAD = 1 << 28
 _WRITTEN_BYTES = 1 << 28
-"""What the process may write into a file: its complaints and the times of the pictures."""
+"""Most bytes that the process may write into a file: its messages and the times of the pictures."""
 
 
 def input_arguments(path: Path, *, threads: int = 1, loglevel: str = "level+error") -> list[str]:

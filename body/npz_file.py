@@ -1,4 +1,4 @@
-"""Arrays out of a stranger's .npz, without pickles: whatever is wrong with the file is one kind of error."""
+"""Reads arrays from an untrusted .npz, without pickles; any fault of the file raises NpzError."""
 
 import struct
 import zipfile

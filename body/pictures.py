@@ -1,5 +1,4 @@
-"""The decoded pictures of a file with their times, through a pipe from an ffmpeg process: no more in memory than are
-asked for.
+"""Reads decoded pictures and their times through a pipe from an ffmpeg process, one picture at a time.
 
 A reader inside this process, such as decord's, decodes all that it has pushed: five pictures asked of ten minutes at
 320 x 240 left 490 MB decoded (docs/LOG.md), and there is no limit to it. The pipe's pictures are decord's to the bit,
@@ -111,7 +110,7 @@ class Pictures:
         return height, width
 
     def close(self) -> None:
-        """End the process. Nothing happens the second time."""
+        """End the process. A second call does nothing."""
         self._end()
 
     @property
@@ -121,7 +120,7 @@ class Pictures:
 
     @property
     def complaint(self) -> str:
-        """The first error that ffmpeg told of."""
+        """The first error message of ffmpeg."""
         self._complaints.seek(0)
         return first_complaint(self._complaints.read(1 << 16).decode(errors="replace"))[:120]
 
@@ -137,18 +136,18 @@ class _Times:
 
     @property
     def fd(self) -> int:
-        """Its number, which the decoder's process has as well."""
+        """The file descriptor, which the decoder's process shares."""
         return self.file.fileno()
 
     def next(self) -> int | None:
-        """Of the next picture; it was written before the picture itself."""
+        """The PTS of the next picture. ffmpeg writes it before the picture itself."""
         if not self._ready:
             self._read()
             self._ready.reverse()
         return self._ready.pop() if self._ready else None
 
     def rest(self) -> Iterator[int | None]:
-        """All that were written since the last call."""
+        """The PTS that ffmpeg has written since the last call."""
         while self._read():
             yield from self._ready
             self._ready = []
@@ -157,7 +156,7 @@ class _Times:
         block = os.pread(self.fd, _BUFFER, self._at)  # not read(): the decoder writes at the shared place
         self._at += len(block)
         whole, _, self._text = (self._text + block).rpartition(b"\n")
-        self._ready += [_number(found) for found in _TIME.findall(whole)]
+        self._ready += [_number(pts) for pts in _TIME.findall(whole)]
         return bool(block)
 
 
@@ -218,7 +217,7 @@ def _stop(process: "subprocess.Popen[bytes]", pipe: IO[bytes]) -> None:
 _NO_PTS = -(2**63)
 """AV_NOPTS_VALUE: an MPEG program stream need not say the time of each picture; `genpts` fills in what follows."""
 _DISCARD, _KEY = 0x4, 0x1
-"""AV_PKT_FLAG_DISCARD: decoded for others' sake, cut away by an edit list. AV_PKT_FLAG_KEY: a key frame."""
+"""AV_PKT_FLAG_DISCARD: an edit list hides this picture, others need it. AV_PKT_FLAG_KEY: a key frame."""
 _BACK_S, _AHEAD_S = Fraction(1, 10), Fraction(10)
 """A key frame that is so much earlier than the pictures before it, or in a transport stream so much later, begins a
 clock of its own: ffmpeg's own thresholds (its dts_delta_threshold is 10 s)."""
@@ -244,7 +243,7 @@ class VideoTooLongError(VideoFileError):
 
 @dataclass(frozen=True)
 class PacketTimes:
-    """Of the first video stream, in the order in which its pictures are shown."""
+    """Times and format of the first video stream, its pictures in the order in which they are shown."""
 
     pts_F: NDArray[np.int64]
     """Ascending, one a picture, in units of `time_base` seconds: the stream's PTS; after a clock's restart they go on
@@ -317,12 +316,12 @@ class _Packets:
                 self._add(int(row[1]), int(row[2]), int(row[3] or b"0x1", 16))
 
     def _head(self, line: bytes) -> None:
-        if found := re.match(rb"#tb 0: (\d+)/(\d+)$", line):
-            self._base = Fraction(int(found[1]), int(found[2])) if int(found[1]) * int(found[2]) else None
-        elif found := re.match(rb"#dimensions 0: (\d+)x(\d+)$", line):
-            self._size = (int(found[1]), int(found[2]))
-        elif found := re.match(rb"#sar 0: (\d+)/(\d+)$", line):
-            self._shape = Fraction(int(found[1]), int(found[2])) if int(found[1]) * int(found[2]) else Fraction(1)
+        if match := re.match(rb"#tb 0: (\d+)/(\d+)$", line):
+            self._base = Fraction(int(match[1]), int(match[2])) if int(match[1]) * int(match[2]) else None
+        elif match := re.match(rb"#dimensions 0: (\d+)x(\d+)$", line):
+            self._size = (int(match[1]), int(match[2]))
+        elif match := re.match(rb"#sar 0: (\d+)/(\d+)$", line):
+            self._shape = Fraction(int(match[1]), int(match[2])) if int(match[1]) * int(match[2]) else Fraction(1)
 
     def _add(self, pts: int, duration: int, flags: int) -> None:
         if pts == _NO_PTS:
@@ -352,7 +351,7 @@ class _Packets:
         return back > _BACK_S or (self._jumps and ahead > _AHEAD_S)
 
     def times(self, words: str, *, whole: bool) -> PacketTimes:
-        """All that was read; `words` is what ffmpeg said. Raises VideoFileError if that is no video."""
+        """The times of all packets read; `words` holds ffmpeg's messages. VideoFileError where there is no video."""
         if "matches no streams" in words:
             raise NoVideoStreamError("holds no video stream (audio only, or cut off?)")
         if self._base is None or not self._pts or not whole:

@@ -1,7 +1,7 @@
-"""Read a pickle without running what it says: an unpickler that knows a table of harmless names.
+"""Read a pickle without running its code: the unpickler resolves only the names of a table of harmless ones.
 
-`NamedOnly` is the one door from a pickle to code, for every unpickler of this project; each brings the table of names
-that its files need, and says what becomes of any other name. `NUMPY_NAMES` are what any file of arrays needs.
+Every unpickler of this project inherits from `NamedOnly`. Each has the table of names that its files need, and decides
+how to treat any other name. `NUMPY_NAMES` are the names that any file of arrays needs.
 Benchmark files (evaluation/readers) add joblib's, checkpoints (harvest/weights) torch's, SMPL's official .pkl its own.
 
 The official files hold numpy arrays, scipy sparse matrices and chumpy arrays. The last two are read into plain
@@ -19,7 +19,7 @@ import scipy.sparse
 
 
 class UnsafePickleError(ValueError):
-    """The file asks for something that such a file never needs, or is not a pickle at all."""
+    """The file names a class or function that such files never need, or is not a pickle at all."""
 
 
 def _latin1(text: str, encoding: str) -> bytes:
@@ -50,14 +50,14 @@ class NamedOnly:
     allowed: ClassVar[Mapping[tuple[str, str], Any]] = NUMPY_NAMES
 
     def find_class(self, module: str, name: str) -> Any:
-        """What the pickle gets for a name. A pickle cannot reach any code but through this method."""
+        """The object for a name in the pickle. A pickle can reach code only through this method."""
         try:
             return self.allowed[module, name]
         except KeyError:
             return self.unknown_name(module, name)
 
     def unknown_name(self, module: str, name: str) -> Any:
-        """What becomes of a name that is not in `allowed`: UnsafePickleError, unless the unpickler knows better."""
+        """Raises UnsafePickleError for a name that is not in `allowed`; a subclass may return a stand-in instead."""
         raise UnsafePickleError(f"asks for {module}.{name}, which such a file never needs")
 
 

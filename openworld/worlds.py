@@ -1,4 +1,4 @@
-"""Which films are made: how many of what, in which splits. The defaults are the ones that ran."""
+"""The configuration of a world: how many films of each kind, in which splits. The defaults are the ones that ran."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""From another skeleton's motion to ours, by aligning the directions of the bones at rest.
+"""Retargets a motion from another skeleton to ours, by aligning the directions of the bones at rest.
 
 A joint of ours gets the world rotation of its namesake, after the smallest turn that lays our bone at rest along
 theirs. Joints that the other skeleton lacks move with their parent. The root's way is scaled by the ratio of leg

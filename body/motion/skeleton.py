@@ -1,4 +1,4 @@
-"""A motion on somebody else's skeleton, as BVH and ASF/AMC files describe it, before it is put on our body.
+"""A motion on the skeleton of its BVH or ASF/AMC file, before it is retargeted to our body.
 
 Legend: T frames, J joints of that skeleton.
 """

@@ -52,7 +52,7 @@ def make_film(plan: FilmPlan, out: Path) -> Film:
 
 
 def stage_film(plan: FilmPlan, figure: Figure) -> list[Shot]:
-    """Draw lots for the film's shots: people, camera and scene of each, before a pixel is drawn."""
+    """Draw the people, camera and scene of each shot at random. No pixel is rendered yet."""
     return [stage(plan, number, figure) for number in range(len(plan.frames))]
 
 

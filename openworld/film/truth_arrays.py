@@ -1,4 +1,4 @@
-"""What is true of each person in each frame of a shot. T frames; camera frame, metres and px."""
+"""Ground truth of each person in each frame of a shot. T frames; camera frame, metres and px."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""FILM.truth.parquet: what is true of everybody in a film, in the schema FILM_TRUTH, and of the film as a whole.
+"""FILM.truth.parquet: the ground truth of every person in a film, in the schema FILM_TRUTH, and of the whole film.
 
 The film-level facts are JSON in the Parquet schema's metadata under b"film". F frames of the film.
 """
@@ -31,7 +31,7 @@ class TruthFileError(ValueError):
 
 @dataclass(frozen=True)
 class FilmFacts:
-    """What is true of a film as a whole."""
+    """Facts about a whole film."""
 
     film_id: str
     split: str
@@ -78,7 +78,7 @@ def write_truth(
 
 
 def read_facts(path: Path) -> FilmFacts:
-    """Read what is true of the film as a whole. TruthFileError if the file is no truth file."""
+    """Read the facts about the whole film. TruthFileError if the file is no truth file."""
     try:
         metadata = pq.read_schema(path).metadata or {}
         facts = read_object(metadata[b"film"])

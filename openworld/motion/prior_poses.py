@@ -16,11 +16,11 @@ CLIPS, FRAMES, FPS = 200, 100, 25.0
 def prior_poses(clips: int = CLIPS, seed: int = 0) -> npt.NDArray[np.float32]:
     """(N, 24, 3, 3) rotations of broad hand-written motion, each joint in its parent's frame, N = clips x 100.
 
-    Drawn under a name of their own, so that no clip is one of a film's.
+    The random seed has a name of its own, so that no film shows one of these clips.
     """
     clock = Clock(FRAMES, FPS)
-    clips_made = [perform(generator(seed, "prior", index), "broad", clock).rotations for index in range(clips)]
-    return np.concatenate(clips_made).astype(np.float32)
+    rotations = [perform(generator(seed, "prior", index), "broad", clock).rotations for index in range(clips)]
+    return np.concatenate(rotations).astype(np.float32)
 
 
 def write_prior_poses(path: Path) -> None:

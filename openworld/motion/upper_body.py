@@ -79,5 +79,6 @@ def _arm(
     return np.stack([clock.still() + angle for angle in (flexion, abduction, twist, elbow)], 1)
 
 
-def _either_side(rng: np.random.Generator, one: Curve, other: Curve) -> Curve:
-    return np.stack([one, other] if rng.random() < 0.5 else [other, one], 1)
+def _either_side(rng: np.random.Generator, active: Curve, idle: Curve) -> Curve:
+    """(T, 2, 4) arms of which the left or the right, drawn at random, is the active one."""
+    return np.stack([active, idle] if rng.random() < 0.5 else [idle, active], 1)

@@ -34,8 +34,8 @@ def _entry_distance(origin_3: Doubles, ray_3: Doubles, box_6: Doubles) -> tuple[
     near, far, axis = 0.0, 1e9, 0
     for k in range(3):
         slope = ray_3[k] if ray_3[k] != 0.0 else 1e-12
-        one, other = (box_6[k] - origin_3[k]) / slope, (box_6[k + 3] - origin_3[k]) / slope
-        low, high = min(one, other), max(one, other)
+        to_lower, to_upper = (box_6[k] - origin_3[k]) / slope, (box_6[k + 3] - origin_3[k]) / slope
+        low, high = min(to_lower, to_upper), max(to_lower, to_upper)
         if low > near:
             near, axis = low, k
         far = min(far, high)

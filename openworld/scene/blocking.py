@@ -1,4 +1,4 @@
-"""Who is in a shot and where they go, for each kind of film. World frame: y up, metres, floor at y = 0.
+"""Places the people and things of a shot, for each kind of film. World frame: y up, metres, floor at y = 0.
 
 T frames. Each kind of film (openworld/worlds.py) has one function here; `block` picks it.
 """
@@ -22,7 +22,7 @@ from openworld.scene.prop import Pictured, Prop, board_corners, box_prop, hang, 
 from openworld.worlds import Kind
 
 CROSSING_TRAVEL_M = 1.0
-"""Farthest from the middle that people go who cross."""
+"""Largest distance from the middle, for people who cross."""
 LANE_M = 0.9
 """Depth between the paths of people who cross: they pass, they do not walk through each other."""
 CROWDED_LANE_M = 0.45
@@ -30,7 +30,7 @@ CROWDED_LANE_M = 0.45
 NEAREST_M = 2.0
 """No camera is nearer to a recorded person's path."""
 TRAVEL_SHARE = 0.3
-"""Farthest from the middle that one person goes, as a share of the camera's distance: nobody walks into it."""
+"""Largest distance of one person from the middle, as a share of the camera's: nobody walks into the camera."""
 LEAVING_TRAVEL_M = 1.6
 """Least half-length of the path of somebody who leaves the frame, twice what the frame shows beside them."""
 PASSING_TRAVEL_M = 2.2
@@ -38,9 +38,9 @@ PASSING_TRAVEL_M = 2.2
 PILLAR_M = (0.7, 2.6, 0.3)
 """Width, height and depth of what people hide behind: wider than a walking person's trunk."""
 FROM_PILLAR_M = 4.5
-"""Least distance of the camera from who hides, or the pillar would fill the frame."""
+"""Least distance of the camera from a person who hides; nearer, the pillar would fill the frame."""
 STAYS_M = 0.25
-"""Farthest that somebody goes who stands behind furniture or before a close camera."""
+"""Largest distance from the middle, for people behind furniture or before a close camera."""
 LOW_PITCH = np.deg2rad(12)
 """Steepest look down at furniture and at pictures on a wall: from above, furniture hides no legs."""
 FACING_SD = np.deg2rad(30)
@@ -250,12 +250,12 @@ def _level(stance: Stance) -> Stance:
 
 
 def _kept_near(performance: Performance, limit: float) -> Performance:
-    """The same with its path shortened, where it leads farther than `limit` metres from its middle."""
+    """The performance, its path shortened if it leads farther than `limit` metres from its middle."""
     farthest = float(np.linalg.norm(performance.path, axis=1).max())
     return performance if farthest <= limit else performance.scaled(limit / farthest)
 
 
 def _leading_out(performance: Performance, half_length: float) -> Performance:
-    """The same with its path lengthened, where it ends less than `half_length` metres from its middle."""
+    """The performance, its path lengthened if it reaches less than `half_length` metres from its middle."""
     farthest = float(np.linalg.norm(performance.path, axis=1).max())
     return performance.scaled(max(1.0, half_length / farthest))

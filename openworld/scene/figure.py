@@ -73,7 +73,7 @@ def open_figure() -> Figure:
 def random_betas(rng: np.random.Generator) -> Floats:
     """Shape (10) of a synthetic adult: between two of the body file's sampled adults, so that it is a person."""
     sample = open_figure().extras.betas_sample
-    one, other = rng.choice(len(sample), 2, replace=False)
+    first, second = rng.choice(len(sample), 2, replace=False)
     share = rng.uniform(-0.1, 1.1)
     low, high = open_figure().extras.betas_range
-    return np.asarray(np.clip(share * sample[one] + (1 - share) * sample[other], low, high), np.float32)
+    return np.asarray(np.clip(share * sample[first] + (1 - share) * sample[second], low, high), np.float32)

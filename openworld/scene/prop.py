@@ -87,8 +87,8 @@ def hang(
     frames = len(actor.rotations)
     shown = np.arange(frames) if moving else np.full(frames, frames // 2)
     view = upright_axes(rng.uniform(0, 2 * np.pi))
-    some = np.unique(shown[:: max(frames // 8, 1)])
-    corners = np.concatenate([actor.vertices(figure, int(frame)) @ view.T for frame in some])
+    sampled = np.unique(shown[:: max(frames // 8, 1)])
+    corners = np.concatenate([actor.vertices(figure, int(frame)) @ view.T for frame in sampled])
     subject = np.stack([corners.min(0), corners.max(0)]).astype(np.float64)
     height = rng.uniform(*(SCREEN_M if moving else POSTER_M))
     scale = height / BORDER / (subject[1, 1] - subject[0, 1])
@@ -138,11 +138,11 @@ def box_mesh(box_6: npt.NDArray[np.float64]) -> tuple[Floats, Ints]:
     corners: list[npt.NDArray[np.float64]] = []
     faces: list[list[int]] = []
     for axis, end in product(range(3), (0, 3)):
-        one, other = (axis + 1) % 3, (axis + 2) % 3
+        second, third = (axis + 1) % 3, (axis + 2) % 3
         first = len(corners)
         for along, across in ((0, 0), (3, 0), (3, 3), (0, 3)):
             corner = np.empty(3)
-            corner[[axis, one, other]] = box_6[axis + end], box_6[one + along], box_6[other + across]
+            corner[[axis, second, third]] = box_6[axis + end], box_6[second + along], box_6[third + across]
             corners.append(corner)
         square = [[first, first + 1, first + 2], [first, first + 2, first + 3]]
         faces += square if end else [triangle[::-1] for triangle in square]

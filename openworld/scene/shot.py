@@ -1,4 +1,4 @@
-"""One shot: who is in it, where the camera stands, and its frames with what is true in each.
+"""One shot: its people, its camera, and its frames with their depth.
 
 T frames as drawn, of which each exposure takes one or more; camera frame x right, y down, z forward, metres.
 """
