@@ -17,7 +17,7 @@ def test_unknown_backends_are_told_the_known(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "blazepose", "resnet50_v1", "vit:base"])
 def test_unknown_features_are_told_the_known(name: str) -> None:
-    with pytest.raises(ValueError, match="blazepose_penultimate, keypoints, movenet_pyramid"):
+    with pytest.raises(ValueError, match="blazepose_penultimate, blazepose_turned, keypoints, movenet_pyramid"):
         make_phis(["keypoints", name])
 
 
