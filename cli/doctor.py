@@ -48,27 +48,31 @@ def _weights() -> Finding:
 def _script_runtime() -> Finding:
     from harvest.fetch.script_runtime import COMPANION, find_script_runtimes
 
-    found = find_script_runtimes()
-    said = [f"runtimes: {', '.join(found.ready) or 'none'}"]
-    if found.too_old:
-        said.append(f"too old for yt-dlp: {', '.join(found.too_old)}")
-    said.append(f"{COMPANION}: {found.companion or 'not installed'}")
-    if found.companion_wanted not in (None, found.companion):
-        said.append(f"run: pip install {COMPANION}=={found.companion_wanted}")
+    runtimes = find_script_runtimes()
+    remarks = [f"runtimes: {', '.join(runtimes.ready) or 'none'}"]
+    if runtimes.too_old:
+        remarks.append(f"too old for yt-dlp: {', '.join(runtimes.too_old)}")
+    remarks.append(f"{COMPANION}: {runtimes.companion or 'not installed'}")
+    if runtimes.companion_wanted not in (None, runtimes.companion):
+        remarks.append(f"run: pip install {COMPANION}=={runtimes.companion_wanted}")
     name = "YouTube (a JavaScript runtime and yt-dlp's companion scripts; see docs/youtube.md)"
-    return Finding(name, found.complete, "; ".join(said), needed=False)
+    return Finding(name, runtimes.complete, "; ".join(remarks), needed=False)
 
 
 def _gpu() -> Finding:
     import torch
 
-    there = torch.cuda.is_available()
-    return Finding("GPU", there, torch.cuda.get_device_name() if there else "none: everything runs on the CPU", False)
+    has_gpu = torch.cuda.is_available()
+    return Finding(
+        "GPU", has_gpu, torch.cuda.get_device_name() if has_gpu else "none: everything runs on the CPU", False
+    )
 
 
 def _mmlab() -> Finding:
-    there = importlib.util.find_spec("mmpose") is not None
-    return Finding("mmdet and mmpose", there, "here" if there else "run: bash scripts/install_mmlab DIR", False)
+    has_mmpose = importlib.util.find_spec("mmpose") is not None
+    return Finding(
+        "mmdet and mmpose", has_mmpose, "here" if has_mmpose else "run: bash scripts/install_mmlab DIR", False
+    )
 
 
 def _disk() -> Finding:
@@ -125,7 +129,7 @@ def _receipts() -> Finding:
     name = f"receipts of erasures ({RECEIPTS_VARIABLE})"
     if not folder:
         return Finding(name, True, "not set: beside each lake")
-    parent = next((each for each in (Path(folder), *Path(folder).absolute().parents) if each.is_dir()), Path("/"))
+    parent = next((place for place in (Path(folder), *Path(folder).absolute().parents) if place.is_dir()), Path("/"))
     writable = os.access(parent, os.W_OK)
     return Finding(name, writable, folder if writable else f"{parent} may not be written by this user")
 

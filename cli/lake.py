@@ -102,17 +102,17 @@ def reconcile(
     from storage.reconcile import reconcile as check
 
     with opened(lake) as (rows, ledger):
-        found = check(rows, ledger, repair=not check_only, force=force)
+        findings = check(rows, ledger, repair=not check_only, force=force)
         books = ledger.books()
     if as_json:
-        typer.echo(json.dumps({**asdict(found), "books": books.as_dict()}))
+        typer.echo(json.dumps({**asdict(findings), "books": books.as_dict()}))
     else:
-        for kind, lines in asdict(found).items():
+        for kind, lines in asdict(findings).items():
             for line in lines:
                 typer.echo(f"{kind}: {line}")
         sums = " + ".join(f"{name} {count}" for name, count in books.as_dict().items() if name != "asked")
         typer.echo(f"asked {books.asked} = {sums}")
-    if found.problems:
+    if findings.problems:
         raise typer.Exit(1)
 
 
@@ -146,8 +146,8 @@ def erase(
         raise typer.BadParameter("name a source, --uploader or --host")
     with opened(lake) as (rows, ledger):
         target = Target(chosen(rows, ledger, sources or ()), uploader, host)
-        found = find(rows, ledger, target)
-        agree(rows, ledger, found.sources, yes=yes)
+        matches = find(rows, ledger, target)
+        agree(rows, ledger, matches.sources, yes=yes)
         receipt = run(rows, ledger, target, why=why, likeness=likeness)
     if as_json:
         typer.echo(json.dumps(asdict(receipt)))

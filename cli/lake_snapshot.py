@@ -51,8 +51,10 @@ def freeze(
         if not len(chosen):
             raise UserError(_nothing(rows, matched))
         save(rows, chosen)
-    found = f"{counted(len(chosen), 'tracklet')}, {counted(len(chosen.sources), 'source')}, {chosen.hours:.3f} h"
-    typer.echo(f"{chosen.digest}  {found}")
+    snapshot_size = (
+        f"{counted(len(chosen), 'tracklet')}, {counted(len(chosen.sources), 'source')}, {chosen.hours:.3f} h"
+    )
+    typer.echo(f"{chosen.digest}  {snapshot_size}")
 
 
 def _nothing(rows: "Lake", matched: float) -> str:

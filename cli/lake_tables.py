@@ -42,8 +42,8 @@ def print_stats(root: str, stats: "Stats") -> None:
     _print_counts(console, "items rejected or failed", stats.item_reasons)
     _print_counts(console, "stretches rejected", stats.rejects)
     for stage, spent in stats.seconds_per_1000.items():
-        told = ", ".join(f"{value:.1f} s {kind}" for kind, value in spent.items())
-        console.print(plain(f"{stage}: {told} / 1000"), markup=False)
+        seconds_text = ", ".join(f"{value:.1f} s {kind}" for kind, value in spent.items())
+        console.print(plain(f"{stage}: {seconds_text} / 1000"), markup=False)
     for step in stats.survival:
         console.print(f"after {step.days:.1f} days {step.share:.1%} of the sources are left ({step.at_risk} at risk)")
     _print_counts(console, "files", stats.files)

@@ -63,13 +63,13 @@ def _metrics(lake: str, port: int | None) -> None:
 def _lines(fleet: "Fleet | None", state: "FleetState") -> list[str]:
     """For a terminal."""
     if fleet is None or not state.server:
-        said = ["server    does not run; `hmmr up` starts it"]
+        lines = ["server    does not run; `hmmr up` starts it"]
     else:
-        said = [f"server    {fleet.api_url.removesuffix('/api')}"]
-        said += [f"workers   {pool}: {count} online" for pool, count in state.workers.items()]
+        lines = [f"server    {fleet.api_url.removesuffix('/api')}"]
+        lines += [f"workers   {pool}: {count} online" for pool, count in state.workers.items()]
         for flow, states in state.runs.items():
-            said.append(f"runs      {flow}: {', '.join(f'{count} {name}' for name, count in states.items())}")
-        said.append(f"next      harvest at {state.next_harvest or 'no time: its schedule is off'}")
+            lines.append(f"runs      {flow}: {', '.join(f'{count} {name}' for name, count in states.items())}")
+        lines.append(f"next      harvest at {state.next_harvest or 'no time: its schedule is off'}")
     if state.books is not None:
-        said.append("books     " + ", ".join(f"{count} {name}" for name, count in state.books.as_dict().items()))
-    return said
+        lines.append("books     " + ", ".join(f"{count} {name}" for name, count in state.books.as_dict().items()))
+    return lines

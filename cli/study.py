@@ -73,12 +73,14 @@ def decide(
         tables, minutes = study_tables(lake), training_minutes(lake)
     else:
         tables, minutes = exported_tables(scores), {}
-    asked = questions({setting: found for setting, found in tables.items() if setting.metric == metric})
+    asked = questions({setting: series_tables for setting, series_tables in tables.items() if setting.metric == metric})
     if not asked:
         raise UserError(f"{scores}: no two series or φ with the same budget, seeds and sequences in {metric}")
     if as_json:
-        by_size = [asdict(one) for one in small_studies(asked)]
-        typer.echo(json.dumps({"questions": [asdict(one) for one in asked], "by_size": by_size, "minutes": minutes}))
+        by_size = [asdict(question) for question in small_studies(asked)]
+        typer.echo(
+            json.dumps({"questions": [asdict(question) for question in asked], "by_size": by_size, "minutes": minutes})
+        )
     else:
         typer.echo(decisions_text(asked, minutes))
 
@@ -174,10 +176,10 @@ def which(
 
     asked = _asked(study, preset, out, workers)
     places = _places(asked, lake, labelled, held_out, None, prior_poses)
-    found = rank_parts(asked.config, places, by, asked.workers, _command("which"))
+    ranking = rank_parts(asked.config, places, by, asked.workers, _command("which"))
     if sources is not None:
-        _write_next(sources, next_list or asked.out / "next_sources.yaml", found)
-    typer.echo(ranking_text(found))
+        _write_next(sources, next_list or asked.out / "next_sources.yaml", ranking)
+    typer.echo(ranking_text(ranking))
 
 
 @dataclass(frozen=True)

@@ -183,13 +183,13 @@ def _bar(share: float) -> Html:
 
 def usable(items: Iterable[In], make: Callable[[In], Out]) -> tuple[list[Out], list[In]]:
     """What `make` gives for each item, and the items that it could make nothing of."""
-    made, misfits = [], []
+    results, misfits = [], []
     for item in items:
         try:
-            made.append(make(item))
+            results.append(make(item))
         except MISFIT:
             misfits.append(item)
-    return made, misfits
+    return results, misfits
 
 
 def left_out(what: str, names: Sequence[str]) -> Html | None:

@@ -100,9 +100,10 @@ def curves(scores: Iterable[Row], setting: Setting, words: Mapping[str, str] | N
             cell = (row["hours"], row["seed"])
             if cell not in cells or row["scored_at"] >= cells[cell]["scored_at"]:
                 cells[cell] = row
-    said = words or {}
+    words_by_study = words or {}
     return [
-        Curve(*key, points=_points(cells.values()), told=said.get(key[0], "")) for key, cells in sorted(groups.items())
+        Curve(*key, points=_points(cells.values()), told=words_by_study.get(key[0], ""))
+        for key, cells in sorted(groups.items())
     ]
 
 
@@ -138,8 +139,8 @@ def _setting(row: Row) -> Setting:
 
 
 def _points(rows: Iterable[Row]) -> tuple[Point, ...]:
-    made = [Point(row["hours"], row["seed"], row["value"], row["run_id"]) for row in rows]
-    return tuple(sorted(made, key=lambda point: (point.hours, point.seed)))
+    points = [Point(row["hours"], row["seed"], row["value"], row["run_id"]) for row in rows]
+    return tuple(sorted(points, key=lambda point: (point.hours, point.seed)))
 
 
 MOST_STUDIES = 2
@@ -156,10 +157,13 @@ def main_series(scores: Iterable[Row]) -> list[str]:
         if row["variant"] != "semi":
             continue
         series = row["study"] or ""
-        found = (row["scored_at"].timestamp(), series)
+        time_and_series = (row["scored_at"].timestamp(), series)
         root = series.split("/")[0]
-        began[root] = min(began.get(root, found), found)
-    return [series for _, series in sorted(began.values(), key=lambda found: (-found[0], found[1]))]
+        began[root] = min(began.get(root, time_and_series), time_and_series)
+    return [
+        series
+        for _, series in sorted(began.values(), key=lambda time_and_series: (-time_and_series[0], time_and_series[1]))
+    ]
 
 
 def shown_first(scores: Iterable[Row]) -> list[str]:
@@ -194,8 +198,8 @@ class Fitted:
 
 def fitted_studies(runs: Iterable[Row]) -> list[Fitted]:
     """The newest report of each study, feature and setting. A row that is no report is passed over."""
-    made, _ = usable(_reports(runs), _fitted)
-    return list({(fitted.study, fitted.phi_name, fitted.setting): fitted for fitted in made}.values())
+    reports, _ = usable(_reports(runs), _fitted)
+    return list({(fitted.study, fitted.phi_name, fitted.setting): fitted for fitted in reports}.values())
 
 
 def unusable_studies(runs: Iterable[Row]) -> list[str]:

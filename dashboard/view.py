@@ -128,12 +128,12 @@ def _newest(rows: Sequence[Row], key: str, time: str) -> list[Row]:
 
 def _examples(lake: Lake, newest: NewestKeys, rejects: Sequence[Row]) -> dict[str, list[Row]]:
     """A few rejects of each reason with their keypoints, which are too wide to read for all."""
-    found: dict[str, list[Row]] = {}
+    examples: dict[str, list[Row]] = {}
     for reason in sorted({row["reason"] for row in rejects}):
         every = lake.read("rejects", where=pc.field("reason") == reason)
         rows = every.filter(newest.holds(every)).to_pylist()
-        found[reason] = [row for row in rows if row["keypoints"]][:_EXAMPLES_OF_A_REASON]
-    return found
+        examples[reason] = [row for row in rows if row["keypoints"]][:_EXAMPLES_OF_A_REASON]
+    return examples
 
 
 def _snapshots(lake: Lake) -> tuple[list[Snapshot], list[str]]:

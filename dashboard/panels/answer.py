@@ -77,11 +77,13 @@ def answers(view: LakeView) -> list[Answer]:
 
 def answer_panel(view: LakeView, lead: Sequence[str] = ()) -> Panel:
     """Sentence, cards, curve and order of the newest study. `lead` are the caller's own sentences in its place."""
-    told = answers(view)
-    if not told:
-        said = "No trained model has been scored in this lake yet; hmmr study run, hmmr evaluate or make quickstart do."
-        return Panel("answer", TITLE, element("p", said, class_="empty"))
-    main = told[0]
+    lake_answers = answers(view)
+    if not lake_answers:
+        no_scores = (
+            "No trained model has been scored in this lake yet; hmmr study run, hmmr evaluate or make quickstart do."
+        )
+        return Panel("answer", TITLE, element("p", no_scores, class_="empty"))
+    main = lake_answers[0]
     sentences = lead or [sentence(main)]
     where = f"{main.setting.name}. {_study_words(main.curve)}"
     return Panel(
@@ -91,7 +93,7 @@ def answer_panel(view: LakeView, lead: Sequence[str] = ()) -> Panel:
             *[element("p", text, class_="lead") for text in sentences],
             element("p", where, class_="quiet"),
             facts(_cards(main)),
-            *[_curve_svg(told, width, name) for width, name in ((760, "wide"), (350, "narrow"))],
+            *[_curve_svg(lake_answers, width, name) for width, name in ((760, "wide"), (350, "narrow"))],
             _bars(view, main),
         ),
     )
@@ -271,7 +273,7 @@ def short_names(names: Sequence[str], rest: str) -> list[str]:
     """The names without the words that all of them share; `rest` where nothing is left."""
     words = [[word for part in name.split(" · ") for word in part.split("/")] for name in names]
     shared = set(words[0]).intersection(*words[1:]) if words else set()
-    return [" ".join(word for word in each if word not in shared) or rest for each in words]
+    return [" ".join(word for word in name_words if word not in shared) or rest for name_words in words]
 
 
 def _bars(view: LakeView, main: Answer) -> Html:

@@ -50,9 +50,9 @@ def compared_table(runs: Iterable[Row]) -> Html:
 def _newest(runs: Iterable[Row]) -> list[_Comparison]:
     newest: dict[tuple[str, ...], _Comparison] = {}
     for row in sorted((row for row in runs if row["kind"] == "study"), key=lambda row: row["started_at"]):
-        found = _read(row)
-        if found is not None:
-            newest[tuple(found.words)] = found
+        comparison = _read(row)
+        if comparison is not None:
+            newest[tuple(comparison.words)] = comparison
     return list(newest.values())
 
 
@@ -60,10 +60,10 @@ def _read(row: Row) -> _Comparison | None:
     """None for a row of another kind of study, and for what a stranger made of one."""
     try:
         content = read_object(row["config"])
-        words = {word(series): word(said) for series, said in content["versions"]["words"].items()}
-        ordered = sorted(content["compared"], key=lambda one: _order(one["of"]))
-        rows = tuple(_row(one["of"], each) for one in ordered for each in one["rows"])
-        return _Comparison(words, rows) if words and {each.series for each in rows} <= set(words) else None
+        words = {word(series): word(text) for series, text in content["versions"]["words"].items()}
+        ordered = sorted(content["compared"], key=lambda curve: _order(curve["of"]))
+        rows = tuple(_row(curve["of"], raw_row) for curve in ordered for raw_row in curve["rows"])
+        return _Comparison(words, rows) if words and {compared.series for compared in rows} <= set(words) else None
     except MISFIT:
         return None
 
@@ -75,14 +75,14 @@ def _row(of: Mapping[str, str], raw: Mapping[str, Any]) -> _Row:
 
 def _table(found: _Comparison) -> Html:
     first = next(iter(found.words))
-    told = f"Against {found.words[first]} ({first})"
+    caption = f"Against {found.words[first]} ({first})"
     rows: list[Cells] = [(row.where, found.words[row.series], row.change, row.answer) for row in found.rows]
     sizes: list[Cells] = [
         (row.where, found.words[row.series], hours, change) for row in found.rows for hours, change in row.sizes
     ]
     return join(
-        table(told, ["where", "labels", "mean change with film", "verdict"], rows),
-        folded("Each size", table(told, ["where", "labels", "added video", "change"], sizes)),
+        table(caption, ["where", "labels", "mean change with film", "verdict"], rows),
+        folded("Each size", table(caption, ["where", "labels", "added video", "change"], sizes)),
     )
 
 

@@ -53,8 +53,10 @@ _FIRST_METRIC = "pa_mpjpe_mm"
 def curve_panel(view: LakeView) -> Panel:
     """Error against added hours, for each test set, protocol and metric that has been scored."""
     words = words_of(view.runs)
-    found = [(setting, curves(view.scores, setting, words)) for setting in settings(view.scores)]
-    drawn = [(setting, lines) for setting, lines in found if any(line.variant in CURVE_VARIANTS for line in lines)]
+    setting_curves = [(setting, curves(view.scores, setting, words)) for setting in settings(view.scores)]
+    drawn = [
+        (setting, lines) for setting, lines in setting_curves if any(line.variant in CURVE_VARIANTS for line in lines)
+    ]
     if not drawn:
         body = element("p", "No trained model has been scored in this lake yet, so there is no curve.", class_="empty")
         return Panel("curve", "Error against added video", body)
@@ -79,10 +81,10 @@ def _body(view: LakeView, drawn: Sequence[tuple[Setting, list[Curve]]], first: S
                   ticked=[name for name in names if every[name] in first] or None)  # fmt: skip
     seeds = max(len(line.seeds) for _, lines in drawn for line in lines if line.variant in CURVE_VARIANTS)
     first_setting, first_lines = drawn[0]
-    told = [direction(line) for line in first_lines if line.variant in CURVE_VARIANTS and line.study in first]
+    directions = [direction(line) for line in first_lines if line.variant in CURVE_VARIANTS and line.study in first]
     return join(
         chart_html(chart),
-        paragraphs(f"On {first_setting.name}:", *told),
+        paragraphs(f"On {first_setting.name}:", *directions),
         element("p", seeds_say(seeds), class_="seeds"),
         _gap_table([(setting, [line for line in lines if line.study in first]) for setting, lines in drawn]),
         compared_table(view.runs),

@@ -76,8 +76,8 @@ def _examples_of(reason: str, examples: object) -> Html:
 def _example(row: Row) -> Html:
     frames = list(row["keypoints"])[:_FRAMES_OF_AN_EXAMPLE]
     poses = [skeleton(frame, label=f"pose rejected as {row['reason']}") for frame in frames]
-    said = f"{row['n_frames']} frames, {row['stage']}: {_against(row)}"
-    return element("figure", element("div", *poses, class_="poses"), element("figcaption", said))
+    caption = f"{row['n_frames']} frames, {row['stage']}: {_against(row)}"
+    return element("figure", element("div", *poses, class_="poses"), element("figcaption", caption))
 
 
 def _against(row: Row) -> str:
@@ -103,7 +103,11 @@ def cost_panel(view: LakeView) -> Panel:
     ]  # fmt: skip
     heads = ["stage", *[f"{kind}, s" for kind in kinds], *[f"{kind}: hours an hour of video" for kind in kinds]]
     trained = [row["seconds"] for row in view.runs if row["kind"] == "train"]
-    said = f"{len(trained)} training runs took {number(round(sum(trained) / 3600, 3))} hours in all." if trained else ""
+    training_cost = (
+        f"{len(trained)} training runs took {number(round(sum(trained) / 3600, 3))} hours in all." if trained else ""
+    )
     kept = sum(row["bytes"] for row in view.videos)
-    bytes_said = f"{kept / 1e6:,.1f} MB of video were fetched; its pixels are not kept." if kept else ""
-    return Panel("cost", "Cost", join(table("Harvest by stage", heads, rows), element("p", f"{said} {bytes_said}")))
+    fetched_size = f"{kept / 1e6:,.1f} MB of video were fetched; its pixels are not kept." if kept else ""
+    return Panel(
+        "cost", "Cost", join(table("Harvest by stage", heads, rows), element("p", f"{training_cost} {fetched_size}"))
+    )

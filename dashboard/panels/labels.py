@@ -54,18 +54,20 @@ def labels_panel(view: LakeView) -> Panel:
         command = element("code", "hmmr harvest measure")
         hint = element("p", "No label quality has been measured: ", command, " does it.", class_="empty")
         return Panel("labels", _TITLE, hint)
-    shown = [(part.run, each) for part in parts for each in part.tables]
-    links = [element("li", element("a", each.title, href=f"#labels-{n}")) for n, (_, each) in enumerate(shown)]
-    body = [_part(n, run, each) for n, (run, each) in enumerate(shown)]
+    shown = [(part.run, label_table) for part in parts for label_table in part.tables]
+    links = [
+        element("li", element("a", label_table.title, href=f"#labels-{n}")) for n, (_, label_table) in enumerate(shown)
+    ]
+    body = [_part(n, run, label_table) for n, (run, label_table) in enumerate(shown)]
     return Panel("labels", _TITLE, join(element("nav", element("ul", *links), aria_label=_TITLE), *body))
 
 
 def _part(n: int, run: Row, each: LabelTable) -> Html:
     heading = element("h3", each.title, id=f"labels-{n}")
-    made = element("p", element("code", run["command"]), f", {when(run['started_at'])}, code {short(run['commit'])}.",
-                   class_="quiet")  # fmt: skip
+    origin = element("p", element("code", run["command"]), f", {when(run['started_at'])}, code {short(run['commit'])}.",
+                     class_="quiet")  # fmt: skip
     note = paragraphs(each.note.replace("`", "")) if each.note else None
-    return join(heading, note, _diagram(each), _table(each), made)
+    return join(heading, note, _diagram(each), _table(each), origin)
 
 
 def _table(each: LabelTable) -> Html:
@@ -81,8 +83,8 @@ def _diagram(each: LabelTable) -> Html | None:
     at = [list(each.columns).index(name) for name in needed]
     numbers = [[row[k] for k in at] for row in each.rows]
     drawn = [Band(*map(float, row)) for row in numbers if all(isinstance(value, int | float) for value in row)]  # type: ignore[arg-type]
-    told = "; ".join(f"says {band.said:.2f}, right {band.right:.2f}" for band in drawn)
-    return reliability(drawn, f"{each.title}: {told}")
+    bands_text = "; ".join(f"says {band.said:.2f}, right {band.right:.2f}" for band in drawn)
+    return reliability(drawn, f"{each.title}: {bands_text}")
 
 
 def newest_parts(view: LakeView) -> list[LabelPart]:
@@ -146,8 +148,8 @@ def reliability(bands: Sequence[Band], label: str) -> Html:
 
 def _dot(band: Band, most: float, tint: str) -> Html:
     radius = max(_SMALLEST_PX, _LARGEST_PX * sqrt(max(band.count, 0.0) / most))
-    told = element("title", f"says {band.said:.3f}, right {band.right:.3f}, {band.count:,.0f} joints")
-    return element("circle", told, cx=f"{_x(band.said):.1f}", cy=f"{_y(band.right):.1f}", r=f"{radius:.1f}", fill=tint,
+    title = element("title", f"says {band.said:.3f}, right {band.right:.3f}, {band.count:,.0f} joints")
+    return element("circle", title, cx=f"{_x(band.said):.1f}", cy=f"{_y(band.right):.1f}", r=f"{radius:.1f}", fill=tint,
                    fill_opacity=0.75)  # fmt: skip
 
 

@@ -54,9 +54,9 @@ def learning_panel(view: LakeView) -> Panel:
 def _names(row: Row) -> tuple[str, str]:
     """Group and name of a run, from the settings that it keeps; others go by their id."""
     try:
-        told = read_object(row["config"])
-        group = f"{told['data']['phi_name']} · {told['variant']}"
-        return group, f"{hours_text(told['hours'])}, seed {told['seed']}, {short(row['run_id'], 8)}"
+        config = read_object(row["config"])
+        group = f"{config['data']['phi_name']} · {config['variant']}"
+        return group, f"{hours_text(config['hours'])}, seed {config['seed']}, {short(row['run_id'], 8)}"
     except MISFIT:
         return "other runs", short(row["run_id"], 20)
 

@@ -62,15 +62,15 @@ def scores_panel(view: LakeView) -> Panel:
 def _tables(place: tuple[str, str, str], cells: dict[_Key, dict[str, list[float]]], first: Sequence[str]) -> Html:
     """One test set by one protocol: the main series in sight, the others behind a fold."""
     dataset, split, protocol = place
-    metrics = sorted({metric for found in cells.values() for metric in found}, key=metric_rank)
+    metrics = sorted({metric for by_metric in cells.values() for metric in by_metric}, key=metric_rank)
     heads = ["study", "variant", "φ", "added video", "average", "runs", *[metric_name(metric) for metric in metrics]]
     order = sorted(cells, key=lambda key: (rank(key[4], first), key[6], key[5], key[7], key[3]))
     main = [key for key in order if key[4] in first]
     rest = [key for key in order if key not in main]
     caption = f"{dataset} {split}, protocol {protocol}"
     shown, others = ([_row(key, cells[key], metrics) for key in keys] for keys in (main, rest))
-    told = f"{caption}: {len(rest)} rows of other series"
-    fold = folded(told, table(told, heads, others, limit=1000)) if main and rest else None
+    rest_caption = f"{caption}: {len(rest)} rows of other series"
+    fold = folded(rest_caption, table(rest_caption, heads, others, limit=1000)) if main and rest else None
     return join(table(caption, heads, shown or others), fold)
 
 
@@ -116,9 +116,9 @@ def _variants_table(setting: Setting, lines: Sequence[Curve]) -> Html | None:
     rows = sorted((row for line in lines for row in _ends(line)), key=lambda row: row[-1])
     trained = [row[-1] for row in rows if row[1] == variant_name("semi")]
     best = min(trained) if trained else None
-    made: list[Cells] = [(*row, f"{row[-1] - best:+.2f}" if best is not None else "") for row in rows]
+    table_rows: list[Cells] = [(*row, f"{row[-1] - best:+.2f}" if best is not None else "") for row in rows]
     heads = ["study and φ", "variant", "added video", "runs", "value", "against the best trained"]
-    return table(setting.name, heads, made)
+    return table(setting.name, heads, table_rows)
 
 
 def _ends(line: Curve) -> list[tuple[str, str, str, int, float]]:

@@ -71,25 +71,25 @@ class Life:
 
 def survival_panel(view: LakeView) -> Panel:
     """The survival curve of links, from the rows that `hmmr lake probe` leaves."""
-    found = lives(view.videos, view.probes)
-    if not found:
-        said = "No source has been asked for again; hmmr lake probe does it, politely."
-        return Panel("survival", "Are the videos still there?", element("p", said, class_="empty"))
-    curve = survival(found)
-    gone = sum(life.gone for life in found)
+    links = lives(view.videos, view.probes)
+    if not links:
+        summary = "No source has been asked for again; hmmr lake probe does it, politely."
+        return Panel("survival", "Are the videos still there?", element("p", summary, class_="empty"))
+    curve = survival(links)
+    gone = sum(life.gone for life in links)
     figure = new_figure("days since the harvest", "share still there", height=320)
     figure.add_scatter(x=[x for x, _ in curve], y=[y for _, y in curve], mode="lines",
                        line={"shape": "hv", "color": colour(0), "width": 3}, hovertemplate="%{y:.1%} at %{x:.0f} d"
                        "<extra></extra>")  # fmt: skip
     figure.update_yaxes(range=[0, 1.05], tickformat=".0%")
     last = max(row["probed_at"] for row in view.probes)
-    said = (
-        f"{gone} of {len(found)} sources were gone by the last look ({when(last)}). Only 404, 410 and 451 count as "
+    summary = (
+        f"{gone} of {len(links)} sources were gone by the last look ({when(last)}). Only 404, 410 and 451 count as "
         "gone; sources that are still there count until the day they were last seen (Kaplan-Meier)."
     )
-    label = f"Survival curve of links: {gone} of {len(found)} gone"
+    label = f"Survival curve of links: {gone} of {len(links)} gone"
     chart = chart_html(Chart("survival", label, [Choice("survival", figure)]))
-    return Panel("survival", "Are the videos still there?", join(element("p", said), chart))
+    return Panel("survival", "Are the videos still there?", join(element("p", summary), chart))
 
 
 def lives(videos: Iterable[Row], probes: Iterable[Row]) -> list[Life]:
@@ -99,12 +99,12 @@ def lives(videos: Iterable[Row], probes: Iterable[Row]) -> list[Life]:
     for row in probes:
         if row["source_id"] in harvested:
             looks.setdefault(row["source_id"], []).append((row["probed_at"], row["alive"]))
-    made = []
-    for source, found in looks.items():
-        dead = [at for at, alive in found if not alive]
-        end = min(dead) if dead else max(at for at, _ in found)
-        made.append(Life(max((end - harvested[source]).total_seconds() / _DAY_S, 0.0), bool(dead)))
-    return made
+    links = []
+    for source, source_looks in looks.items():
+        dead = [at for at, alive in source_looks if not alive]
+        end = min(dead) if dead else max(at for at, _ in source_looks)
+        links.append(Life(max((end - harvested[source]).total_seconds() / _DAY_S, 0.0), bool(dead)))
+    return links
 
 
 def survival(found: Iterable[Life]) -> list[tuple[float, float]]:

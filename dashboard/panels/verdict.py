@@ -40,11 +40,11 @@ def verdict_panel(view: LakeView) -> Panel:
     note = left_out("these runs carry a report that cannot be read", strange)
     title = "Does more video help, monotonically?"
     if not shown:
-        said = (
+        no_verdict = (
             "No study of this lake has been fitted yet; a verdict needs hmmr study run, three seeds and several sizes."
         )
-        return Panel("verdict", title, join(element("p", said, class_="empty"), note))
-    boxes = [one.box for one in shown]
+        return Panel("verdict", title, join(element("p", no_verdict, class_="empty"), note))
+    boxes = [report.box for report in shown]
     rest = folded(f"{len(boxes) - _MOST_OPEN} more", *boxes[_MOST_OPEN:]) if len(boxes) > _MOST_OPEN else None
     return Panel("verdict", title, join(_overviews(shown, first), *boxes[:_MOST_OPEN], rest, note))
 
@@ -64,20 +64,20 @@ def _shown(fitted: Fitted) -> _Shown:
 
 def _overviews(shown: Sequence[_Shown], first: Sequence[str]) -> Html:
     """The main series in sight, the others behind a fold."""
-    main = [one for one in shown if one.study in first] or list(shown)
-    rest = [one for one in shown if one not in main]
+    main = [report for report in shown if report.study in first] or list(shown)
+    rest = [report for report in shown if report not in main]
     return join(_overview(main), folded(f"{len(rest)} further series and settings", _overview(rest)) if rest else None)
 
 
 def _overview(shown: Sequence[_Shown]) -> Html:
     heads = ["where", "study", "verdict", "trend p", "change from none to all", "share of the gap closed"]
-    return table("Studies compared; intervals are 95 %", heads, [one.row for one in shown])
+    return table("Studies compared; intervals are 95 %", heads, [report.row for report in shown])
 
 
 def _compared(f: Fitted) -> Cells:
-    told = f.report
-    return (f.setting.name, f"{f.study} · {f.phi_name}", _MARKS[told["verdict"]], f"{told['trend_p']:.2g}",
-            between(told["total_change"]), _share(told.get("gap_closed")))  # fmt: skip
+    report = f.report
+    return (f.setting.name, f"{f.study} · {f.phi_name}", _MARKS[report["verdict"]], f"{report['trend_p']:.2g}",
+            between(report["total_change"]), _share(report.get("gap_closed")))  # fmt: skip
 
 
 def _box(fitted: Fitted) -> Html:
@@ -100,7 +100,7 @@ def _value(report: Mapping[str, Any]) -> list[Html]:
         if report["law"] is None:
             why = f"no law of error against hours is identified ({report['no_law']})"
         return [element("p", f"One more hour has no price: {why}.")]
-    said = (
+    worth = (
         f"At {hours_text(value['at_hours'])} one more hour lowers the error by {between(value['per_next_hour'])}, "
         f"a doubling by {between(value['per_doubling'])} ({value['law']} law; 95 % intervals over all laws)."
     )
@@ -114,7 +114,7 @@ def _value(report: Mapping[str, Any]) -> list[Html]:
     doubt = [f"The data do not identify this law ({why_not}): take these numbers as guesses."] if why_not else []
     cost = value.get("cost_per_mm")
     costs = [f"Cost of one unit of error: {between(cost)}."] if cost else []
-    return [element("p", text) for text in (said, *reaches, *costs, *doubt)]
+    return [element("p", text) for text in (worth, *reaches, *costs, *doubt)]
 
 
 def _more(report: Mapping[str, Any]) -> Html | None:

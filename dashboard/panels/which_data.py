@@ -30,14 +30,14 @@ _KINDS = {"per_hour": "an hour of it", "alone": "alone", "on_top": "on top of th
 
 def which_panel(view: LakeView) -> Panel:
     """One chart and table a ranking (evaluation/study/parts.py); the newest of each question counts."""
-    found, strange = _rankings(view)
+    rankings, strange = _rankings(view)
     rest = left_out("these runs carry a ranking that cannot be read", strange)
-    if not found:
+    if not rankings:
         body = element("p", "No ranking yet; hmmr study which makes one.", class_="empty")
         return Panel("which", "What to harvest next", join(body, rest))
-    choices = [Choice(name, _figure(parts)) for name, parts in found.items()]
+    choices = [Choice(name, _figure(parts)) for name, parts in rankings.items()]
     chart = Chart("which", "What each part of the pool is worth; the tables below hold the same numbers", choices)
-    tables = [_table(name, parts) for name, parts in found.items()]
+    tables = [_table(name, parts) for name, parts in rankings.items()]
     note = element("p", "Error saved by training on the part; positive helps. Judged on dev, because it is a choice.")
     return Panel("which", "What to harvest next", join(note, chart_html(chart), folded("The numbers", *tables), rest))
 
@@ -56,9 +56,11 @@ def _rankings(view: LakeView) -> tuple[dict[str, list[_Part]], list[str]]:
     """The parts of each question's newest ranking, and the ids of runs whose ranking cannot be read."""
     rows = sorted((row for row in view.runs if row["kind"] == "study"), key=lambda row: row["started_at"])
     read, _ = usable(rows, lambda row: (row["run_id"], read_object(row["config"])))
-    told = [(run_id, content) for run_id, content in read if content.get("which") and content.get("ranking")]
-    made, misfits = usable(told, lambda one: (_name(one[1]["which"]), [_part(raw) for raw in one[1]["ranking"]]))
-    return dict(made), [run_id for run_id, _ in misfits]
+    ranked_runs = [(run_id, content) for run_id, content in read if content.get("which") and content.get("ranking")]
+    rankings, misfits = usable(
+        ranked_runs, lambda run: (_name(run[1]["which"]), [_part(raw) for raw in run[1]["ranking"]])
+    )
+    return dict(rankings), [run_id for run_id, _ in misfits]
 
 
 def _part(raw: Mapping[str, Any]) -> _Part:

@@ -20,18 +20,18 @@ def worst_panel(view: LakeView) -> Panel:
     """A player for each sequence that a study left (evaluation/study/worst.py); the newest of each study counts."""
     rows = sorted((row for row in view.runs if row["kind"] == "study"), key=lambda row: row["started_at"])
     read, _ = usable(rows, lambda row: (row["run_id"], read_object(row["config"])))
-    told = [(run_id, content) for run_id, content in read if content.get("worst") and content.get("sequences")]
-    made, misfits = usable(told, lambda one: (_name(one[1]["worst"]), _study(one[1])))
+    worst_runs = [(run_id, content) for run_id, content in read if content.get("worst") and content.get("sequences")]
+    studies, misfits = usable(worst_runs, lambda run: (_name(run[1]["worst"]), _study(run[1])))
     rest = left_out("these runs carry sequences that cannot be read", [run_id for run_id, _ in misfits])
-    if not made:
-        said = "No study has left sequences to look at; hmmr study run does."
-        return Panel("worst", _TITLE, join(element("p", said, class_="empty"), rest))
+    if not studies:
+        no_studies = "No study has left sequences to look at; hmmr study run does."
+        return Panel("worst", _TITLE, join(element("p", no_studies, class_="empty"), rest))
     note = element(
         "p",
         "Grey is the truth, colour the model: past, present and future as said at one frame, above as the camera sees "
         "it, below from the person's side. Dev films, because looking is choosing.",
     )
-    return Panel("worst", _TITLE, join(note, *dict(made).values(), rest))
+    return Panel("worst", _TITLE, join(note, *dict(studies).values(), rest))
 
 
 def _name(which: Mapping[str, Any]) -> str:
@@ -41,7 +41,7 @@ def _name(which: Mapping[str, Any]) -> str:
 def _study(content: Mapping[str, Any]) -> Html:
     which = content["worst"]
     head = f"{_name(which)}: {which['dataset']} {which['split']}"
-    players = [_player(one, word(which["metric"])) for one in content["sequences"]]
+    players = [_player(sequence, word(which["metric"])) for sequence in content["sequences"]]
     return join(element("h3", head), element("div", *players, class_="strip"))
 
 
@@ -54,9 +54,9 @@ def _player(one: Mapping[str, Any], metric: str) -> Html:
     play = element("button", "Play", type="button", class_="play")
     slider = element("input", type="range", class_="time", min=0, max=max(frames - 1, 0), value=0,
                      aria_label=f"Frame of {one['sequence']}")  # fmt: skip
-    said = f"{one['sequence']}: {metric_name(metric)} {number(one['error']):.1f}; {', '.join(heads)}"
+    caption = f"{one['sequence']}: {metric_name(metric)} {number(one['error']):.1f}; {', '.join(heads)}"
     data = _data(number(one["fps"]), tracks)
-    return element("figure", stage, element("div", play, " ", slider), element("figcaption", said), data,
+    return element("figure", stage, element("div", play, " ", slider), element("figcaption", caption), data,
                    class_="player")  # fmt: skip
 
 
