@@ -53,20 +53,20 @@ def commit_shard(
     if unknown:
         raise KeyError(f"a commit of labels does not write {', '.join(sorted(unknown))}")
     commit_id = uuid.uuid4().hex
-    held = ledger.open_commit(commit_id, worker, finished)
-    for source in ledger.tombstones.among("source", set(finished) - set(held)):
+    held_ids = ledger.open_commit(commit_id, worker, finished)
+    for source in ledger.tombstones.among("source", set(finished) - set(held_ids)):
         lake.disk.delete_folder(lake.layout.source_cache(source))  # written while the erasure was under way
     step("opened")
     try:
         for name in ORDER:
-            _write(lake, name, _rows_of(tables.get(name), held), commit_id)
+            _write(lake, name, _rows_of(tables.get(name), held_ids), commit_id)
             step(name)
     except CommitAborted:
         ledger.close_commit(commit_id, done=False)
         raise
     ledger.close_commit(commit_id)
     step("closed")
-    return tuple(held)
+    return tuple(held_ids)
 
 
 def _rows_of(table: pa.Table | None, held: Sequence[str]) -> pa.Table | None:
@@ -209,7 +209,7 @@ def maintain(lake: Lake, ledger: Ledger, *, many_files: int = MANY_FILES) -> Mai
     Safe at any time, beside any number of runs; the harvest calls it at its end.
     """
     resume(lake, ledger)
-    done = Maintained()
+    maintained = Maintained()
     # The last table of a commit goes last: until then its files say which commits are whole without a look at its log.
     for name in (*[name for name in TABLES if name != LAST], LAST):
         folder = lake.folder(name)
@@ -217,10 +217,10 @@ def maintain(lake: Lake, ledger: Ledger, *, many_files: int = MANY_FILES) -> Mai
         if table is None or len(folder.file_names(table)) < many_files:
             continue
         if files := compact(lake, name).files:
-            done.joined[name] = files
+            maintained.joined[name] = files
             newest = folder.open()
             if newest is not None:
                 lake.disk.patiently(newest.create_checkpoint)
         if swept := sweep(lake, name):
-            done.swept[name] = swept
-    return done
+            maintained.swept[name] = swept
+    return maintained

@@ -61,13 +61,15 @@ class DeltaFolder:
         table = self._load()
         if table is None:
             return None
-        found = schema_version(table)
-        if found < OLDEST:
+        version = schema_version(table)
+        if version < OLDEST:
             raise SchemaMismatch(f"no version of this program wrote table {self.where}: name another lake, or move it")
-        if found < SCHEMA_VERSION:
-            raise SchemaTooOld(self.name, found, SCHEMA_VERSION, self.disk.layout.root)
-        if found > SCHEMA_VERSION:
-            raise SchemaTooNew(f"table {self.where} has schema {found}, this program knows {SCHEMA_VERSION}: update it")
+        if version < SCHEMA_VERSION:
+            raise SchemaTooOld(self.name, version, SCHEMA_VERSION, self.disk.layout.root)
+        if version > SCHEMA_VERSION:
+            raise SchemaTooNew(
+                f"table {self.where} has schema {version}, this program knows {SCHEMA_VERSION}: update it"
+            )
         _check_columns(self.name, self.where, table)
         return table
 
@@ -268,10 +270,12 @@ def _columns_of(name: str) -> dict[str, str]:
 def _check_columns(name: str, where: str, table: DeltaTable) -> None:
     """A user's own further columns do no harm; one of ours that is not there, or is something else, does, unless it is
     one of LATER_COLUMNS that was not added yet."""
-    found = {field.name: str(field.type) for field in table.schema().fields}
-    later = set(LATER_COLUMNS.get(name, ())) - found.keys()
+    type_by_column = {field.name: str(field.type) for field in table.schema().fields}
+    later = set(LATER_COLUMNS.get(name, ())) - type_by_column.keys()
     wrong = sorted(
-        column for column, kind in _columns_of(name).items() if column not in later and found.get(column) != kind
+        column
+        for column, kind in _columns_of(name).items()
+        if column not in later and type_by_column.get(column) != kind
     )
     if wrong:
         raise SchemaMismatch(

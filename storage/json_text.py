@@ -23,9 +23,9 @@ class BadJsonError(ValueError):
 def read_json(text: str | bytes | None) -> Any:
     """The value of a text. BadJsonError for anything else; NaN and Infinity, which Python writes, are floats."""
     try:
-        told = text.decode() if isinstance(text, bytes) else text or ""
-        value = json.loads(told)
-        if _SURROGATE.search(told):
+        decoded = text.decode() if isinstance(text, bytes) else text or ""
+        value = json.loads(decoded)
+        if _SURROGATE.search(decoded):
             json.dumps(value, ensure_ascii=False).encode()
         return value
     except RecursionError:

@@ -97,11 +97,13 @@ class Lake:
             try:
                 return self.disk.patiently(lambda: self._read(name, columns, where))
             except FileNotFoundError as error:  # an erase or a sweep took a file of the version that was being read
-                gone = error
+                missing_file = error
             except (pa.ArrowInvalid, OSError):
                 self.name_damaged(name)
                 raise
-        raise NoSuchLake(f"a file of {name} is missing in {self.root}: `hmmr lake reconcile` says more") from gone
+        raise NoSuchLake(
+            f"a file of {name} is missing in {self.root}: `hmmr lake reconcile` says more"
+        ) from missing_file
 
     def name_damaged(self, name: str) -> None:
         """LakeDamaged with the name of the first file that cannot be read; nothing if all can."""
@@ -143,8 +145,8 @@ class Lake:
         if name == LAST_OF_SHARD:
             return files
         shard_by_file = {file: shard_of(file) for file in files}
-        whole = self._whole_among({shard for shard in shard_by_file.values() if shard is not None})
-        return [file for file, shard in shard_by_file.items() if shard is None or shard in whole]
+        whole_shards = self._whole_among({shard for shard in shard_by_file.values() if shard is not None})
+        return [file for file, shard in shard_by_file.items() if shard is None or shard in whole_shards]
 
     def is_whole(self, shard: str) -> bool:
         """Whether a commit of several tables has reached its last table."""

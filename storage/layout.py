@@ -92,9 +92,9 @@ class Layout:
     @property
     def ledger_url(self) -> str:
         """SQLAlchemy URL of the ledger: $HMMR_LEDGER, or ledger.sqlite in a local lake."""
-        given = os.environ.get(LEDGER_VARIABLE)
-        if given:
-            return given
+        configured = os.environ.get(LEDGER_VARIABLE)
+        if configured:
+            return configured
         if self.remote:
             raise ValueError(f"a lake on S3 needs its ledger elsewhere: set {LEDGER_VARIABLE} to a SQLAlchemy URL")
         return f"sqlite:///{self.root}/ledger.sqlite"
@@ -102,9 +102,9 @@ class Layout:
     @property
     def receipts(self) -> str:
         """Folder of the receipts of erasures: beside the lake, never in it."""
-        given = os.environ.get(RECEIPTS_VARIABLE)
-        if given:
-            return given
+        configured = os.environ.get(RECEIPTS_VARIABLE)
+        if configured:
+            return configured
         if self.remote:
             return str(Path.cwd() / (self.root.rsplit("/", 1)[-1] + ".receipts"))
         return f"{self.root}.receipts"

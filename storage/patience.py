@@ -29,11 +29,11 @@ Result = TypeVar("Result")
 
 def patience_s() -> float:
     """Seconds that an absent server is waited for: $HMMR_PATIENCE_S, or half an hour. ServiceAway names a bad value."""
-    given = os.environ.get(PATIENCE_VARIABLE)
+    configured = os.environ.get(PATIENCE_VARIABLE)
     try:
-        return DEFAULT_PATIENCE_S if not given else float(given)
+        return DEFAULT_PATIENCE_S if not configured else float(configured)
     except ValueError as error:
-        raise ServiceAway(f"{PATIENCE_VARIABLE}={given} is no number of seconds") from error
+        raise ServiceAway(f"{PATIENCE_VARIABLE}={configured} is no number of seconds") from error
 
 
 def patiently(attempt: Callable[[], Result], is_away: Callable[[BaseException], bool], service: str) -> Result:

@@ -34,21 +34,21 @@ def reconcile(lake: Lake, ledger: Ledger, *, repair: bool = True, force: bool = 
 
     `force`: no worker is alive, so every open commit is settled, not only those whose lease ran out.
     """
-    found = Findings()
+    findings = Findings()
     if repair:
         settled = settle_open_commits(lake, ledger, force=force)
-        found.repaired += [f"commit {commit} was whole: its items are done" for commit in settled.completed]
-        found.repaired += [f"commit {commit} was cut short: rolled back" for commit in settled.rolled_back]
+        findings.repaired += [f"commit {commit} was whole: its items are done" for commit in settled.completed]
+        findings.repaired += [f"commit {commit} was cut short: rolled back" for commit in settled.rolled_back]
         if dropped := drop_erased_caches(lake, ledger):
-            found.repaired.append(f"caches of {dropped} erased sources removed, which a worker wrote afterwards")
-    _check_events(ledger, found)
-    _check_items(lake, ledger, found, repair)
-    _check_doubles(lake, found)
-    _check_shards(lake, ledger, found, repair)
-    _check_orphans(lake, ledger, found, repair)
-    _check_files(lake, found, repair)
-    _check_snapshots(lake, found)
-    return found
+            findings.repaired.append(f"caches of {dropped} erased sources removed, which a worker wrote afterwards")
+    _check_events(ledger, findings)
+    _check_items(lake, ledger, findings, repair)
+    _check_doubles(lake, findings)
+    _check_shards(lake, ledger, findings, repair)
+    _check_orphans(lake, ledger, findings, repair)
+    _check_files(lake, findings, repair)
+    _check_snapshots(lake, findings)
+    return findings
 
 
 def _check_events(ledger: Ledger, found: Findings) -> None:
@@ -56,13 +56,15 @@ def _check_events(ledger: Ledger, found: Findings) -> None:
     with ledger.engine.begin() as connection:
         states = dict(connection.execute(select(ITEMS.c.item_id, ITEMS.c.state)).tuples().all())
         query = select(EVENTS.c.item_id, EVENTS.c.was, EVENTS.c.state).order_by(EVENTS.c.event_id)
-        told: dict[str, str] = {}
+        told_states: dict[str, str] = {}
         for item, was, state in connection.execute(query).tuples():
-            if told.get(item) != was:
-                found.problems.append(f"ledger: events of {item} jump from {told.get(item)} to {was}")
-            told[item] = state
-    differing = {item for item in states.keys() | told.keys() if states.get(item) != told.get(item)}
-    found.problems += [f"ledger: {i} is {states.get(i)}, its events say {told.get(i)}" for i in sorted(differing)]
+            if told_states.get(item) != was:
+                found.problems.append(f"ledger: events of {item} jump from {told_states.get(item)} to {was}")
+            told_states[item] = state
+    differing = {item for item in states.keys() | told_states.keys() if states.get(item) != told_states.get(item)}
+    found.problems += [
+        f"ledger: {i} is {states.get(i)}, its events say {told_states.get(i)}" for i in sorted(differing)
+    ]
     if not ledger.books().balanced:
         found.problems.append(f"ledger: the books do not balance: {ledger.books()}")
 
@@ -84,16 +86,16 @@ def _check_items(lake: Lake, ledger: Ledger, found: Findings, repair: bool) -> N
             found.problems.append(f"erasing {entry.item.item_id} was cut short: run `hmmr lake erase` for it again")
         if entry.state != DONE or entry.label_key is None:
             continue
-        there = pairs[(entry.item.item_id, entry.label_key)]
-        if there == entry.tracklets:
+        lake_tracklets = pairs[(entry.item.item_id, entry.label_key)]
+        if lake_tracklets == entry.tracklets:
             continue
-        if there == 0 and repair:
+        if lake_tracklets == 0 and repair:
             _forget_labels(lake, ledger, entry.item.item_id, entry.label_key)
             ledger.put_back(entry.item.item_id, "lost_rows")
             found.repaired.append(f"{entry.item.item_id}: its {entry.tracklets} tracklets are gone; pending again")
         else:
             found.problems.append(
-                f"{entry.item.item_id}: the ledger says {entry.tracklets} tracklets, the lake {there}"
+                f"{entry.item.item_id}: the ledger says {entry.tracklets} tracklets, the lake {lake_tracklets}"
             )
     strangers = sorted({source for source, _ in pairs} - known)
     found.notes += [f"{source}: in the lake, never asked for (appended by hand?)" for source in strangers]
@@ -117,15 +119,17 @@ def _check_doubles(lake: Lake, found: Findings) -> None:
 
 def _check_shards(lake: Lake, ledger: Ledger, found: Findings, repair: bool) -> None:
     """Files of unfinished commits that the ledger knows nothing of (it was lost, or is another one)."""
-    seen = set()
+    named_shards = set()
     for name in ORDER[:-1]:
         folder = lake.folder(name)
         table = folder.open()
         if table is not None:
-            seen |= {(name, shard) for file in folder.file_names(table) if (shard := shard_of(file)) is not None}
+            named_shards |= {
+                (name, shard) for file in folder.file_names(table) if (shard := shard_of(file)) is not None
+            }
     # In this order: what is seen, not open afterwards and not whole after that, is nobody's.
     known = ledger.open_commits(older_than_lease=False).keys()
-    for name, shard in sorted(seen):
+    for name, shard in sorted(named_shards):
         if shard in known or lake.is_whole(shard):
             continue
         if repair and lake.folder(ORDER[-1]).abort(shard):
@@ -140,8 +144,8 @@ def _check_orphans(lake: Lake, ledger: Ledger, found: Findings, repair: bool) ->
     for name in NEEDS_TRACKLET:
         lost = _lost(lake, ledger, name)
         if lost and repair:
-            gone = delete_rows(lake, name, pc.field("tracklet_id").isin(pa.array(lost, pa.string())))
-            found.repaired.append(f"{name}: {gone.rows} rows without a tracklet removed")
+            rewritten = delete_rows(lake, name, pc.field("tracklet_id").isin(pa.array(lost, pa.string())))
+            found.repaired.append(f"{name}: {rewritten.rows} rows without a tracklet removed")
         elif lost:
             found.problems.append(f"{name}: rows of {len(lost)} tracklets that do not exist")
 
@@ -170,10 +174,10 @@ def _check_files(lake: Lake, found: Findings, repair: bool) -> None:
 
 
 def _check_snapshots(lake: Lake, found: Findings) -> None:
-    there = set(lake.read("tracklets", ["tracklet_id"]).column(0).to_pylist())
+    present_ids = set(lake.read("tracklets", ["tracklet_id"]).column(0).to_pylist())
     for digest in digests(lake):
         try:
-            missing = len(set(load(lake, digest).tracklet_ids) - there)
+            missing = len(set(load(lake, digest).tracklet_ids) - present_ids)
         except LakeError as error:
             found.problems.append(str(error))
             continue

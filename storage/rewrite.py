@@ -49,8 +49,8 @@ def delete_rows(lake: Lake, name: str, where: pc.Expression) -> Rewritten:
     """Delete the rows that match, in one version, and the old files with them: at once and for good."""
 
     def change(table: pa.Table) -> tuple[pa.Table, int]:
-        kept = table.filter(~pc.coalesce(where, pc.scalar(False)))
-        return kept, table.num_rows - kept.num_rows
+        kept_rows = table.filter(~pc.coalesce(where, pc.scalar(False)))
+        return kept_rows, table.num_rows - kept_rows.num_rows
 
     return change_rows(lake, name, where, change)
 
@@ -108,11 +108,11 @@ def compact(lake: Lake, name: str, target_bytes: int = TARGET_BYTES) -> Rewritte
     Files of half that size and more stay. The old files are swept later (`sweep`), for readers that are under way.
     """
     folder = lake.folder(name)
-    done = Rewritten()
+    total = Rewritten()
     for group in _groups(lake, name, target_bytes):
         joined = persist(lake, partial(_join, lake, folder, name, group), f"{name} of {lake.root}")
-        done = Rewritten(done.rows + joined.rows, done.files + joined.files)
-    return done
+        total = Rewritten(total.rows + joined.rows, total.files + joined.files)
+    return total
 
 
 def _groups(lake: Lake, name: str, target_bytes: int) -> list[list[str]]:
@@ -153,9 +153,9 @@ def _join(lake: Lake, folder: DeltaFolder, name: str, files: Sequence[str]) -> R
 def unreferenced(lake: Lake, name: str) -> list[str]:
     """Parquet files in a table's folder that its newest version does not name."""
     folder = lake.folder(name)
-    there = {path.rsplit("/", 1)[-1] for path in lake.disk.files(folder.where) if _is_data(folder.where, path)}
+    present_files = {path.rsplit("/", 1)[-1] for path in lake.disk.files(folder.where) if _is_data(folder.where, path)}
     table = folder.open()
-    return sorted(there - set(folder.file_names(table) if table is not None else []))
+    return sorted(present_files - set(folder.file_names(table) if table is not None else []))
 
 
 def _is_data(where: str, path: str) -> bool:
@@ -171,9 +171,9 @@ def sweep(lake: Lake, name: str, older_than_s: float = GRACE_S) -> int:
 
 def sweep_holding(lake: Lake, name: str, where: pc.Expression, dead_after_s: float = 60.0) -> int:
     """Delete unnamed files that hold a matching row, and those that cannot be read and were left by a dead writer."""
-    held = [file for file in unreferenced(lake, name) if _holds(lake, name, file, where, dead_after_s)]
-    _delete_files(lake.folder(name), held)
-    return len(held)
+    matching_files = [file for file in unreferenced(lake, name) if _holds(lake, name, file, where, dead_after_s)]
+    _delete_files(lake.folder(name), matching_files)
+    return len(matching_files)
 
 
 def _holds(lake: Lake, name: str, file: str, where: pc.Expression, dead_after_s: float) -> bool:

@@ -372,7 +372,7 @@ def _check_frames(name: str, table: pa.Table) -> None:
 def _check_phi(table: pa.Table) -> None:
     frame_bytes = pc.multiply(table.column("phi_dim"), 2)
     size = pc.binary_length(table.column("phi"))
-    whole = pc.multiply(pc.divide(size, pc.max_element_wise(frame_bytes, 1)), frame_bytes)
-    bad = pc.or_(pc.not_equal(whole, size), pc.less_equal(frame_bytes, 0))
+    whole_frames_bytes = pc.multiply(pc.divide(size, pc.max_element_wise(frame_bytes, 1)), frame_bytes)
+    bad = pc.or_(pc.not_equal(whole_frames_bytes, size), pc.less_equal(frame_bytes, 0))
     if pc.any(bad).as_py():
         raise SchemaMismatch(f"features.phi: row {_first(bad)} is not a whole number of float16 rows of phi_dim")

@@ -47,9 +47,9 @@ class Snapshot:
     @classmethod
     def of_columns(cls, ids: Any, sources: Any, seconds: Any, tables: Versions = ()) -> "Snapshot":
         """From three columns of N (lists, numpy or Arrow arrays), in any order."""
-        made = cls.__new__(cls)
-        made._fill(ids, sources, seconds, tables)
-        return made
+        snapshot = cls.__new__(cls)
+        snapshot._fill(ids, sources, seconds, tables)
+        return snapshot
 
     def _fill(self, ids: Any, sources: Any, seconds: Any, tables: Versions) -> None:
         id_N, source_N = _strings(ids), _strings(sources)
@@ -191,9 +191,9 @@ def keep(lake: Lake, snapshot: Snapshot) -> Snapshot:
     save(lake, snapshot)
     # An erasure deletes rows first and then cleans the lists: what it may not have seen, because the list was written
     # too late, has no rows by now.
-    gone = set(snapshot.sources) - set(pc.unique(lake.read("tracklets", ["source_id"])["source_id"]).to_pylist())
-    if gone:
-        drop_sources(lake, sorted(gone), "erased while the list was written")
+    erased = set(snapshot.sources) - set(pc.unique(lake.read("tracklets", ["source_id"])["source_id"]).to_pylist())
+    if erased:
+        drop_sources(lake, sorted(erased), "erased while the list was written")
         return load(lake, snapshot.digest)
     return snapshot
 
@@ -230,12 +230,12 @@ def load(lake: Lake, digest: str) -> Snapshot:
 
 def _newest(lake: Lake, digest: str) -> str:
     """What erasures made of a snapshot: its digest now."""
-    seen = [digest]
-    while "successor" in (value := _value(lake, seen[-1])):
-        if value["successor"] in seen:
+    chain = [digest]
+    while "successor" in (value := _value(lake, chain[-1])):
+        if value["successor"] in chain:
             raise _damaged(lake, digest, "it is its own successor")
-        seen.append(value["successor"])
-    return seen[-1]
+        chain.append(value["successor"])
+    return chain[-1]
 
 
 def _value(lake: Lake, digest: str) -> dict[str, Any]:
@@ -268,23 +268,23 @@ def drop_sources(
     the same list at the same moment, and what it took out may be in again after ours; so which of the sources that
     are left are erased is asked after the writing.
     """
-    gone, changed = set(sources), []
+    dropped, changed = set(sources), []
     left: set[str] = set()
     for old in digests(lake):
         value = _value(lake, old)
         if value.get("mark") == mark:
             changed.append((old, value["successor"]))
-        if not gone & set(value.get("sources", ())):
+        if not dropped & set(value.get("sources", ())):
             continue
         before = _decode(lake, old)
-        after = before.only_sources(set(before.sources) - gone)
+        after = before.only_sources(set(before.sources) - dropped)
         save(lake, after)
         note = {"format": "hmmr-snapshot-2", "digest": old, "successor": after.digest, "mark": mark}
         lake.disk.write(lake.layout.snapshot(old), json.dumps(note, sort_keys=True).encode())
         changed.append((old, after.digest))
         left |= set(after.sources)
-    others = erased(left)
-    return changed + (drop_sources(lake, others, mark, erased) if others else [])
+    erased_since = erased(left)
+    return changed + (drop_sources(lake, erased_since, mark, erased) if erased_since else [])
 
 
 def with_ancestors(lake: Lake, changed: Collection[str]) -> set[str]:
@@ -294,10 +294,10 @@ def with_ancestors(lake: Lake, changed: Collection[str]) -> set[str]:
         value = _value(lake, digest)
         if "successor" in value:
             before[digest] = value["successor"]
-    found = set(changed)
-    while more := {digest for digest, successor in before.items() if successor in found} - found:
-        found |= more
-    return found
+    known = set(changed)
+    while more := {digest for digest, successor in before.items() if successor in known} - known:
+        known |= more
+    return known
 
 
 def source_order(sources: Sequence[str], seed: int) -> list[str]:
@@ -318,13 +318,13 @@ def nested(snapshot: Snapshot, *, hours: float | None = None, fraction: float | 
         raise ValueError(f"hours and fraction are numbers from 0, not {hours if fraction is None else fraction}")
     of_source_S = np.bincount(snapshot.source_N, weights=snapshot.seconds_N, minlength=len(snapshot.sources))
     seconds = dict(zip(snapshot.sources, of_source_S.tolist(), strict=True))
-    taken, total = set(), 0.0
+    chosen_sources, total = set(), 0.0
     for source in source_order(snapshot.sources, seed):
         if total + seconds[source] / 2 > wanted + 1e-9:
             break
-        taken.add(source)
+        chosen_sources.add(source)
         total += seconds[source]
-    return snapshot.only_sources(taken)
+    return snapshot.only_sources(chosen_sources)
 
 
 def _encode(snapshot: Snapshot) -> bytes:

@@ -85,8 +85,8 @@ class StageStore:
 
     def answer(self, row: int) -> np.void:
         """One record from an earlier labelling."""
-        (found,) = np.fromfile(self.path, self.record, count=1, offset=row * self.record.itemsize)
-        return found  # type: ignore[no-any-return]
+        (record,) = np.fromfile(self.path, self.record, count=1, offset=row * self.record.itemsize)
+        return record  # type: ignore[no-any-return]
 
     def add(self, key: bytes, *answer: object) -> int:
         """Keep an answer; its row."""

@@ -141,13 +141,13 @@ def stage_seconds(text: str | None) -> dict[str, dict[str, float]]:
 
 
 def _seconds(parts: dict[str, Any]) -> dict[str, float]:
-    made = {}
+    seconds = {}
     for kind, value in parts.items():
         try:
-            made[kind] = number(value)
+            seconds[kind] = number(value)
         except BadJsonError:
             continue
-    return made
+    return seconds
 
 
 def _file_count(lake: Lake, name: str) -> int:

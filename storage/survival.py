@@ -38,8 +38,8 @@ def product_limit(lives: Iterable[tuple[float, bool]]) -> list[Step]:
     ordered = sorted(lives)
     share, steps = 1.0, []
     for days in sorted({days for days, died in ordered if died}):
-        at_risk = sum(1 for other, _ in ordered if other >= days)
-        deaths = sum(1 for other, died in ordered if died and other == days)
+        at_risk = sum(1 for lived_days, _ in ordered if lived_days >= days)
+        deaths = sum(1 for lived_days, died in ordered if died and lived_days == days)
         share *= 1.0 - deaths / at_risk
         steps.append(Step(days, share, at_risk))
     return steps

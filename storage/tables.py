@@ -214,8 +214,8 @@ def zero_shot_phi(points: Float32) -> npt.NDArray[np.float16]:
 
 def _one_phi(lake: LakeReader, phi_name: str, ids: Sequence[str] | None) -> dict[str, npt.NDArray[np.float16]]:
     if phi_name == ZERO_SHOT:
-        said = read_zero_shot(lake, ids)
-        return {key: zero_shot_phi(points) for key, points in said.items()}
+        points_by_id = read_zero_shot(lake, ids)
+        return {key: zero_shot_phi(points) for key, points in points_by_id.items()}
     chosen = pc.field("phi_name") == phi_name
     wanted = _among(ids)
     table = lake.read("features", ["tracklet_id", "phi_dim", "phi"], chosen if wanted is None else chosen & wanted)
@@ -235,7 +235,7 @@ def read_labels3d(lake: LakeReader, ids: Sequence[str] | None = None, split: str
 
 def read_zero_shot(lake: LakeReader, ids: Sequence[str] | None = None) -> dict[str, Float32]:
     """The 2D network's own 3D by tracklet: (T, 25, 3) m, hip-centred, camera axes; only where there is one."""
-    there = pc.field("zero_shot_3d").is_valid()
+    valid = pc.field("zero_shot_3d").is_valid()
     wanted = _among(ids)
-    table = lake.read("features", ["tracklet_id", "zero_shot_3d"], there if wanted is None else there & wanted)
+    table = lake.read("features", ["tracklet_id", "zero_shot_3d"], valid if wanted is None else valid & wanted)
     return {row["tracklet_id"]: row["zero_shot_3d"].reshape(-1, 25, 3) for row in row_views(table)}

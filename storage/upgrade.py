@@ -33,8 +33,8 @@ def upgrade(lake: Lake) -> dict[str, tuple[int, int]]:
 
 def _upgrade_table(table: DeltaTable, name: str, before: int) -> None:
     for version in range(before + 1, SCHEMA_VERSION + 1):
-        there = {field.name for field in table.schema().fields}
-        columns = [c for c in ADDED_COLUMNS.get(version, {}).get(name, ()) if c not in there]
+        present_columns = {field.name for field in table.schema().fields}
+        columns = [c for c in ADDED_COLUMNS.get(version, {}).get(name, ()) if c not in present_columns]
         if columns:
             added = DeltaSchema.from_arrow(TABLES[name].empty_table().select(columns).schema)
             table.alter.add_columns(list(added.fields))

@@ -165,8 +165,8 @@ def _write(lake: LakeReader, snapshot: Snapshot, phi_name: str, target: Path) ->
 def _check_that_nothing_was_erased(lake: LakeReader, folder: Path) -> None:
     # An erasure deletes rows first and this cache afterwards: what it may have come too early for has no rows by now.
     ids = pa.array(read_object((folder / "head.json").read_bytes())["tracklet_ids"], pa.string())
-    there = lake.read("tracklets", ["tracklet_id"])["tracklet_id"].combine_chunks()
-    if not pc.all(pc.is_in(ids, value_set=there)).as_py():
+    present_ids = lake.read("tracklets", ["tracklet_id"])["tracklet_id"].combine_chunks()
+    if not pc.all(pc.is_in(ids, value_set=present_ids)).as_py():
         shutil.rmtree(folder, ignore_errors=True)
         raise LakeError("some of these tracklets were erased while their windows were made; freeze a snapshot again")
 
@@ -217,9 +217,9 @@ def scan(lake: LakeReader, phi_name: str, ids: pa.Array | None = None) -> Iterat
             lone_tracks[row["tracklet_id"]] = tracklet_arrays(row)
         for row in row_views(new_phis) if new_phis is not None else ():
             lone_phis.setdefault(row["tracklet_id"], {}).update(_phis(row, parts))
-        for tracklet_id in [one for one in lone_tracks if len(lone_phis.get(one, ())) == len(set(parts))]:
-            said = lone_phis.pop(tracklet_id)
-            phi_TxD = np.concatenate([said[part] for part in parts], axis=1) if len(parts) > 1 else said[parts[0]]
+        for tracklet_id in [key for key in lone_tracks if len(lone_phis.get(key, ())) == len(set(parts))]:
+            by_part = lone_phis.pop(tracklet_id)
+            phi_TxD = np.concatenate([by_part[part] for part in parts], axis=1) if len(parts) > 1 else by_part[parts[0]]
             yield _pair(lone_tracks.pop(tracklet_id), phi_TxD)
 
 
@@ -233,12 +233,12 @@ def _phi_rows(lake: LakeReader, among: pc.Expression, parts: Sequence[str]) -> I
 
 def _phis(row: dict[str, Any], parts: Sequence[str]) -> dict[str, Phi]:
     """What a row of `features` has of the wanted parts."""
-    said = {}
+    phis = {}
     if row["phi_name"] in parts:
-        said[row["phi_name"]] = np.frombuffer(row["phi"], "<f2").reshape(-1, row["phi_dim"])
+        phis[row["phi_name"]] = np.frombuffer(row["phi"], "<f2").reshape(-1, row["phi_dim"])
     if row.get("zero_shot_3d") is not None:
-        said[ZERO_SHOT] = zero_shot_phi(row["zero_shot_3d"])
-    return said
+        phis[ZERO_SHOT] = zero_shot_phi(row["zero_shot_3d"])
+    return phis
 
 
 def _rows(lake: LakeReader, name: str, columns: tuple[str, ...], where: pc.Expression) -> Iterator[pa.Table]:

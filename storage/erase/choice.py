@@ -53,12 +53,12 @@ def named(lake: Lake, ledger: Ledger, sources: Sequence[str]) -> list[Named]:
         row["source_id"]: row for row in lake.read("videos", ["source_id", "url", "duration_s"], mine).to_pylist()
     }
     asked = sources_of(ledger, sources=sources)
-    found = []
+    named_sources = []
     for source in sorted(sources):
         video = videos.get(source, {})
         name = video.get("url") or asked.get(source) or "(no name)"
-        found.append(Named(source, name, video.get("duration_s")))
-    return found
+        named_sources.append(Named(source, name, video.get("duration_s")))
+    return named_sources
 
 
 def _meant(lake: Lake, ledger: Ledger, name: str) -> list[str]:
@@ -70,10 +70,10 @@ def _meant(lake: Lake, ledger: Ledger, name: str) -> list[str]:
         alike = _of_name(lake, ledger, path.name)
         if alike:
             raise AmbiguousNameError(f"{name}: the lake has other contents of that name", named(lake, ledger, alike))
-    found = _of_name(lake, ledger, name)
-    if len(found) > 1 and name not in found:
-        raise AmbiguousNameError(f"{len(found)} sources are called {name}", named(lake, ledger, found))
-    return found if len(found) == 1 else [name]
+    source_ids = _of_name(lake, ledger, name)
+    if len(source_ids) > 1 and name not in source_ids:
+        raise AmbiguousNameError(f"{len(source_ids)} sources are called {name}", named(lake, ledger, source_ids))
+    return source_ids if len(source_ids) == 1 else [name]
 
 
 def _of_name(lake: Lake, ledger: Ledger, name: str) -> list[str]:

@@ -69,9 +69,9 @@ def remember(ledger: Ledger, mark: str, names: dict[str, list[str]]) -> dict[str
             if row.mark == mark or merged.get("sources", set()) & noted.get("sources", set()):
                 merged = {kind: values | noted.get(kind, set()) for kind, values in merged.items()}
                 connection.execute(delete(ERASURES).where(ERASURES.c.mark == row.mark))
-        told = {kind: sorted(values) for kind, values in merged.items()}
-        connection.execute(insert(ERASURES).values(mark=mark, names=json.dumps(told)))
-    return told
+        sorted_names = {kind: sorted(values) for kind, values in merged.items()}
+        connection.execute(insert(ERASURES).values(mark=mark, names=json.dumps(sorted_names)))
+    return sorted_names
 
 
 def _noted(text_of_names: str, mark: str) -> dict[str, set[str]]:

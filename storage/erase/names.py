@@ -58,8 +58,8 @@ class Found:
 def find(lake: Lake, ledger: Ledger, target: Target) -> Found:
     """Every name of the target in lake and ledger. LakeError if nothing of it is known anywhere."""
     known = sources_of(ledger, sources=target.sources, uploader=target.uploader, host=target.host)
-    given = pa.array(list(target.sources), pa.string())
-    where = pc.field("source_id").isin(given) | pc.field("url").isin(given)
+    target_names = pa.array(list(target.sources), pa.string())
+    where = pc.field("source_id").isin(target_names) | pc.field("url").isin(target_names)
     for column, value in (("uploader", target.uploader), ("host", target.host)):
         where = where if value is None else where | (pc.field(column) == value)
     videos = lake.read("videos", ["source_id", "url", "content_sha256"], where)
@@ -77,8 +77,8 @@ def find(lake: Lake, ledger: Ledger, target: Target) -> Found:
     tracklets = lake.read("tracklets", ["tracklet_id"], mine)["tracklet_id"].to_pylist()
     contents = set(videos["content_sha256"].to_pylist()) - {""}
     titles, uploaders = _said_by_the_host(lake, ledger, sources)
-    found = (urls, contents, tracklets, truths, titles, uploaders)
-    return Found(tuple(sources), *(tuple(sorted(set(names))) for names in found))
+    name_lists = (urls, contents, tracklets, truths, titles, uploaders)
+    return Found(tuple(sources), *(tuple(sorted(set(names))) for names in name_lists))
 
 
 def same_content(lake: Lake, contents: Collection[str]) -> pa.Table:
@@ -110,10 +110,10 @@ def _said_by_the_host(lake: Lake, ledger: Ledger, sources: Sequence[str]) -> tup
     """Titles and uploaders that only these sources have: another's name must stay readable."""
     rows = lake.read("videos", ["source_id", "title", "uploader"])
     is_mine = pc.is_in(rows["source_id"], value_set=pa.array(list(sources), pa.string()))
-    mine, others = rows.filter(is_mine), rows.filter(pc.invert(is_mine))
-    uploaders = {*mine["uploader"].to_pylist(), *uploaders_of(ledger, sources)}
-    shared = {*others["uploader"].to_pylist(), *others_uploaders(ledger, sources)}
-    return _long({*mine["title"].to_pylist()} - {*others["title"].to_pylist()}), _long(uploaders - shared)
+    own_rows, others_rows = rows.filter(is_mine), rows.filter(pc.invert(is_mine))
+    uploaders = {*own_rows["uploader"].to_pylist(), *uploaders_of(ledger, sources)}
+    shared = {*others_rows["uploader"].to_pylist(), *others_uploaders(ledger, sources)}
+    return _long({*own_rows["title"].to_pylist()} - {*others_rows["title"].to_pylist()}), _long(uploaders - shared)
 
 
 def _long(names: Collection[str | None]) -> set[str]:
@@ -123,12 +123,12 @@ def _long(names: Collection[str | None]) -> set[str]:
 def with_all_tracklets(lake: Lake, found: Found) -> Found:
     """Those too whose rows no reader sees (yet), because their commit is not whole."""
     mine = pc.field("source_id").isin(pa.array(found.sources, pa.string()))
-    seen = set(found.tracklets)
+    tracklet_ids = set(found.tracklets)
     for name in ("tracklets", "features", "labels3d"):
         dataset = lake.dataset(name)
         if dataset is not None:
-            seen.update(dataset.to_table(columns=["tracklet_id"], filter=mine)["tracklet_id"].to_pylist())
-    return replace(found, tracklets=tuple(sorted(seen)))
+            tracklet_ids.update(dataset.to_table(columns=["tracklet_id"], filter=mine)["tracklet_id"].to_pylist())
+    return replace(found, tracklets=tuple(sorted(tracklet_ids)))
 
 
 def tombstone_names(target: Target, found: Found) -> dict[str, set[str]]:

@@ -94,9 +94,9 @@ def _delete_everywhere(lake: Lake, found: Found) -> tuple[dict[str, int], int]:
     mine = pc.field("source_id").isin(pa.array(found.sources, pa.string()))
     rows, files = {}, 0
     for name in ("tracklets", *[name for name in BY_SOURCE if name != "tracklets"]):
-        gone = delete_rows(lake, name, mine)
-        rows[name] = gone.rows
-        files += gone.files + sweep_holding(lake, name, mine)
+        deleted = delete_rows(lake, name, mine)
+        rows[name] = deleted.rows
+        files += deleted.files + sweep_holding(lake, name, mine)
     return {name: count for name, count in rows.items() if count}, files
 
 
@@ -106,9 +106,9 @@ def _rewrite_mentions(lake: Lake, ledger: Ledger, found: Found, names: dict[str,
     changed = 0
     for name, schema in TABLES.items():
         if name not in BY_SOURCE:
-            done = change_rows(lake, name, None, lambda table: replace_cells(table, names, truths))
+            rewritten = change_rows(lake, name, None, lambda table: replace_cells(table, names, truths))
             sweep_holding(lake, name, _mentions(schema, {**names, **truths}))
-            changed += done.rows
+            changed += rewritten.rows
     return changed
 
 

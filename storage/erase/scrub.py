@@ -33,22 +33,22 @@ def scrub_files(lake: Lake, names: Mapping[str, str], spoken: Mapping[str, str])
     `names` are ids, URLs and content hashes: a file whose path holds one is deleted, and Parquet files lose the rows
     that hold one. `spoken` are titles and people, which may be words of something else: they are only replaced.
     """
-    done = Scrubbed()
+    scrubbed = Scrubbed()
     for path in lake.disk.files(lake.root):
         relative = path.removeprefix(lake.root + "/")
         if _has_own_way(relative):
             continue
         if any(name in relative for name in names):
             lake.disk.delete(path)
-            done.deleted.append(relative)
+            scrubbed.deleted.append(relative)
             continue
-        _scrub_file(lake, path, relative, names, spoken, done)
-    return done
+        _scrub_file(lake, path, relative, names, spoken, scrubbed)
+    return scrubbed
 
 
 def _has_own_way(relative: str) -> bool:
-    table, _, rest = relative.partition("/")
-    is_table_data = table in TABLES and rest.endswith(".parquet")
+    table, _, file_path = relative.partition("/")
+    is_table_data = table in TABLES and file_path.endswith(".parquet")
     return is_table_data or relative.startswith(("snapshots/", "ledger.sqlite"))
 
 
@@ -78,11 +78,11 @@ def _scrub_parquet(
     except (pa.ArrowException, OSError) as error:
         raise LakeError(f"{path} cannot be read, so nobody knows what it holds: delete it and run again") from error
     keep = [not any(_mentions(value, names) for value in row.values()) for row in _string_rows(table)]
-    kept, changed = replace_cells(table.filter(pa.array(keep, pa.bool_())), spoken)
+    kept_rows, changed = replace_cells(table.filter(pa.array(keep, pa.bool_())), spoken)
     if all(keep) and not changed:
         return
     sink = pa.BufferOutputStream()
-    pq.write_table(kept, sink, compression="zstd")
+    pq.write_table(kept_rows, sink, compression="zstd")
     lake.disk.write(path, sink.getvalue().to_pybytes())
     done.rewritten.append(relative)
 

@@ -36,9 +36,9 @@ def crop_tracks(lake: Lake, snapshot: Snapshot, phi_name: str | None) -> Iterato
     """All tracklets of a snapshot in the order of their ids; phi is None where there is none of that name."""
     ids = snapshot.tracklet_ids
     for start in range(0, len(ids), BATCH):
-        some = ids[start : start + BATCH]
-        phi = read_phi(lake, phi_name, some) if phi_name else {}
-        for track in iter_tracklets(lake, some):
+        batch_ids = ids[start : start + BATCH]
+        phi = read_phi(lake, phi_name, batch_ids) if phi_name else {}
+        for track in iter_tracklets(lake, batch_ids):
             corner_T2, size_T2 = track.boxes[:, :2], track.boxes[:, 2:] - track.boxes[:, :2]
             keypoints = track.keypoints.copy()
             scale_T2 = CROP_PX / np.maximum(size_T2, 1e-6)

@@ -74,7 +74,7 @@ def _parts(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.
     for batch in batches:
         if batch.num_rows:
             waiting.append(batch)
-        if sum(one.nbytes for one in waiting) >= PART_BYTES:
+        if sum(waiting_batch.nbytes for waiting_batch in waiting) >= PART_BYTES:
             yield pa.Table.from_batches(waiting, schema)
             waiting = []
     if waiting:
@@ -99,11 +99,11 @@ def _attribution(work: Path) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(columns)
-    seen = set()
+    listed_sources = set()
     for path in sorted((work / "data" / "videos").glob("*.parquet")):
         for row in pq.read_table(path, columns=columns).to_pylist():
-            if row["source_id"] not in seen:
-                seen.add(row["source_id"])
+            if row["source_id"] not in listed_sources:
+                listed_sources.add(row["source_id"])
                 writer.writerow([_inert(row[column]) for column in columns])
     return text.getvalue()
 

@@ -66,8 +66,12 @@ def _boxes(keypoints_T25x3: np.ndarray, boxes_T4: np.ndarray) -> np.ndarray:
     """x y w h score around the visible joints; the tracklet's own box where none is visible."""
     result = np.ones((len(boxes_T4), 5), np.float32)
     for t, points in enumerate(keypoints_T25x3):
-        seen = points[points[:, 2] >= VISIBLE, :2]
-        low, high = (seen.min(0), seen.max(0)) if len(seen) else (boxes_T4[t, :2], boxes_T4[t, 2:])
+        visible_points = points[points[:, 2] >= VISIBLE, :2]
+        low, high = (
+            (visible_points.min(0), visible_points.max(0))
+            if len(visible_points)
+            else (boxes_T4[t, :2], boxes_T4[t, 2:])
+        )
         size = (high - low) * _PERSON_IN_BOX
         result[t, :2], result[t, 2:4] = (low + high) / 2 - size / 2, size
     return result

@@ -43,11 +43,11 @@ def import_instavariety(lake: Lake, folder: Path, ledger: Ledger | None = None) 
     tracks = sorted({path.parent for path in folder.glob("*/*/*/*.json")})
     if not tracks:
         raise LakeError(f"{folder} has no TAG/VIDEO/TRACK/*.json")
-    there = set(lake.read("tracklets", ["tracklet_id"])["tracklet_id"].to_pylist())
+    present_ids = set(lake.read("tracklets", ["tracklet_id"])["tracklet_id"].to_pylist())
     posts = set(lake.read("videos", ["source_id"])["source_id"].to_pylist())
     count = 0
     for start in range(0, len(tracks), _BATCH):
-        rows = [row for row in _rows(tracks[start : start + _BATCH], folder) if row["tracklet_id"] not in there]
+        rows = [row for row in _rows(tracks[start : start + _BATCH], folder) if row["tracklet_id"] not in present_ids]
         if ledger is not None:
             erased = set(ledger.tombstones.among("source", {row["source_id"] for row in rows}))
             rows = [row for row in rows if row["source_id"] not in erased]
@@ -83,7 +83,7 @@ def _tracklet(frames: list[dict[str, Any]], name: str) -> dict[str, Any]:
     keypoints = np.array([[_joint(frame, joint) for joint in NAMES] for frame in frames], np.float32)
     corners = np.array([[f["bbox"][k] for k in ("xmin", "ymin", "xmax", "ymax")] for f in frames], np.float32)
     index = np.array([int(frame["frame"]) for frame in frames])
-    seen = keypoints[..., 2] >= VISIBLE
+    is_visible = keypoints[..., 2] >= VISIBLE
     size = corners[:, 2:] - corners[:, :2]
     return {
         "tracklet_id": hashlib.sha256(f"instavariety/{name}".encode()).hexdigest()[:32],
@@ -93,7 +93,7 @@ def _tracklet(frames: list[dict[str, Any]], name: str) -> dict[str, Any]:
         "frame_index": index.astype(np.int32), "pts": index.astype(np.int64), "observed": np.ones(len(frames), bool),
         "boxes": _squares(corners), "keypoints": keypoints.reshape(-1, 75), "n_frames": len(frames),
         "seconds": len(frames) / FPS, "mean_score": float(np.delete(keypoints[..., 2], NAMES.index("Head"), 1).mean()),
-        "visible_joints": float(seen.sum(1).mean()), "median_diagonal_px": float(np.median(np.hypot(*size.T))),
+        "visible_joints": float(is_visible.sum(1).mean()), "median_diagonal_px": float(np.median(np.hypot(*size.T))),
         "tags": [tag], "backend": "openpose (InstaVariety_tracks)", "preset": "none", "licence": "unknown",
         "label_key": "instavariety_tracks", "committed_at": datetime.now(UTC),
     }  # fmt: skip

@@ -45,10 +45,12 @@ def _manifest(folder: Path) -> dict[str, str]:
 
 
 def _check_files(folder: Path, manifest: dict[str, str]) -> list[str]:
-    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {"manifest.sha256"}
-    problems = [f"{name}: missing" for name in sorted(manifest.keys() - there)]
-    problems += [f"{name}: not in the manifest" for name in sorted(there - manifest.keys())]
-    changed = [name for name in sorted(manifest.keys() & there) if file_sha256(folder / name) != manifest[name]]
+    present_names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {
+        "manifest.sha256"
+    }
+    problems = [f"{name}: missing" for name in sorted(manifest.keys() - present_names)]
+    problems += [f"{name}: not in the manifest" for name in sorted(present_names - manifest.keys())]
+    changed = [name for name in sorted(manifest.keys() & present_names) if file_sha256(folder / name) != manifest[name]]
     return problems + [f"{name}: changed" for name in changed]
 
 

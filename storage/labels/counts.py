@@ -29,16 +29,16 @@ def count_labels(lake: Lake) -> list[VersionCount]:
     """Every version of the lake, the oldest first."""
     columns = ["source_id", "label_key"]
     tracklets, videos = lake.read("tracklets", [*columns, "seconds"]), lake.read("videos", columns)
-    newest, found = newest_keys(lake), []
+    newest, counts = newest_keys(lake), []
     for version, words in told(label_versions(lake)):
         tracks = tracklets.filter(version.holds(tracklets))
         filmed = videos.filter(version.holds(videos))
         current = filmed.filter(newest.holds(filmed))
-        found.append(VersionCount(
+        counts.append(VersionCount(
             version.digest, words, version.began, _sources(filmed), _sources(current), tracks.num_rows,
             float(pc.sum(tracks["seconds"]).as_py() or 0.0) / 3600,
         ))  # fmt: skip
-    return found
+    return counts
 
 
 def _sources(rows: pa.Table) -> int:

@@ -87,7 +87,7 @@ def added_field(default: Any, *, absent: Any = MISSING) -> Any:
 
 def absent_values(kind: Any) -> dict[str, Any]:
     """Name and recorded value of each field of a dataclass that was declared with `added_field`."""
-    return {one.name: one.metadata[_ABSENT] for one in fields(kind) if _ABSENT in one.metadata}
+    return {setting.name: setting.metadata[_ABSENT] for setting in fields(kind) if _ABSENT in setting.metadata}
 
 
 def identity(config: Any) -> dict[str, Any]:
@@ -96,7 +96,8 @@ def identity(config: Any) -> dict[str, Any]:
     Two configurations that do the same have the same identity, whether or not a later field was known when one of them
     was hashed. Lists and dictionaries of configurations are walked as `asdict` walks them.
     """
-    return {one.name: _plain(getattr(config, one.name)) for one in fields(config) if not _is_absent(one, config)}
+    held = [setting for setting in fields(config) if not _is_absent(setting, config)]
+    return {setting.name: _plain(getattr(config, setting.name)) for setting in held}
 
 
 def _is_absent(one: "Field[Any]", config: Any) -> bool:

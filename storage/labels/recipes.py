@@ -53,29 +53,29 @@ def label_versions(lake: LakeReader) -> list[LabelVersion]:
     tracks = lake.read("tracklets", ["label_key", "committed_at"])
     tracks = tracks.append_column("recipe", pa.nulls(tracks.num_rows, pa.string())).select(videos.column_names)
     grouped = pa.concat_tables([videos, tracks]).group_by("label_key")
-    found: dict[str, list[tuple[str, Recipe | None, datetime]]] = {}
+    keys_by_digest: dict[str, list[tuple[str, Recipe | None, datetime]]] = {}
     recipes: dict[str, Recipe | None] = {}
     for row in grouped.aggregate([("recipe", "max"), ("committed_at", "min")]).to_pylist():
         recipe = _recipe(row["recipe_max"], recipes)
         digest = row["label_key"] if recipe is None else recipe.digest
-        found.setdefault(digest, []).append((row["label_key"], recipe, row["committed_at_min"]))
-    made = [
+        keys_by_digest.setdefault(digest, []).append((row["label_key"], recipe, row["committed_at_min"]))
+    versions = [
         LabelVersion(digest, rows[0][1], frozenset(key for key, _, _ in rows), min(at for _, _, at in rows))
-        for digest, rows in found.items()
+        for digest, rows in keys_by_digest.items()
     ]
-    return sorted(made, key=lambda version: (version.began, version.digest))
+    return sorted(versions, key=lambda version: (version.began, version.digest))
 
 
 def version_named(lake: LakeReader, name: str, among: Sequence[LabelVersion] | None = None) -> LabelVersion:
     """The version that `name` is the digest, a label_key, or the beginning of one of. LabelsMissing lists all."""
     every = label_versions(lake) if among is None else among
-    whole = [version for version in every if name in (version.digest, *version.keys)]
-    found = whole or [version for version in every if version.answers_to(name)]
-    if len(found) != 1:
-        there = "; ".join(f"{version.digest[:12]} ({words})" for version, words in told(every)) or "none"
-        why = "no labels" if not found else f"{len(found)} versions of labels"
-        raise LabelsMissing(f"{lake.root} has {why} {name!r}; there are: {there}")
-    return found[0]
+    exact = [version for version in every if name in (version.digest, *version.keys)]
+    matches = exact or [version for version in every if version.answers_to(name)]
+    if len(matches) != 1:
+        choices = "; ".join(f"{version.digest[:12]} ({words})" for version, words in told(every)) or "none"
+        why = "no labels" if not matches else f"{len(matches)} versions of labels"
+        raise LabelsMissing(f"{lake.root} has {why} {name!r}; there are: {choices}")
+    return matches[0]
 
 
 def told(versions: Sequence[LabelVersion]) -> list[tuple[LabelVersion, str]]:

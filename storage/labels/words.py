@@ -30,16 +30,18 @@ def what_differs(recipes_V: Sequence[Recipe | None]) -> list[str]:
 
 def _differing(facets: Sequence[Facets]) -> list[str]:
     """Names of the facets that are not the same in all, without settings whose headline tells as much."""
-    names = list(dict.fromkeys(name for found in facets for name in found))
-    differing = [name for name in names if len({found.get(name) for found in facets}) > 1]
+    names = list(dict.fromkeys(name for recipe_facets in facets for name in recipe_facets))
+    differing = [name for name in names if len({recipe_facets.get(name) for recipe_facets in facets}) > 1]
     enough = {stage for stage, headline in _HEADLINES.items() if _tells(headline, stage, facets)}
     return [name for name in differing if _stage_of(name) not in enough]
 
 
 def _tells(headline: str, stage: str, facets: Sequence[Facets]) -> bool:
     """Whether recipes with other settings of the stage always have another headline."""
-    both = {(found[headline], tuple(sorted(_details(found, stage).items()))) for found in facets}
-    return len({name for name, _ in both}) == len(both)
+    headlines_and_details = {
+        (recipe_facets[headline], tuple(sorted(_details(recipe_facets, stage).items()))) for recipe_facets in facets
+    }
+    return len({name for name, _ in headlines_and_details}) == len(headlines_and_details)
 
 
 def _details(found: Facets, stage: str) -> dict[str, str]:
@@ -66,7 +68,7 @@ def _facets(recipe: Recipe) -> Facets:
     """Everything that a recipe's digest is made from, and before it the headlines."""
     stages = {stage.name: stage for stage in recipe.stages}
     smooth = stages.get("smooth")
-    found = {
+    facets = {
         "backend": _setting(stages.get("people"), "backend"),
         "preset": _setting(stages.get("filter"), "name"),
         "smoothing": "none" if smooth is None else f"{_setting(smooth, 'sigma_s')} s",
@@ -74,10 +76,10 @@ def _facets(recipe: Recipe) -> Facets:
         "phi": "+".join(name.removeprefix("phi/") for name in stages if name.startswith("phi/")) or "none",
     }
     for stage in recipe.stages:
-        found[f"{stage.name}.version"] = stage.version
-        found |= {f"{stage.name}.{name}": _text(value) for name, value in stage.config.items()}
-        found |= {f"{stage.name}.{name}": str(sha256)[:_DIGITS] for name, sha256 in stage.weights.items()}
-    return found
+        facets[f"{stage.name}.version"] = stage.version
+        facets |= {f"{stage.name}.{name}": _text(value) for name, value in stage.config.items()}
+        facets |= {f"{stage.name}.{name}": str(sha256)[:_DIGITS] for name, sha256 in stage.weights.items()}
+    return facets
 
 
 def _setting(stage: Stage | None, name: str) -> str:

@@ -194,7 +194,7 @@ class Copies:
         candidates = self._candidates(connection, item_id, mine_S) if len(mine_S) >= MIN_SAMPLES else []
         sights = connection.execute(select(SIGHTS).where(SIGHTS.c.item_id.in_(candidates))).all()
         shares = {row.item_id: shared(mine_S, np.frombuffer(row.prints, "<u8")) for row in sights}
-        alike = [other for other in candidates if shares.get(other, 0.0) >= SHARE]
+        alike = [candidate for candidate in candidates if shares.get(candidate, 0.0) >= SHARE]
         return alike[0] if alike else None
 
     def _candidates(self, connection: Connection, item_id: str, prints_S: NDArray[np.uint64]) -> list[str]:
@@ -256,11 +256,11 @@ class CommittedLabels:
     def among(self, connection: Connection, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those of these (item, label_key) whose rows are in the lake."""
         items = sorted({item for item, _ in pairs})
-        there: set[tuple[str, str]] = set()
+        matched_pairs: set[tuple[str, str]] = set()
         for start in range(0, len(items), _CHUNK):
             query = select(LABELS).where(LABELS.c.item_id.in_(items[start : start + _CHUNK]))
-            there.update((row.item_id, row.label_key) for row in connection.execute(query))
-        return there & set(pairs)
+            matched_pairs.update((row.item_id, row.label_key) for row in connection.execute(query))
+        return matched_pairs & set(pairs)
 
     @transactional
     def forget(self, connection: Connection, item_ids: Sequence[str]) -> None:

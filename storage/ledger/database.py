@@ -191,10 +191,10 @@ def _bring_up_to_date(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
     METADATA.create_all(connection)
-    there = inspect(connection)
+    inspector = inspect(connection)
     for table in METADATA.sorted_tables:
         connection.execute(select(table).limit(0))
-        known = {index["name"] for index in there.get_indexes(table.name)}
+        known = {index["name"] for index in inspector.get_indexes(table.name)}
         for index in table.indexes:
             if index.name not in known:
                 index.create(connection)

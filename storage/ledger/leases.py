@@ -193,10 +193,10 @@ class Leases:
 
         def work(connection: Connection) -> int:
             # From the few that are held to the plan, and not the other way round: a plan may have a million items.
-            held = connection.execute(select(ITEMS.c.item_id).where(*busy)).scalars().all()
+            busy_ids = connection.execute(select(ITEMS.c.item_id).where(*busy)).scalars().all()
             count = 0
-            for start in range(0, len(held), _CHUNK):
-                among = WANTED.c.item_id.in_(held[start : start + _CHUNK])
+            for start in range(0, len(busy_ids), _CHUNK):
+                among = WANTED.c.item_id.in_(busy_ids[start : start + _CHUNK])
                 query = select(func.count()).select_from(WANTED).where(among, WANTED.c.plan == name)
                 count += connection.execute(query).scalar_one()
             return count
@@ -221,8 +221,8 @@ class Leases:
             query = select(ITEMS).select_from(wanted).where(WANTED.c.plan == plan, or_(pending, due))
             query = query.order_by(WANTED.c.place).limit(limit)
             rows = list(connection.execute(query.with_for_update(of=ITEMS, skip_locked=True)).all())
-            taken = [row.item_id for row in rows]
-            connection.execute(delete(WANTED).where(WANTED.c.plan == plan, WANTED.c.item_id.in_(taken)))
+            row_ids = [row.item_id for row in rows]
+            connection.execute(delete(WANTED).where(WANTED.c.plan == plan, WANTED.c.item_id.in_(row_ids)))
             return rows
         rows = []
         for ready in (pending, due):  # one after the other: each is one walk along an index

@@ -81,9 +81,9 @@ class Ledger:
         and an item whose source, URL, uploader or host was erased is entered as erased.
         """
         # Sorted, so that two runs which ask for the same items lock them in the same order.
-        rest = iter(sorted({item.item_id: item for item in items}.values(), key=lambda item: item.item_id))
+        remaining_items = iter(sorted({item.item_id: item for item in items}.values(), key=lambda item: item.item_id))
         fresh = 0
-        while chunk := list(islice(rest, _CHUNK)):
+        while chunk := list(islice(remaining_items, _CHUNK)):
             fresh += self._ask_some(chunk, recipe, retry_failed, retry_rejected)
         return fresh
 
@@ -138,8 +138,8 @@ class Ledger:
     def _enter_erased(self, connection: Connection, item: Item) -> None:
         grave = Item(self.tombstones.grave(item.item_id), host="erased")
         if self._insert(connection, [grave], ERASED, ""):
-            told = {"item_id": grave.item_id, "was": None, "state": ERASED, "attempt": 0, "reason": "tombstone"}
-            self._events(connection, [told])
+            event = {"item_id": grave.item_id, "was": None, "state": ERASED, "attempt": 0, "reason": "tombstone"}
+            self._events(connection, [event])
 
     # ---- working ---------------------------------------------------------------------------------------------
 
@@ -157,9 +157,9 @@ class Ledger:
         def work(connection: Connection) -> list[Claim]:
             nonlocal tries
             tries += 1
-            taken = [] if tries == 1 else self._claimed_since(connection, worker, began)
-            if taken:
-                return [Claim(_item(row), row.attempts, row.lease_until) for row in taken]
+            claimed_rows = [] if tries == 1 else self._claimed_since(connection, worker, began)
+            if claimed_rows:
+                return [Claim(_item(row), row.attempts, row.lease_until) for row in claimed_rows]
             until = self.clock() + lease_s
             claims: list[tuple[Row[Any], Claim]] = []
             while not claims and (rows := self.leases.claimable(connection, limit, only, plan)):
@@ -169,8 +169,8 @@ class Ledger:
                     except LedgerError as error:
                         self._set_aside(connection, row, error)
             changes = {"reason": "claimed", "worker": worker, "lease_until": until, "due_at": None}
-            told = [{**changes, "attempts": claim.attempts} for _, claim in claims]
-            self._move_all(connection, [row for row, _ in claims], PENDING, told)
+            changes_per_row = [{**changes, "attempts": claim.attempts} for _, claim in claims]
+            self._move_all(connection, [row for row, _ in claims], PENDING, changes_per_row)
             return [claim for _, claim in claims]
 
         return self.database.run(work)
@@ -210,8 +210,10 @@ class Ledger:
         """Give back everything that a worker holds and has not ended (Ctrl-C). The tries do not count."""
 
         def work(connection: Connection) -> int:
-            held = select(ITEMS).where(ITEMS.c.worker == worker, ITEMS.c.state == PENDING, ITEMS.c.commit_id.is_(None))
-            rows = connection.execute(held.order_by(ITEMS.c.item_id).with_for_update()).all()
+            held_items = select(ITEMS).where(
+                ITEMS.c.worker == worker, ITEMS.c.state == PENDING, ITEMS.c.commit_id.is_(None)
+            )
+            rows = connection.execute(held_items.order_by(ITEMS.c.item_id).with_for_update()).all()
             changes = [{"reason": "released", "attempts": row.attempts - 1} for row in rows]
             self._move_all(connection, rows, PENDING, changes)
             return len(rows)
@@ -229,8 +231,8 @@ class Ledger:
     @transactional
     def note_evidence(self, connection: Connection, item_id: str, evidence: Mapping[str, Any]) -> None:
         """Keep what the policy saw, before any byte is fetched."""
-        told = json.dumps(dict(evidence), sort_keys=True)
-        connection.execute(update(ITEMS).where(ITEMS.c.item_id == item_id).values(evidence=told))
+        evidence_json = json.dumps(dict(evidence), sort_keys=True)
+        connection.execute(update(ITEMS).where(ITEMS.c.item_id == item_id).values(evidence=evidence_json))
 
     # ---- ending ----------------------------------------------------------------------------------------------
 
@@ -281,14 +283,14 @@ class Ledger:
         make = postgresql.insert if self.database.is_postgres else sqlite.insert
         commit = make(COMMITS).values(commit_id=commit_id, worker=worker, state="open", opened_at=self.clock())
         connection.execute(commit.on_conflict_do_nothing(index_elements=["commit_id"]))
-        held = set()
+        held_ids = set()
         for item_id, end in sorted(finished.items()):
             mine = (ITEMS.c.item_id == item_id, ITEMS.c.worker == worker, ITEMS.c.state == PENDING)
             values = {"commit_id": commit_id, "label_key": end.label_key, "tracklets": end.tracklets,
                       "reason": end.rejected}  # fmt: skip
             if connection.execute(update(ITEMS).where(*mine).values(**values)).rowcount:
-                held.add(item_id)
-        return [item_id for item_id in finished if item_id in held]
+                held_ids.add(item_id)
+        return [item_id for item_id in finished if item_id in held_ids]
 
     @transactional
     def close_commit(self, connection: Connection, commit_id: str, *, done: bool = True) -> None:
@@ -359,18 +361,18 @@ class Ledger:
         ids = sorted(set(among))
         chunks = [ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK)]
         return [
-            _entry(row) for some in chunks for row in connection.execute(query.where(ITEMS.c.item_id.in_(some))).all()
+            _entry(row) for chunk in chunks for row in connection.execute(query.where(ITEMS.c.item_id.in_(chunk))).all()
         ]
 
     @transactional
     def ready(self, connection: Connection, item_ids: Iterable[str]) -> set[str]:
         """Those of these items that are pending, whoever holds them, or failed and due."""
         ids, can = sorted(set(item_ids)), or_(ITEMS.c.state == PENDING, self._due())
-        found: set[str] = set()
+        ready_ids: set[str] = set()
         for start in range(0, len(ids), _CHUNK):
             among = ITEMS.c.item_id.in_(ids[start : start + _CHUNK])
-            found.update(connection.execute(select(ITEMS.c.item_id).where(among, can)).scalars())
-        return found
+            ready_ids.update(connection.execute(select(ITEMS.c.item_id).where(among, can)).scalars())
+        return ready_ids
 
     def _due(self) -> ColumnElement[bool]:
         return and_(ITEMS.c.state == FAILED, ITEMS.c.due_at <= self.clock())
@@ -434,8 +436,8 @@ class Ledger:
 
     def _events(self, connection: Connection, events: Sequence[Mapping[str, Any]]) -> None:
         if events:
-            told = {"reason": None, "error_class": None, "worker": None, "at": self.clock()}
-            connection.execute(insert(EVENTS), [{**told, **event} for event in events])
+            defaults = {"reason": None, "error_class": None, "worker": None, "at": self.clock()}
+            connection.execute(insert(EVENTS), [{**defaults, **event} for event in events])
 
 
 def _request(item: Item) -> str:
