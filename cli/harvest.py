@@ -1,6 +1,7 @@
 """`hmmr harvest`: turn videos into pseudo-labelled tracklets, look at the books, try again what failed."""
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -79,6 +80,14 @@ class HarvestOptions:
     preset: Annotated[
         str, typer.Option(help="Track filters: default, strict, or hmmr_2019 (the paper's to the letter).")
     ] = "default"
+    filters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter", metavar="NAME=LIMIT",
+            help="A further filter, once or more: too_fast=0.01 drops people of whom more than 1 % of the steps are "
+            "faster than a body moves; stretched=SHARE of too long bones; cut_off=SHARE of frames at the border.",
+        ),
+    ] = None  # fmt: skip
     detect_every: Annotated[
         int, typer.Option(min=1, help="People are detected in every n-th frame and followed in between.")
     ] = 4
@@ -198,7 +207,7 @@ class HarvestOptions:
         one_of(self.preset, tuple(PRESETS), "--preset")
         one_of(self.scores, ("raw", "calibrated"), "--scores")
         plain = LabelConfig(
-            preset=PRESETS[self.preset],
+            preset=PRESETS[self.preset].with_limits(_limits(self.filters or ())),
             smoothing=SmoothingConfig(self.smoothing) if self.smoothing > 0 else None,
             scores="calibrated" if self.scores == "calibrated" else "raw",
         )
@@ -207,6 +216,23 @@ class HarvestOptions:
             people=replace(plain.people, detect_every=self.detect_every),
             decode=replace(plain.decode, max_fps=Fraction(self.max_fps)),
         )
+
+
+def _limits(words: Sequence[str]) -> dict[str, float]:
+    """`too_fast=0.01` and the like as a dictionary."""
+    from harvest.filters.tracks import MEASURES
+
+    limits = {}
+    for word in words:
+        name, _, limit = word.partition("=")
+        one_of(name, tuple(MEASURES), "--filter")
+        try:
+            limits[name] = float(limit)
+        except ValueError:
+            raise typer.BadParameter(f"{word}: a limit is a number, as in {name}=0.01", param_hint="--filter") from None
+        if not math.isfinite(limits[name]):
+            raise typer.BadParameter(f"{word}: a limit is a finite number", param_hint="--filter")
+    return limits
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:

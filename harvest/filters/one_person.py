@@ -11,6 +11,7 @@ Letters: T frames of a track, N frames of a shot, J joints, L limb bones. Keypoi
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,17 @@ Keypoints = NDArray[np.float32]
 Visible = NDArray[np.bool_]
 Complex = NDArray[np.complex128]
 Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One run of a track as a filter sees it. Without `picture`, (width, height) px, nobody counts as cut off."""
+
+    keypoints_TJ3: Keypoints
+    visible_TJ: Visible
+    rate: float
+    """Frames a second."""
+    picture: tuple[int, int] | None
 
 
 def cut_off(keypoints_TJ3: Keypoints, picture: tuple[int, int] | None, joints: int) -> float:

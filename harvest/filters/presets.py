@@ -1,6 +1,9 @@
 """Named sets of thresholds that decide which parts of a track are kept."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+
+from storage.labels.key import added_field
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,15 @@ class Preset:
     max_together: float = 1.0
     """A run is dropped if in more than this share of its frames somebody else is in the same place
     (harvest/filters/two_people.py); 1: never."""
+    limits: tuple[tuple[str, float], ...] = added_field(())
+    """Further filters by name (MEASURES in harvest/filters/tracks.py): a run whose measure is above the limit is
+    dropped."""
+
+    def with_limits(self, limits: Mapping[str, float]) -> "Preset":
+        """This preset with further filters; rows say so in its name ("default+too_fast")."""
+        if not limits:
+            return self
+        return replace(self, name="+".join([self.name, *sorted(limits)]), limits=tuple(sorted(limits.items())))
 
 
 HMMR_2019 = Preset(

@@ -5,7 +5,7 @@ start; ranges are [start, stop).
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from scipy.ndimage import median_filter
 from scipy.signal import medfilt
 
 from body.joints import KEYPOINTS_25
-from harvest.filters.one_person import cut_off, motion, posture_change, too_fast, too_long
+from harvest.filters.one_person import Part, cut_off, motion, posture_change, too_fast, too_long
 from harvest.filters.presets import Preset
 
 HEAD_AND_SHOULDERS = frozenset(
@@ -44,14 +44,13 @@ class Rejection:
     threshold: float
 
 
-@dataclass(frozen=True)
-class _Part:
-    """One run and what its filters need. `picture`: (width, height) px."""
-
-    keypoints_TJ3: NDArray[np.float32]
-    visible_TJ: NDArray[np.bool_]
-    rate: float
-    picture: tuple[int, int] | None
+MEASURES: Mapping[str, Callable[[Part], float]] = {
+    "too_fast": lambda part: too_fast(part.keypoints_TJ3, part.visible_TJ, part.rate),
+    "stretched": lambda part: too_long(part.keypoints_TJ3, part.visible_TJ),
+    "cut_off": lambda part: cut_off(part.keypoints_TJ3, part.picture, joints=2),
+}
+"""Filters that `hmmr harvest run --filter NAME=LIMIT` adds to a preset: a run whose measure is above the limit is
+rejected, with the name as its reason. docs/extending.md adds one."""
 
 
 def clean(
@@ -72,7 +71,7 @@ def clean(
     rejected = list(_between(spans, counts_T, preset))
     parts, frozen = _thawed(spans, frozen_T, preset, rate)
     for start, stop in parts:
-        part = _Part(keypoints_TJ3[start:stop], visible_TJ[start:stop], rate, picture)
+        part = Part(keypoints_TJ3[start:stop], visible_TJ[start:stop], rate, picture)
         fault = next(_faults(part, preset), None)
         if fault:
             rejected.append(Rejection(start, stop, *fault))
@@ -146,7 +145,7 @@ def _thawed(
     return parts, frozen
 
 
-def _faults(part: _Part, preset: Preset) -> Iterator[tuple[str, float, float]]:
+def _faults(part: Part, preset: Preset) -> Iterator[tuple[str, float, float]]:
     """(reason, measured, threshold) of each filter that the run fails, the cheapest filter first."""
     keypoints_TJ3, visible_TJ = part.keypoints_TJ3, part.visible_TJ
     if len(keypoints_TJ3) < preset.min_frames:
@@ -164,6 +163,9 @@ def _faults(part: _Part, preset: Preset) -> Iterator[tuple[str, float, float]]:
         yield "too_fast", fast, preset.max_fast
     if preset.max_long < 1 and (long := too_long(keypoints_TJ3, visible_TJ)) > preset.max_long:
         yield "stretched", long, preset.max_long
+    for name, limit in preset.limits:
+        if (measured := MEASURES[name](part)) > limit:
+            yield name, measured, limit
 
 
 def _between(spans: list[tuple[int, int]], counts_T: NDArray[np.int64], preset: Preset) -> Iterator[Rejection]:

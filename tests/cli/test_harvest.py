@@ -111,6 +111,9 @@ def test_no_erasure_is_named_where_it_would_take_another_item_with_it(tmp_path: 
         (["--contact", "me\r\nX-Evil: 1"], "one short line"),
         (["--licence", "closed"], "vouched"),
         (["--preset", "mine"], "hmmr_2019"),
+        (["--filter", "too_fst=0.1"], "did you mean too_fast"),
+        (["--filter", "too_fast"], "a limit is a number, as in too_fast=0.01"),
+        (["--filter", "too_fast=nan"], "finite"),
         (["--backend", "eyes"], "eyes"),
         (["--interval-s", "inf"], "86400"),
         (["--per-day", "9" * 20], "1000000000"),
@@ -139,15 +142,16 @@ def test_options_reach_the_settings(tmp_path: Path) -> None:
     config = HarvestOptions(
         contact="a@example.org", interval_s=3.0, per_day=7, opt_out=wishes, licence="open", max_fps=12, detect_every=2,
         preset="hmmr_2019", phi=["keypoints"], apart_from=["test"], limit=9,
-        smoothing=0.08, scores="calibrated",
+        smoothing=0.08, scores="calibrated", filters=["too_fast=0.01"],
     ).config()  # fmt: skip
     assert (config.download.contact, config.pace.interval_s, config.pace.per_day) == ("a@example.org", 3.0, 7)
     assert config.policy.licence == "open"
     assert config.policy.opt_out.match(url="http://example.org/x", host="example.org")
     assert (float(config.label.decode.max_fps), config.label.people.detect_every) == (12.0, 2)
     assert (config.label.preset.name, config.phis, config.apart_from, config.limit) == (
-        "hmmr_2019", ("keypoints",), ("test",), 9,
+        "hmmr_2019+too_fast", ("keypoints",), ("test",), 9,
     )  # fmt: skip
+    assert config.label.preset.limits == (("too_fast", 0.01),)
     assert config.label.smoothing is not None
     assert (config.label.smoothing.sigma_s, config.label.scores) == (0.08, "calibrated")
     assert HarvestOptions().config() == HarvestConfig(retry_failed=True)

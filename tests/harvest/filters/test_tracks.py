@@ -11,6 +11,7 @@ from body.joints import KEYPOINTS_25
 from harvest.filters.one_person import motion
 from harvest.filters.presets import DEFAULT, HMMR_2019, STRICT, Preset
 from harvest.filters.tracks import HEAD_AND_SHOULDERS, candidates, clean
+from storage.labels.key import identity
 
 ANY_MOTION = replace(DEFAULT, min_motion=0.0)
 
@@ -107,6 +108,19 @@ def test_joints_that_jump_across_the_person_are_rejected() -> None:
     assert clean(walking, observed, DEFAULT)[0]
     # the same steps, taken in a tenth of the frames a second, are slow
     assert clean(walking, observed, STRICT, rate=2.5)[0]
+
+
+def test_a_further_filter_works_in_any_preset_and_enters_the_label_key() -> None:
+    keypoints, observed = _track([25] * 60)
+    walking = _walking(keypoints[0], 60)
+    walking[10:60:3, :, :2] += (90, 90)
+    further = DEFAULT.with_limits({"too_fast": 0.01})
+    ((rejection,)) = clean(walking, observed, further)[1]
+    assert (rejection.reason, rejection.threshold) == ("too_fast", 0.01)
+    assert rejection.measured > 0.01
+    assert clean(walking, observed, DEFAULT.with_limits({"too_fast": 1.0}))[0]
+    assert identity(DEFAULT.with_limits({})) == identity(DEFAULT)
+    assert identity(further) != identity(DEFAULT.with_limits({"too_fast": 0.02}))
 
 
 def test_bones_that_stretch_are_rejected_by_the_strict_preset() -> None:
