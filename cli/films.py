@@ -24,6 +24,7 @@ MOTIONS = typer.Option(
     "wanted. Without it, the clips that pybullet and Debian's assimp-testmodels have put on this machine.",
 )
 SEED = typer.Option(help="Another seed, other people, motions and places; the same seed, the same films.")
+COUNT = typer.Option("--count", min=1, help="At most so many films of each split, the first ones of the preset.")
 PROCESSES = typer.Option(help="Processes side by side; 0 is one a core. Changes speed, never content.")
 
 
@@ -32,6 +33,7 @@ def make(
     out: Annotated[Path, OUT],
     preset: Annotated[str, PRESET] = "quickstart",
     seed: Annotated[int, SEED] = 0,
+    count: Annotated[int | None, COUNT] = None,
     processes: Annotated[int, PROCESSES] = 0,
     motions: Annotated[list[Path] | None, MOTIONS] = None,
 ) -> None:
@@ -46,7 +48,7 @@ def make(
 
     world = replace(_world(preset, seed, motions or []), processes=processes or None)
     with counting_bar("making films") as progress:
-        films = make_films(world, out, progress)
+        films = make_films(world, out, progress, first=count)
     seconds = sum(film.seconds for film in films)
     typer.echo(f"{len(films)} films, {seconds / 60:.1f} minutes, in {out}")
 

@@ -7,13 +7,15 @@ import sys
 
 import deltalake
 import duckdb
+import pyarrow.dataset
 
 from hmmr import Tracklets
 
 
 def main(lake: str) -> None:
     """Print hours by licence, and the shapes of the first tracklet."""
-    tracklets = deltalake.DeltaTable(f"{lake}/tracklets").to_pyarrow_dataset()  # noqa: F841  DuckDB sees it by its name
+    files = deltalake.DeltaTable(f"{lake}/tracklets").file_uris()
+    tracklets = pyarrow.dataset.dataset(files)  # noqa: F841  DuckDB sees it by its name
     print(duckdb.sql("select licence, count(*) as tracklets, sum(seconds) / 3600 as hours from tracklets group by 1"))
     dataset = Tracklets(lake)
     first = dataset[0]

@@ -22,6 +22,8 @@ class Tracklet(TypedDict):
     tracklet_id: str
     source_id: str
     fps: float
+    frame_index_T: torch.Tensor
+    """(T,) int64: number of each frame in its video, in decode order."""
     keypoints_TJ3: torch.Tensor
     """(T, 25, 3) float32: x and y in px of the frame, score 0 to 1."""
     boxes_T4: torch.Tensor
@@ -54,6 +56,7 @@ class Tracklets(Dataset[Tracklet]):
         empty = np.zeros((len(arrays.pts), 0), np.float16)
         return {
             "tracklet_id": arrays.tracklet_id, "source_id": arrays.source_id, "fps": arrays.fps,
+            "frame_index_T": torch.from_numpy(np.array(arrays.frame_index, np.int64)),
             "keypoints_TJ3": torch.from_numpy(np.array(arrays.keypoints)),
             "boxes_T4": torch.from_numpy(np.array(arrays.boxes)),
             "observed_T": torch.from_numpy(np.array(arrays.observed)),

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -18,12 +19,21 @@ Progress = Callable[[int, int], None]
 """Called with (films done, films in all) after each film."""
 
 
-def make_films(config: WorldConfig, out: Path, progress: Progress | None = None) -> list[Film]:
-    """Make every film of the world below `out` and return them in the plan's order.
+def make_films(
+    config: WorldConfig, out: Path, progress: Progress | None = None, *, first: int | None = None
+) -> list[Film]:
+    """Make every film of the world below `out`, or the `first` so many of each split, and return them in the plan's
+    order.
 
     The same seed gives the same films, bit for bit, on any number of processes. VideoWriteError if ffmpeg fails.
     """
-    plans = plan_films(config)
+    planned = plan_films(config)
+    earlier = Counter[str]()
+    plans = []
+    for plan in planned:
+        if first is None or earlier[plan.split] < first:
+            plans.append(plan)
+        earlier[plan.split] += 1
     _remove_unfinished(out, plans)
     films: dict[str, Film] = {}
     for film in _make_all(plans, out, config.processes or _cores()):

@@ -15,6 +15,10 @@ def test_films_are_made_and_looked_at(tmp_path: Path, monkeypatch: pytest.Monkey
     made = CliRunner().invoke(app, ["films", "make", "--out", str(tmp_path / "films"), "--processes", "1"])
     assert made.exit_code == 0, made.output
     assert "2 films" in made.output
+    first = CliRunner().invoke(app, ["films", "make", "--out", str(tmp_path / "one"), "--count", "1"])
+    assert "1 films" in first.output
+    (film,) = (tmp_path / "one" / "dev").glob("*.mp4")
+    assert film.read_bytes() == (tmp_path / "films" / "dev" / film.name).read_bytes()
     looked = CliRunner().invoke(
         app, ["films", "look", str(tmp_path / "films"), "--picture", str(tmp_path / "sheet.png")]
     )

@@ -31,12 +31,18 @@ def lake(tmp_path: Path) -> Lake:
     return lake
 
 
+def stored_frames(lake: Lake, tracklet_id: str) -> list[int]:
+    rows = {row["tracklet_id"]: row for row in lake.read("tracklets", ["tracklet_id", "frame_index"]).to_pylist()}
+    return list(rows[tracklet_id]["frame_index"])
+
+
 def test_tracklets_are_arrays_with_shapes(lake: Lake) -> None:
     dataset = hmmr.Tracklets(lake.root)
     assert len(dataset) == 3
     first = dataset[0]
     assert first["keypoints_TJ3"].shape == (24, 25, 3)
     assert first["boxes_T4"].shape == (24, 4)
+    assert first["frame_index_T"].tolist() == stored_frames(lake, first["tracklet_id"])
     assert first["observed_T"].dtype == torch.bool
     assert first["phi_TD"].shape == (24, 0)
     stored = lake.read("tracklets").to_pylist()
