@@ -2,7 +2,8 @@
 
 python examples/harvest_train_predict.py CLIPS LABELLED OUT
 
-CLIPS is a file or a folder of yours. LABELLED is a lake with 3D labels: `make quickstart` leaves out/quickstart/labelled.
+CLIPS is a file or a folder of yours. LABELLED is a lake with 3D labels, such as out/quickstart/labelled, which
+`make quickstart` leaves.
 """
 
 import sys
