@@ -22,12 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import insert, text
+from sqlalchemy import text
 
 from storage.commit import ORDER, commit_shard, maintain
 from storage.delta import shard_of
 from storage.example_rows import shard, source_name
 from storage.lake import Lake
+from storage.ledger.database import insert_new
 from storage.ledger.items import Finished, Item
 from storage.ledger.ledger import Ledger
 from storage.ledger.tables import CONTENTS, ITEMS, SIGHT_BANDS, SIGHTS, WANTED
@@ -80,10 +81,9 @@ def _fill(ledger: Ledger, table: Any, rows: Iterator[dict[str, Any]]) -> None:
         for row in rows:
             batch.append(row)
             if len(batch) == _BATCH:
-                connection.execute(insert(table), batch)
+                insert_new(connection, table, batch)
                 batch = []
-        if batch:
-            connection.execute(insert(table), batch)
+        insert_new(connection, table, batch)
         connection.execute(text(f"ANALYZE {table.name}"))
 
 
@@ -101,6 +101,8 @@ def bench_ledger(ledger: Ledger, items: int, repeats: int) -> None:
     new = [[Item(_name(items + 5000 * turn + n), "films.test") for n in range(5000)] for turn in range(4)]
     _timed("ask, an item of 5,000 new ones", lambda n: ledger.ask(new[n], recipe="r"), 4, per=5000)
     _timed("ask again, an item of 5,000", lambda n: ledger.ask(new[n], recipe="r"), 4, per=5000)
+    old = [[Item(_name(50_000 * turn + n), "films.test") for n in range(5000)] for turn in range(4)]
+    _timed("ask by another recipe, an item of 5,000 (90 % done)", lambda n: ledger.ask(old[n], recipe="s"), 4, per=5000)
     claims = [claim.item.item_id for claim in ledger.claim("x", limit=repeats)]
     _timed("end an item", lambda n: ledger.reject(claims[n], "x", "seen"), repeats)
 
@@ -131,13 +133,20 @@ def bench_copies(ledger: Ledger, videos: int, prints: int, repeats: int) -> None
 
 
 def bench_lake(folder: Path, commits: int, repeats: int) -> None:
-    """Commits of one video each up to `commits`; then a commit, a first read, and both after maintenance."""
+    """Commits of one video each up to `commits`, with a first read now and then; then both after maintenance."""
     lake, ledger = Lake(folder / "lake"), Ledger.open(folder / "lake")
-    there = ledger.books().done
+    there, spent, began_cpu = ledger.books().done, list[float](), time.process_time()
     for number in range(there, commits):
+        began = time.perf_counter()
         _commit(lake, ledger, number)
-        if number % 500 == 0:
-            print(f"{number} commits", flush=True)
+        spent.append((time.perf_counter() - began) * 1000)
+        if number % 500 == 499:
+            cpu_ms = (time.process_time() - began_cpu) * 1000 / len(spent)
+            print(f"{number + 1} commits: {cpu_ms:.0f} ms of CPU each; median {statistics.median(spent):.0f} ms, "
+                  f"largest {max(spent):.0f} ms", flush=True)  # fmt: skip
+            spent.clear()
+            _first_read(folder)
+            began_cpu = time.process_time()
     _shown(lake)
     _timed("commit", lambda n: _commit(lake, ledger, commits + n), min(repeats, 20))
     _first_read(folder)
@@ -155,7 +164,9 @@ def _shown(lake: Lake) -> None:
         table = folder.open()
         files = folder.file_names(table) if table is not None else []
         shards = len({shard_of(file) for file in files} - {None})
-        print(f"{name}: version {lake.version(name)}, {len(files)} files, {shards} of shards", flush=True)
+        log = lake.disk.files(f"{folder.where}/_delta_log")
+        print(f"{name}: version {lake.version(name)}, {len(files)} files, {shards} of shards, {len(log)} in the log",
+              flush=True)  # fmt: skip
 
 
 def _commit(lake: Lake, ledger: Ledger, number: int) -> None:
@@ -169,19 +180,19 @@ def _commit(lake: Lake, ledger: Ledger, number: int) -> None:
 def _first_read(folder: Path) -> None:
     """By a new process, without the time that its imports take."""
     command = [sys.executable, __file__, "read", "--folder", str(folder)]
-    for _ in range(2):
-        print(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip(), flush=True)
+    print(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip(), flush=True)
 
 
 def read_once(folder: Path) -> None:
     """Read all tables' narrow columns once, as a first look does."""
-    spent = {}
+    spent, began_cpu = {}, time.process_time()
     lake = Lake(folder / "lake", create=False)
     for name in ORDER:
         began = time.perf_counter()
         lake.read(name, ["source_id"])
         spent[name] = round(time.perf_counter() - began, 3)
-    print("first read, s:", json.dumps({**spent, "all": round(sum(spent.values()), 3)}))
+    cpu = round(time.process_time() - began_cpu, 3)
+    print("first read, s:", json.dumps({**spent, "all": round(sum(spent.values()), 3), "CPU": cpu}))
 
 
 if __name__ == "__main__":

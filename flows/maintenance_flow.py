@@ -18,12 +18,11 @@ from flows.fleet.gauges import measure
 from flows.fleet.plan_file import drop_old_plans, write_plan
 from flows.fleet.told import run_logger
 from harvest.fetch.link_probe import ask, due
+from storage.commit import join_small_files
 from storage.lake import Lake
 from storage.ledger.items import FAILED
 from storage.ledger.ledger import Ledger
 from storage.reconcile import reconcile
-from storage.rewrite import compact, sweep
-from storage.schema import TABLES
 from storage.survival import probe
 
 
@@ -97,8 +96,8 @@ class _Upkeep:
         return {"repaired": len(found.repaired), "problems": self._problems}
 
     def join_files(self) -> dict[str, int]:
-        joined = [compact(self._lake, name) for name in TABLES]
-        return {"files joined": sum(done.files for done in joined), "swept": sum(sweep(self._lake, n) for n in TABLES)}
+        done = join_small_files(self._lake, many_files=1)
+        return {"files joined": sum(done.joined.values()), "swept": sum(done.swept.values())}
 
     def retry(self) -> dict[str, int]:
         """A worker run for what failed and is due, with the settings of the nightly harvest, unless some are at it.

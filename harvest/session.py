@@ -17,7 +17,7 @@ from harvest.label import LabelledVideo
 from harvest.sources.expand import Source
 from harvest.video.overlap import threads_each
 from harvest.workers import Outcome, Progress, Workers
-from storage.commit import MANY_FILES, maintain, resume, scratch_folder, worker_name
+from storage.commit import resume, scratch_folder, worker_name
 from storage.errors import HostClosed, LedgerError
 from storage.lake import Lake
 from storage.ledger.ledger import Ledger
@@ -67,7 +67,7 @@ class Session:
         self._queue: list[tuple[float, Source]] = []
         self._tries: dict[str, int] = {}
         self._patient_until = self._looked_at = time.monotonic()
-        self._others = self._commits = 0
+        self._others = 0
         self.errors: dict[str, HarvestError] = {}
 
     def work(self) -> None:
@@ -85,9 +85,6 @@ class Session:
                         time.sleep(_WAIT_S / 5)
                     if self._shard.due:
                         _log.info("%d items are in the lake", len(self._shard.commit()))
-                        self._commits += 1
-                        if self._commits % MANY_FILES == 0:  # a run may last for months: reads must not grow with it
-                            maintain(self._lake, self._ledger)
             finally:
                 self._workers.close()
                 self._shard.commit()

@@ -136,16 +136,16 @@ def _killed_runs(
     return kills, landed
 
 
-def make_sources(folder: Path) -> dict[str, str]:
-    """20 short films: four that are rendered, and each again with another comment in its header, so another file.
+def make_sources(folder: Path, count: int = FILMS) -> dict[str, str]:
+    """So many short films: four that are rendered, and each again with another comment in its header, so another file.
 
     A second long at most: so few pictures are not enough for the harvest to call one a copy of another.
     """
     split = SplitConfig("unlabelled", MADE, crossing=1, cut=0, seconds=(0.9, 1.1))
     made = make_films(WorldConfig(splits=(split,), seed=5, width=128, height=96, processes=1), folder / "made")
-    for number in range(FILMS):
+    for number in range(count):
         video = folder / "made" / "unlabelled" / f"{made[number % MADE].film_id}.mp4"
-        copy = folder / "films" / f"film_{number:02d}.mp4"
+        copy = folder / "films" / f"film_{number:03d}.mp4"
         copy.parent.mkdir(exist_ok=True)
         tagged = ["-c", "copy", "-metadata", f"comment={number}", str(copy)]
         command = [ffmpeg_program(), "-y", "-v", "error", "-i", str(video), *tagged]

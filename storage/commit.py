@@ -5,10 +5,11 @@ under the commit's id; then the items are done. Whoever finds an open commit lat
 `tracklets`: if the id is there, everything is, and the items are done. If not, the id is burned there, so that a
 worker that was only slow can no longer commit, the rows of the other tables go, and the items are pending again.
 
-At the end of a harvest `maintain` joins small files and writes a checkpoint, so that reads and commits do not grow with
-the lake's age.
+So that reads and commits do not grow with the lake's age, one commit in MANY_FILES joins the small files of all tables
+and shortens their logs, whichever run makes it; `maintain` does so at the end of a harvest.
 """
 
+import logging
 import os
 import secrets
 import shutil
@@ -22,12 +23,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.delta import shard_of
-from storage.errors import CommitAborted
+from storage.errors import CommitAborted, LakeError
 from storage.lake import LAST_OF_SHARD, Lake
 from storage.ledger.items import Finished
 from storage.ledger.ledger import Ledger
 from storage.rewrite import compact, persist, sweep
 from storage.schema import TABLES
+
+_log = logging.getLogger(__name__)
 
 LAST = LAST_OF_SHARD
 ORDER = (*[name for name in ("features", "labels3d", "rejects", "shots", "videos") if name in TABLES], LAST)
@@ -57,15 +60,17 @@ def commit_shard(
     for source in ledger.tombstones.among("source", set(finished) - set(held_ids)):
         lake.disk.delete_folder(lake.layout.source_cache(source))  # written while the erasure was under way
     step("opened")
+    version = 0
     try:
         for name in ORDER:
-            _write(lake, name, _rows_of(tables.get(name), held_ids), commit_id)
+            version = _write(lake, name, _rows_of(tables.get(name), held_ids), commit_id)
             step(name)
     except CommitAborted:
         ledger.close_commit(commit_id, done=False)
         raise
     ledger.close_commit(commit_id)
     step("closed")
+    _tidy_in_turn(lake, ledger, version // MANY_FILES)
     return tuple(held_ids)
 
 
@@ -73,12 +78,23 @@ def _rows_of(table: pa.Table | None, held: Sequence[str]) -> pa.Table | None:
     return None if table is None else table.filter(pc.is_in(table["source_id"], value_set=pa.array(held, pa.string())))
 
 
-def _write(lake: Lake, name: str, table: pa.Table | None, commit_id: str) -> None:
+def _write(lake: Lake, name: str, table: pa.Table | None, commit_id: str) -> int:
+    """The table's version afterwards; 0 if there was nothing to write."""
     # `tracklets` is written even when it is empty: its log is what says that the commit is whole.
     if table is None and name == LAST:
         table = TABLES[LAST].empty_table()
     if table is not None and (table.num_rows or name == LAST):
-        lake.append(name, table, transaction=commit_id, shard=True)
+        return lake.append(name, table, transaction=commit_id, shard=True)
+    return 0
+
+
+def _tidy_in_turn(lake: Lake, ledger: Ledger, turn: int) -> None:
+    """Join small files if no run of this ledger has done so in this turn. The commit before it is whole either way."""
+    try:
+        if turn and ledger.leases.first_in_turn("join_files", turn):
+            join_small_files(lake, many_files=MANY_FILES)
+    except LakeError as error:
+        _log.warning("small files were not joined, the next %d commits try it again: %s", MANY_FILES, error)
 
 
 @dataclass(frozen=True)
@@ -209,6 +225,11 @@ def maintain(lake: Lake, ledger: Ledger, *, many_files: int = MANY_FILES) -> Mai
     Safe at any time, beside any number of runs; the harvest calls it at its end.
     """
     resume(lake, ledger)
+    return join_small_files(lake, many_files=many_files)
+
+
+def join_small_files(lake: Lake, *, many_files: int = MANY_FILES) -> Maintained:
+    """Join small files of the tables that have so many, shorten those tables' logs, delete what is unused."""
     maintained = Maintained()
     # The last table of a commit goes last: until then its files say which commits are whole without a look at its log.
     for name in (*[name for name in TABLES if name != LAST], LAST):
@@ -218,9 +239,7 @@ def maintain(lake: Lake, ledger: Ledger, *, many_files: int = MANY_FILES) -> Mai
             continue
         if files := compact(lake, name).files:
             maintained.joined[name] = files
-            newest = folder.open()
-            if newest is not None:
-                lake.disk.patiently(newest.create_checkpoint)
+            folder.shorten_log()
         if swept := sweep(lake, name):
             maintained.swept[name] = swept
     return maintained

@@ -32,6 +32,14 @@ DONE, ABORTED = 1, 2
 CHECKPOINT_EVERY = "25"
 """Commits: opening a table reads the last checkpoint and each commit after it, about 1 ms a commit."""
 
+_LOG_SETTINGS = {
+    "delta.checkpointInterval": CHECKPOINT_EVERY,
+    "delta.logRetentionDuration": "interval 1 hours",
+    "delta.deletedFileRetentionDuration": "interval 1 hours",
+}
+"""Commits older than an hour that a checkpoint holds leave the log with the next checkpoint, and so do the names of
+files that were replaced: as long as storage/rewrite.py keeps those files for readers (GRACE_S)."""
+
 OLDEST = 1
 """Version 0 was never released; a table that says nothing of a version is not ours."""
 
@@ -95,7 +103,7 @@ class DeltaFolder:
 
     def _create(self) -> None:
         self.disk.make_folder(self.where)
-        settings = {VERSION_KEY: str(SCHEMA_VERSION), "delta.checkpointInterval": CHECKPOINT_EVERY}
+        settings = {VERSION_KEY: str(SCHEMA_VERSION), **_LOG_SETTINGS}
         try:
             self.disk.patiently(
                 lambda: DeltaTable.create(
@@ -192,6 +200,22 @@ class DeltaFolder:
         """Whether a swap took effect whose answer was lost on the way."""
         live = set(self.file_names(self.open_or_create()))
         return not live & set(removed) and {add.path for add in added} <= live
+
+    def shorten_log(self) -> None:
+        """Write a checkpoint, and delete the commits that it makes needless (_LOG_SETTINGS). A table of an older
+        program gets those settings first. Never fails because other writers are at it: they do the same."""
+        table = self.open()
+        if table is None:
+            return
+        configuration = table.metadata().configuration
+        try:
+            if missing := {key: value for key, value in _LOG_SETTINGS.items() if configuration.get(key) != value}:
+                table.alter.set_table_properties(missing)
+            self.disk.patiently(table.create_checkpoint)
+            self.disk.patiently(table.cleanup_metadata)
+        except (CommitFailedError, DeltaError) as error:
+            if is_full(error):
+                raise _translated(error, self.where) from error
 
     def file_names(self, table: DeltaTable) -> list[str]:
         """Names of the files of a version, relative to the table's folder."""

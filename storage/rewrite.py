@@ -150,12 +150,14 @@ def _join(lake: Lake, folder: DeltaFolder, name: str, files: Sequence[str]) -> R
     return Rewritten(rows.num_rows, len(files))
 
 
-def unreferenced(lake: Lake, name: str) -> list[str]:
-    """Parquet files in a table's folder that its newest version does not name."""
+def unreferenced(lake: Lake, name: str, older_than_s: float = float("-inf")) -> list[str]:
+    """Parquet files in a table's folder that its newest version does not name and that are so old."""
     folder = lake.folder(name)
-    present_files = {path.rsplit("/", 1)[-1] for path in lake.disk.files(folder.where) if _is_data(folder.where, path)}
+    ages = lake.disk.ages(folder.where)
+    old_files = {path.rsplit("/", 1)[-1] for path, age_s in ages.items()
+                 if age_s >= older_than_s and _is_data(folder.where, path)}  # fmt: skip
     table = folder.open()
-    return sorted(present_files - set(folder.file_names(table) if table is not None else []))
+    return sorted(old_files - set(folder.file_names(table) if table is not None else []))
 
 
 def _is_data(where: str, path: str) -> bool:
@@ -164,7 +166,7 @@ def _is_data(where: str, path: str) -> bool:
 
 def sweep(lake: Lake, name: str, older_than_s: float = GRACE_S) -> int:
     """Delete files that no version names and that are older than that; returns how many."""
-    old = [file for file in unreferenced(lake, name) if lake.disk.age_s(_path(lake, name, file)) >= older_than_s]
+    old = unreferenced(lake, name, older_than_s)
     _delete_files(lake.folder(name), old)
     return len(old)
 

@@ -40,7 +40,7 @@ def drop_plan(lake: Lake, name: str) -> None:
 
 def drop_old_plans(lake: Lake) -> int:
     """Forget plans whose run must have ended long ago; returns how many."""
-    old = [path for path in lake.disk.files(f"{lake.root}/fleet/plans") if lake.disk.age_s(path) > _OLD_S]
+    old = [path for path, age_s in lake.disk.ages(f"{lake.root}/fleet/plans").items() if age_s > _OLD_S]
     for path in old:
         lake.disk.delete(path)
     return len(old)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, func, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage.ledger.database import Database, transactional
+from storage.ledger.database import Database, insert_new, transactional
 from storage.ledger.items import Item
 from storage.ledger.tables import CONTENTS, LABELS, SECRETS, SIGHT_BANDS, SIGHTS, TOMBSTONES
 
@@ -182,7 +182,7 @@ class Copies:
         sight = make(SIGHTS).values(item_id=item_id, prints=prints_S.astype("<u8").tobytes())
         connection.execute(sight.on_conflict_do_nothing(index_elements=["item_id"]))
         bands = [{"band": band, "item_id": item_id} for band in _bands(prints_S)]
-        connection.execute(make(SIGHT_BANDS).on_conflict_do_nothing(), bands)
+        insert_new(connection, SIGHT_BANDS, bands)
 
     def _original_of(
         self, connection: Connection, item_id: str, content: str, fingerprints: Sequence[int]
@@ -282,10 +282,7 @@ class CommittedLabels:
 
 def note_labels(connection: Connection, pairs: Iterable[tuple[str, str]]) -> None:
     """Rows of these (item, label_key) are in the lake."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    rows = [{"item_id": item_id, "label_key": label_key} for item_id, label_key in sorted(set(pairs))]
-    if rows:
-        connection.execute(make(LABELS).on_conflict_do_nothing(), rows)
+    insert_new(connection, LABELS, [{"item_id": item, "label_key": key} for item, key in sorted(set(pairs))])
 
 
 def drop_labels(connection: Connection, item_ids: Sequence[str]) -> None:

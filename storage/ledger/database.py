@@ -3,14 +3,31 @@
 import random
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    String,
+    Table,
+    TableValuedAlias,
+    Text,
+    cast,
+    create_engine,
+    event,
+    func,
+    inspect,
+    select,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
@@ -116,6 +133,39 @@ class Database:
             return _cannot_be_reached(error)
 
         return patiently(lambda: dialect.connect(*arguments, **options), is_away, self.where)
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Insert rows, all of the same columns; a row whose key is there already is left out.
+
+    Returns the first key column of those that went in. On PostgreSQL it is one statement with an array a column: a
+    million rows of values would be parsed one by one.
+    """
+    if not rows:
+        return []
+    key = next(iter(table.primary_key))
+    if connection.dialect.name != "postgresql":
+        statement = sqlite.insert(table).on_conflict_do_nothing().returning(key)
+        return list(connection.execute(statement, [dict(row) for row in rows]).scalars())
+    columns = list(rows[0])
+    given = as_rows(table, {name: [row[name] for row in rows] for name in columns})
+    inserted = postgresql.insert(table).from_select(columns, select(*(given.c[name] for name in columns)))
+    return list(connection.execute(inserted.on_conflict_do_nothing().returning(key)).scalars())
+
+
+def as_rows(table: Table, values: Mapping[str, Sequence[Any]]) -> TableValuedAlias:
+    """Columns of values, in the types of the table's columns, as something to select from (PostgreSQL)."""
+    # Text, not the column's own VARCHAR(n): a cast to that would cut a value that is too long, and not say so.
+    types = {name: Text() if isinstance(table.c[name].type, String) else table.c[name].type for name in values}
+    arrays = [cast(list(column), postgresql.ARRAY(types[name])) for name, column in values.items()]
+    return func.unnest(*arrays).table_valued(*(Column(name, types[name]) for name in values)).render_derived()
+
+
+def among(connection: Connection, column: Column[Any], values: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a column has one of these values; on PostgreSQL they are one parameter, however many they are."""
+    if connection.dialect.name == "postgresql":
+        return column == func.any(cast(list(values), postgresql.ARRAY(Text())))
+    return column.in_(values)
 
 
 class HasDatabase(Protocol):

@@ -16,9 +16,9 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, inser
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.errors import HostClosed, LakeError
-from storage.ledger.database import Database, transactional
+from storage.ledger.database import Database, insert_new, transactional
 from storage.ledger.items import FAILED, PENDING
-from storage.ledger.tables import HOSTS, ITEMS, WANTED, WORKERS
+from storage.ledger.tables import HOSTS, ITEMS, SECRETS, WANTED, WORKERS
 
 DAY_S = 86_400
 
@@ -168,7 +168,7 @@ class Leases:
                     {"plan": name, "place": start + place, "item_id": item_id}
                     for place, item_id in enumerate(item_ids[start : start + _CHUNK])
                 ]
-                connection.execute(insert(WANTED), rows)
+                insert_new(connection, WANTED, rows)
             if len(item_ids) > _MANY:
                 connection.execute(text("ANALYZE wanted"))
 
@@ -273,6 +273,20 @@ class Leases:
             over.set()
             thread.join(timeout=lease_s / BEATS_A_LEASE)
             self.forget([worker])
+
+    def first_in_turn(self, duty: str, turn: int) -> bool:
+        """Whether nobody has asked for this turn of a duty, or a later one, before: of all runs one gets a yes."""
+
+        def work(connection: Connection) -> bool:
+            make = postgresql.insert if self._db.is_postgres else sqlite.insert
+            connection.execute(make(SECRETS).values(name=duty, value="0").on_conflict_do_nothing())
+            query = select(SECRETS.c.value).where(SECRETS.c.name == duty).with_for_update()
+            if int(connection.execute(query).scalar_one()) >= turn:
+                return False
+            connection.execute(update(SECRETS).where(SECRETS.c.name == duty).values(value=str(turn)))
+            return True
+
+        return self._db.run(work)
 
     def alive(self) -> set[str]:
         """Names of the workers that have beaten within their lease."""

@@ -15,14 +15,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, false, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.errors import LedgerError
 from storage.json_text import BadJsonError, read_object
 from storage.layout import Layout
 from storage.ledger.content import CommittedLabels, Copies, Tombstones, note_labels, release
-from storage.ledger.database import Database, transactional
+from storage.ledger.database import Database, among, as_rows, insert_new, transactional
 from storage.ledger.items import DONE, ERASED, FAILED, PENDING, REJECTED, STATES, Books, Claim, Entry, Finished, Item
 from storage.ledger.leases import LEASE_S, HostBudgets, Leases, drop_from_plans
 from storage.ledger.tables import COMMITS, EVENTS, ITEMS
@@ -99,31 +99,22 @@ class Ledger:
         wanted = {item.item_id: item for item in items if item.item_id not in erased}
         new = self._insert(connection, list(wanted.values()), PENDING, recipe)
         self._events(connection, [{"item_id": i, "was": None, "state": PENDING, "attempt": 0} for i in sorted(new)])
-        old = sorted(wanted.keys() - new)
-        rows = connection.execute(select(ITEMS).where(ITEMS.c.item_id.in_(old)).order_by(ITEMS.c.item_id)).all()
-        stale = [row for row in rows if row.state in (DONE, REJECTED) and bool(recipe) and row.recipe != recipe]
-        again = [
-            row for row in rows
-            if (retry_failed and row.state == FAILED) or (row.state == REJECTED and row.reason in retry_rejected)
+        relabelled = and_(ITEMS.c.state.in_((DONE, REJECTED)), ITEMS.c.recipe != recipe) if recipe else false()
+        failed = ITEMS.c.state == FAILED if retry_failed else false()
+        refused = and_(ITEMS.c.state == REJECTED, ITEMS.c.reason.in_(list(retry_rejected)))
+        known = among(connection, ITEMS.c.item_id, sorted(wanted.keys() - new))
+        again = select(ITEMS, relabelled.label("relabelled")).where(known, or_(relabelled, failed, refused))
+        redone = connection.execute(again.order_by(ITEMS.c.item_id).with_for_update()).all()
+        changes = [
+            {"reason": "relabel" if row.relabelled else "retry", "recipe": recipe or row.recipe,
+             "request": _request(wanted[row.item_id]), "attempts": 0, "due_at": None}
+            for row in redone
         ]  # fmt: skip
-        redone = {row.item_id: row for row in (*stale, *again)}
-        if redone:
-            locked = connection.execute(select(ITEMS).where(ITEMS.c.item_id.in_(redone)).order_by(ITEMS.c.item_id)
-                                        .with_for_update()).all()  # fmt: skip
-            relabelled = {row.item_id for row in stale}
-            changes = [
-                {"reason": "relabel" if row.item_id in relabelled else "retry", "recipe": recipe or row.recipe,
-                 "request": _request(wanted[row.item_id]), "attempts": 0, "due_at": None}
-                for row in locked
-            ]  # fmt: skip
-            self._move_all(connection, locked, PENDING, changes)
+        self._move_all(connection, redone, PENDING, changes)
         return len(new) + len(redone)
 
     def _insert(self, connection: Connection, items: Sequence[Item], state: str, recipe: str) -> set[str]:
         """Enter those that are not there; returns their ids."""
-        if not items:
-            return set()
-        make = postgresql.insert if self.database.is_postgres else sqlite.insert
         now = self.clock()
         rows = [
             {"item_id": item.item_id, "url": _storable(item.url), "host": _storable(item.host)[:_HOST_LENGTH],
@@ -131,9 +122,7 @@ class Ledger:
              "recipe": recipe, "tracklets": 0, "changed_at": now}
             for item in items
         ]  # fmt: skip
-        # RETURNING, because psycopg has no row count for an insert that does nothing.
-        statement = make(ITEMS).on_conflict_do_nothing(index_elements=["item_id"]).returning(ITEMS.c.item_id)
-        return set(connection.execute(statement, rows).scalars())
+        return set(insert_new(connection, ITEMS, rows))
 
     def _enter_erased(self, connection: Connection, item: Item) -> None:
         grave = Item(self.tombstones.grave(item.item_id), host="erased")
@@ -415,9 +404,7 @@ class Ledger:
                 {"item_id": row.item_id, "was": row.state, "state": state, "attempt": new.get("attempts", row.attempts),
                  "reason": new["reason"], "error_class": new["error_class"], "worker": new["worker"] or row.worker}
             )  # fmt: skip
-        columns = [name for name in updates[0] if name != "of"]
-        statement = update(ITEMS).where(ITEMS.c.item_id == bindparam("of"))
-        connection.execute(statement.values({name: bindparam(name) for name in columns}), updates)
+        _update_each(connection, updates)
         lost = state in (REJECTED, ERASED) or (state == FAILED and updates[0].get("due_at") is None)
         if lost or state == DONE:
             drop_from_plans(connection, [row.item_id for row in rows])
@@ -435,9 +422,21 @@ class Ledger:
         self._move(connection, self._row(connection, item_id), PENDING, reason=reason, attempts=0)
 
     def _events(self, connection: Connection, events: Sequence[Mapping[str, Any]]) -> None:
-        if events:
-            defaults = {"reason": None, "error_class": None, "worker": None, "at": self.clock()}
-            connection.execute(insert(EVENTS), [{**defaults, **event} for event in events])
+        defaults = {"reason": None, "error_class": None, "worker": None, "at": self.clock()}
+        insert_new(connection, EVENTS, [{**defaults, **event} for event in events])
+
+
+def _update_each(connection: Connection, updates: Sequence[Mapping[str, Any]]) -> None:
+    """Give each item (`of`) its own values, all of the same columns; on PostgreSQL in one statement."""
+    columns = [name for name in updates[0] if name != "of"]
+    if connection.dialect.name == "postgresql" and len(updates) > 1:
+        values = {name: [row[name] for row in updates] for name in columns}
+        given = as_rows(ITEMS, {"item_id": [row["of"] for row in updates], **values})
+        statement = update(ITEMS).where(ITEMS.c.item_id == given.c.item_id)
+        connection.execute(statement.values({name: given.c[name] for name in columns}))
+    else:
+        statement = update(ITEMS).where(ITEMS.c.item_id == bindparam("of"))
+        connection.execute(statement.values({name: bindparam(name) for name in columns}), list(updates))
 
 
 def _request(item: Item) -> str:

@@ -142,7 +142,7 @@ ERASURES = Table(
 """Erasures under way: what the source was known by, so that one that is cut short still finds everything."""
 
 SECRETS = Table("secrets", METADATA, Column("name", String(32), primary_key=True), Column("value", String(128)))
-"""The key of the tombstones, and what the ledger has learnt from the lake."""
+"""The key of the tombstones, what the ledger has learnt from the lake, and the last turn of each duty."""
 
 BY_ITEM = (LABELS, WANTED, CONTENTS, SIGHTS, SIGHT_BANDS)
 """Tables of what is known of items beside their own row: erase takes the item's rows out of each."""

@@ -104,3 +104,42 @@ def test_a_read_looks_at_the_last_tables_log_once_for_all_commits(
     assert Lake(tmp_path).read("videos").num_rows == 5
     assert sorted(opened) == ["tracklets", "videos"]
     ledger.close()
+
+
+def test_commits_join_small_files_and_shorten_the_log_by_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader never meets more files than MANY_FILES and a few; of two runs on one ledger one joins them."""
+    monkeypatch.setattr("storage.commit.MANY_FILES", 5)
+    lake, ledger = Lake(tmp_path), Ledger.open(tmp_path)
+    most_files = 0
+    for number in range(24):
+        source = source_name(number)
+        ledger.ask([Item(source, "films.test")])
+        ledger.claim("w")
+        commit_shard(lake, ledger, "w", shard([source]), {source: Finished("k1", 2)})
+        table = lake.folder("videos").open()
+        assert table is not None
+        most_files = max(most_files, len(table.file_uris()))
+    assert most_files <= 10
+    assert Lake(tmp_path).read("videos").num_rows == 24
+    assert not ledger.leases.first_in_turn("join_files", 4)
+    assert ledger.leases.first_in_turn("join_files", 1_000)
+    found = reconcile(lake, ledger)
+    assert (found.problems, found.repaired) == ([], [])
+    ledger.close()
+
+
+def test_a_table_of_an_older_program_gets_the_settings_of_a_short_log(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    folder = lake.folder("videos")
+    lake.append("videos", shard([source_name(0)])["videos"])
+    table = folder.open()
+    assert table is not None
+    table.alter.set_table_properties({"delta.logRetentionDuration": "interval 30 days"})
+    folder.shorten_log()
+    table = folder.open()
+    assert table is not None
+    assert table.metadata().configuration["delta.logRetentionDuration"] == "interval 1 hours"
+    assert table.metadata().configuration["hmmr.schema_version"]
+    assert lake.read("videos").num_rows == 1

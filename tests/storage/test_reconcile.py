@@ -134,3 +134,14 @@ def test_a_missing_file_and_a_tampered_ledger_are_problems(lake: Lake, ledger: L
     assert problems == [f"ledger: {SOURCES[0]} is rejected, its events say done"]
     lake.disk.delete(next(path for path in lake.disk.files(lake.layout.table("shots")) if path.endswith(".parquet")))
     assert any("is missing" in text for text in reconcile(lake, ledger).problems)
+
+
+@LOCAL
+def test_equal_contents_at_two_addresses_are_a_problem(lake: Lake, ledger: Ledger) -> None:
+    """Two machines kept the same bytes, before the ledger held contents to be unique."""
+    tables = shard(SOURCES)
+    place = tables["videos"].schema.get_field_index("content_sha256")
+    same = tables["videos"].set_column(place, tables["videos"].schema.field(place), [["ab" * 32] * 2])
+    commit_shard(lake, ledger, "w", {**tables, "videos": same}, FINISHED)
+    (problem,) = reconcile(lake, ledger).problems
+    assert problem.startswith(f"{max(SOURCES)} has the same bytes as {min(SOURCES)}")
