@@ -94,11 +94,15 @@ _WRITTEN_BYTES = 1 << 28
 """Most bytes that the process may write into a file: its messages and the times of the pictures."""
 
 
-def input_arguments(path: Path, *, threads: int = 1, loglevel: str = "level+error") -> list[str]:
-    """ffmpeg's arguments up to and with `-i`: the file alone, by a known reader, on the stream's own clock."""
+def input_arguments(
+    path: Path, *, threads: int = 1, loglevel: str = "level+error", from_s: Fraction | None = None
+) -> list[str]:
+    """ffmpeg's arguments up to and with `-i`: the file alone, by a known reader, on the stream's own clock. With
+    `from_s` reading begins at a key frame at or before that time, and no picture after it is left out."""
+    seek = [] if from_s is None else ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{float(from_s):.6f}"]
     return [ffmpeg_program(), "-hide_banner", "-nostdin", "-nostats", "-v", loglevel, "-protocol_whitelist", "file",
             "-format_whitelist", ",".join(CONTAINERS), "-fflags", "+genpts", "-copyts", "-filter_threads", "1",
-            "-threads", str(threads),
+            "-threads", str(threads), *seek,
             "-i", f"file:{path}"]  # fmt: skip
 
 

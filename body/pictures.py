@@ -56,6 +56,8 @@ class PictureConfig:
     time_base: Fraction | None = None
     select: str = ""
     """Which pictures come, as an expression of ffmpeg's select filter in the stream's own PTS; empty: all."""
+    from_s: Fraction | None = None
+    """Decoding begins at a key frame at or before this time of the stream's own clock; None: at the file's start."""
 
 
 class Pictures:
@@ -174,8 +176,8 @@ def _command(path: Path, config: PictureConfig, every_fd: int, kept_fd: int) -> 
     filters.append(_scale(config.max_side))
     filters.append("setpts=N/TB")  # the output refuses a clock that restarts
     output = ["-threads", "1", "-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "-"]
-    return [*input_arguments(path, threads=config.threads), "-map", "0:V:0", "-fps_mode", "passthrough",
-            "-vf", ",".join(filters), *output]  # fmt: skip
+    opened = input_arguments(path, threads=config.threads, from_s=config.from_s)
+    return [*opened, "-map", "0:V:0", "-fps_mode", "passthrough", "-vf", ",".join(filters), *output]  # fmt: skip
 
 
 def _print_times(fd: int) -> str:
@@ -261,6 +263,10 @@ class PacketTimes:
     """Width of a pixel over its height (the sample aspect ratio); 1 where the file says nothing."""
     interlaced: bool
     """Whether the stream says that its pictures are two fields."""
+    key_F: NDArray[np.bool_]
+    """Whether a picture is a key frame."""
+    open_gop: bool
+    """Whether a picture is shown before the key frame that it is coded after, so that decoding from there lacks it."""
 
 
 def read_packet_times(path: Path, *, limit_s: float = 120.0, max_seconds: float | None = None) -> PacketTimes:
@@ -305,6 +311,7 @@ class _Packets:
         self._base: Fraction | None = None
         self._size, self._shape = (0, 0), Fraction(1)
         self._pts, self._hidden, self._starts = array("q"), array("b"), array("q", [0])
+        self._key, self._key_pts, self._open = array("b"), 0, False
         self._low = self._high = self._before = 0
 
     def read(self, lines: Iterable[bytes]) -> None:
@@ -334,8 +341,12 @@ class _Packets:
             self._starts.append(len(self._pts))
             first = True
         self._low, self._high = (pts, pts) if first else (min(pts, self._low), max(pts, self._high))
+        if flags & _KEY:
+            self._key_pts = pts
+        self._open |= pts < self._key_pts
         self._pts.append(pts)
         self._hidden.append(bool(flags & _DISCARD))
+        self._key.append(bool(flags & _KEY))
         if self._max_seconds is not None and self._base is not None:
             lasts = float((self._before + self._high - self._low) * self._base)
             if lasts > self._max_seconds or len(self._pts) > max(1000.0, self._max_seconds * _MAX_RATE):
@@ -365,10 +376,12 @@ class _Packets:
         stretch = np.cumsum(stretch)
         order = np.lexsort((raw, stretch))
         raw, hidden, stretch = raw[order], hidden[order], stretch[order]
+        key = np.frombuffer(self._key, np.int8).astype(bool)[order]
         interlaced = _INTERLACED.search(words) is not None
         return PacketTimes(
-            _continued(raw, stretch), raw, stretch, ~hidden, self._base, self._size, self._shape, interlaced
-        )
+            _continued(raw, stretch), raw, stretch, ~hidden, self._base, self._size, self._shape, interlaced, key,
+            self._open,
+        )  # fmt: skip
 
 
 def _continued(raw_F: NDArray[np.int64], stretch_F: NDArray[np.int64]) -> NDArray[np.int64]:

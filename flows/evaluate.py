@@ -108,7 +108,7 @@ def evaluate(request: Request) -> Outcome:
     predictor = Predictor(checkpoint, request.device)
     predicted = predict_lake(predictor, lake, sorted(labels))
     if request.refine:
-        predicted = refine_lake(predicted, lake, predictor.body)
+        predicted = refine_lake(predicted, lake, predictor.body, phi_name=checkpoint.config.data.phi_name)
     body = _bodies(request)
     motions = {
         name: predicted_joints(protocol, p.keypoints_3d, p.rotations, p.betas, body) for name, p in predicted.items()
@@ -124,7 +124,7 @@ def evaluate(request: Request) -> Outcome:
     shown = skeletons(worst(scores, SHOWN), labels, predicted, rates, protocol)
     return Outcome(
         request=request, scores=scores, matches=matches, rows=_rows(request, checkpoint, run, scores, matches), run=run,
-        shown=shown, untrained=untrained_means(lake, labels, protocol),
+        shown=shown, untrained=untrained_means(lake, labels, protocol, checkpoint.config.data.phi_name),
     )  # fmt: skip
 
 
@@ -326,12 +326,15 @@ def skeletons(
     return skeleton_rows
 
 
-def untrained_means(lake: Lake, labels: Mapping[str, Labels3D], protocol: Protocol) -> dict[str, dict[str, float]]:
+def untrained_means(
+    lake: Lake, labels: Mapping[str, Labels3D], protocol: Protocol, phi_name: str | None = None
+) -> dict[str, dict[str, float]]:
     """Means over sequences of the 2D network's own 3D on the labelled frames, by baseline (raw, smoothed) and metric.
 
-    Empty where φ brought no 3D, or the protocol scores other joints than the universal 25.
+    Where a tracklet has several, its 3D is the one that came with `phi_name`. Empty where φ brought no 3D, or the
+    protocol scores other joints than the universal 25.
     """
-    predicted = read_zero_shot(lake, list(labels))
+    predicted = read_zero_shot(lake, list(labels), phi_name)
     if not predicted or protocol.joint_set != "keypoints_25":
         return {}
     means = {}

@@ -61,14 +61,20 @@ class RefineConfig:
 
 
 def refine_lake(
-    predictions: Mapping[str, Prediction], lake: LakeReader, model: KeypointModel, config: RefineConfig | None = None
+    predictions: Mapping[str, Prediction],
+    lake: LakeReader,
+    model: KeypointModel,
+    config: RefineConfig | None = None,
+    *,
+    phi_name: str | None = None,
 ) -> dict[str, Prediction]:
     """Refines every prediction with its tracklet's 2D keypoints and the 2D network's own 3D, both read from `lake`.
 
-    `model` is the body that the network was trained with.
+    `model` is the body that the network was trained with, `phi_name` the φ that it read: the own 3D is the one that
+    came with it.
     """
     config = config or RefineConfig()
-    own_3d = read_zero_shot(lake, list(predictions)) if config.own_3d else {}
+    own_3d = read_zero_shot(lake, list(predictions), phi_name) if config.own_3d else {}
     return {
         tracklet.tracklet_id: refine(
             predictions[tracklet.tracklet_id], tracklet, model, config, own_3d.get(tracklet.tracklet_id)

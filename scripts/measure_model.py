@@ -103,7 +103,8 @@ def score_run(run: Run, data: Path, out: Path, split: str) -> dict[str, float]:
         predictions = predict_lake(predictor, lake, list(read_labels3d(lake, split=which)))
         errors = _errors(_motions(predictions), lake, which)
         if run.refine:
-            refined = _errors(_motions(refine_lake(predictions, lake, predictor.body)), lake, which)
+            refinements = refine_lake(predictions, lake, predictor.body, phi_name=run.config.data.phi_name)
+            refined = _errors(_motions(refinements), lake, which)
             errors |= {REFINED + metric: value for metric, value in refined.items()}
         if run.config.model.deltas:
             errors |= head_errors(checkpoint, lake, which)

@@ -134,7 +134,7 @@ def report(folder: Path, split: str, predictor: Predictor) -> Iterator[str]:
     own = read_zero_shot(films.lake, list(films.labels))
     smoothed = {name: gaussian_filter1d(points, SMOOTHING, axis=0, mode="nearest") for name, points in own.items()}
     network = predict_lake(predictor, films.lake, list(films.labels))
-    refined = refine_lake(network, films.lake, predictor.body)
+    refined = refine_lake(network, films.lake, predictor.body, phi_name=predictor.checkpoint.config.data.phi_name)
     yield f"### {split}: {len(films.labels)} tracklets\n"
     yield from pose_rows(films, {
         "the 2D network's own 3D": own,

@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 from storage.delta import shard_of
 from storage.errors import CommitAborted, LakeError
 from storage.lake import LAST_OF_SHARD, Lake
+from storage.ledger.additions import open_addition
 from storage.ledger.items import Finished
 from storage.ledger.ledger import Ledger
 from storage.rewrite import compact, persist, sweep
@@ -72,6 +73,44 @@ def commit_shard(
     step("closed")
     _tidy_in_turn(lake, ledger, version // MANY_FILES)
     return tuple(held_ids)
+
+
+def add_rows(
+    lake: Lake,
+    ledger: Ledger,
+    worker: str,
+    name: str,
+    table: pa.Table,
+    still: Callable[[pa.Table], pa.Table],
+    *,
+    between: Callable[[str], None] | None = None,
+) -> pa.Table:
+    """Add rows of `features` or `labels3d` to items that are done. Returns the rows that went in.
+
+    Rows of an item that is not done (erased, asked for again) or in another open commit are left out. `still(rows)` is
+    called when no other run can add to these items any more: it takes out what the lake has by now. If interrupted, or
+    if the item is erased meanwhile, no row was added (`settle`). `between` as for `commit_shard`. CommitAborted: the
+    commit was settled by another run, which took this one for dead.
+    """
+    step = between or (lambda _: None)
+    commit_id = uuid.uuid4().hex
+    held_ids = open_addition(ledger.database, commit_id, worker, table["source_id"].unique().to_pylist())
+    step("opened")
+    try:
+        rows = _rows_of(table, held_ids)
+        assert rows is not None
+        rows = still(rows)
+        if rows.num_rows:
+            lake.append(name, rows, transaction=commit_id, shard=True)
+            step(name)
+            lake.append(LAST, TABLES[LAST].empty_table(), transaction=commit_id, shard=True)
+            step(LAST)
+    except CommitAborted:
+        ledger.close_commit(commit_id, done=False)
+        raise
+    ledger.close_commit(commit_id)
+    step("closed")
+    return rows
 
 
 def _rows_of(table: pa.Table | None, held: Sequence[str]) -> pa.Table | None:

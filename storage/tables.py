@@ -3,7 +3,7 @@
 Legend of shape suffixes: T frames, D feature dimension; 25 keypoints, 24 joints.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -198,9 +198,10 @@ def read_phi(lake: LakeReader, phi_name: str, ids: Sequence[str] | None = None) 
     """Image features by tracklet: (T, D) float16.
 
     Several side by side are named with a plus, such as `blazepose_penultimate+zero_shot+keypoints`; a tracklet that
-    lacks one of them is left out.
+    lacks one of them is left out. `zero_shot` is the 3D that came with the named φ (`zero_shot_of`).
     """
-    parts = [_one_phi(lake, name, ids) for name in phi_name.split("+")]
+    names = phi_name.split("+")
+    parts = [_one_phi(lake, name, ids, phi_name) for name in names]
     if len(parts) == 1:
         return parts[0]
     complete = [tracklet_id for tracklet_id in parts[0] if all(tracklet_id in part for part in parts)]
@@ -212,9 +213,11 @@ def zero_shot_phi(points: Float32) -> npt.NDArray[np.float16]:
     return np.nan_to_num(points.reshape(-1, 75)).astype(np.float16)
 
 
-def _one_phi(lake: LakeReader, phi_name: str, ids: Sequence[str] | None) -> dict[str, npt.NDArray[np.float16]]:
+def _one_phi(
+    lake: LakeReader, phi_name: str, ids: Sequence[str] | None, beside: str
+) -> dict[str, npt.NDArray[np.float16]]:
     if phi_name == ZERO_SHOT:
-        points_by_id = read_zero_shot(lake, ids)
+        points_by_id = read_zero_shot(lake, ids, beside)
         return {key: zero_shot_phi(points) for key, points in points_by_id.items()}
     chosen = pc.field("phi_name") == phi_name
     wanted = _among(ids)
@@ -233,9 +236,27 @@ def read_labels3d(lake: LakeReader, ids: Sequence[str] | None = None, split: str
     return {row["tracklet_id"]: labels_3d(row) for row in row_views(lake.read("labels3d", None, wanted))}
 
 
-def read_zero_shot(lake: LakeReader, ids: Sequence[str] | None = None) -> dict[str, Float32]:
-    """The 2D network's own 3D by tracklet: (T, 25, 3) m, hip-centred, camera axes; only where there is one."""
+def read_zero_shot(
+    lake: LakeReader, ids: Sequence[str] | None = None, phi_name: str | None = None
+) -> dict[str, Float32]:
+    """The 2D network's own 3D by tracklet: (T, 25, 3) m, hip-centred, camera axes; only where there is one.
+
+    A tracklet with several φ may have several. `phi_name` says which φ is used beside it: `zero_shot_of` chooses.
+    """
     valid = pc.field("zero_shot_3d").is_valid()
     wanted = _among(ids)
-    table = lake.read("features", ["tracklet_id", "zero_shot_3d"], valid if wanted is None else valid & wanted)
-    return {row["tracklet_id"]: row["zero_shot_3d"].reshape(-1, 25, 3) for row in row_views(table)}
+    columns = ["tracklet_id", "phi_name", "zero_shot_3d"]
+    points_by_id: dict[str, dict[str, Float32]] = {}
+    for row in row_views(lake.read("features", columns, valid if wanted is None else valid & wanted)):
+        points_by_id.setdefault(row["tracklet_id"], {})[row["phi_name"]] = row["zero_shot_3d"].reshape(-1, 25, 3)
+    return {key: points[zero_shot_of(points, phi_name)] for key, points in points_by_id.items()}
+
+
+_FIRST_WITH_3D = "blazepose_penultimate"
+
+
+def zero_shot_of(with_3d: Collection[str], phi_name: str | None) -> str:
+    """Which φ's row gives a tracklet's own 3D: a part of `phi_name` if one of them has 3D, else
+    `blazepose_penultimate`, else the first by name. `with_3d`: the φ of the tracklet's rows that hold 3D."""
+    named = [part for part in (phi_name or "").split("+") if part in with_3d]
+    return min(named or with_3d, key=lambda name: (name != _FIRST_WITH_3D and not named, name))

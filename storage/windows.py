@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from storage.json_text import read_object
 from storage.lake import Lake, LakeReader
 from storage.layout import says_full
 from storage.snapshot import Snapshot
-from storage.tables import ZERO_SHOT, TrackletArrays, row_views, tracklet_arrays, zero_shot_phi
+from storage.tables import ZERO_SHOT, TrackletArrays, row_views, tracklet_arrays, zero_shot_of, zero_shot_phi
 
 FORMAT = 1
 _FILES = {"phi": "<f2", "keypoints": "<f4", "boxes": "<f4", "observed": "?"}
@@ -205,6 +205,7 @@ def scan(lake: LakeReader, phi_name: str, ids: pa.Array | None = None) -> Iterat
     that cannot be read, NoSuchLake a table of which one is missing.
     """
     among, parts = pc.scalar(True) if ids is None else pc.field("tracklet_id").isin(ids), phi_name.split("+")
+    own_3d = _own_3d(lake, among, phi_name) if ZERO_SHOT in parts else {}
     tracks = _rows(lake, "tracklets", _TRACKLET, among)
     phis = _phi_rows(lake, among, parts)
     lone_tracks: dict[str, TrackletArrays] = {}
@@ -216,7 +217,7 @@ def scan(lake: LakeReader, phi_name: str, ids: pa.Array | None = None) -> Iterat
         for row in row_views(new_tracks) if new_tracks is not None else ():
             lone_tracks[row["tracklet_id"]] = tracklet_arrays(row)
         for row in row_views(new_phis) if new_phis is not None else ():
-            lone_phis.setdefault(row["tracklet_id"], {}).update(_phis(row, parts))
+            lone_phis.setdefault(row["tracklet_id"], {}).update(_phis(row, parts, own_3d))
         for tracklet_id in [key for key in lone_tracks if len(lone_phis.get(key, ())) == len(set(parts))]:
             by_part = lone_phis.pop(tracklet_id)
             phi_TxD = np.concatenate([by_part[part] for part in parts], axis=1) if len(parts) > 1 else by_part[parts[0]]
@@ -231,12 +232,29 @@ def _phi_rows(lake: LakeReader, among: pc.Expression, parts: Sequence[str]) -> I
     return _rows(lake, "features", columns, among & wanted)
 
 
-def _phis(row: dict[str, Any], parts: Sequence[str]) -> dict[str, Phi]:
+def _own_3d(lake: LakeReader, among: pc.Expression, phi_name: str) -> dict[str, str]:
+    """By tracklet the φ whose row gives the 2D network's own 3D. A φ has 3D in all of its rows or in none."""
+    features = lake.dataset("features")
+    if features is None:
+        return {}
+    rows = lake.read("features", ["tracklet_id", "phi_name"], among)
+    valid = pc.field("zero_shot_3d").is_valid()
+    every = rows["phi_name"].unique().to_pylist()
+    named = {name: features.filter(valid & (pc.field("phi_name") == name)) for name in every}
+    with_3d = {name for name, its_rows in named.items() if its_rows.head(1, columns=["phi_name"]).num_rows}
+    names: dict[str, set[str]] = {}
+    for tracklet_id, name in zip(*(rows[column].to_pylist() for column in rows.column_names), strict=True):
+        if name in with_3d:
+            names.setdefault(tracklet_id, set()).add(name)
+    return {tracklet_id: zero_shot_of(its_names, phi_name) for tracklet_id, its_names in names.items()}
+
+
+def _phis(row: dict[str, Any], parts: Sequence[str], own_3d: Mapping[str, str]) -> dict[str, Phi]:
     """What a row of `features` has of the wanted parts."""
     phis = {}
     if row["phi_name"] in parts:
         phis[row["phi_name"]] = np.frombuffer(row["phi"], "<f2").reshape(-1, row["phi_dim"])
-    if row.get("zero_shot_3d") is not None:
+    if row.get("zero_shot_3d") is not None and own_3d.get(row["tracklet_id"]) == row["phi_name"]:
         phis[ZERO_SHOT] = zero_shot_phi(row["zero_shot_3d"])
     return phis
 

@@ -30,11 +30,11 @@ def score_baselines(context: StudyContext, phi_name: str, labelled: Mapping[int,
         _score(context, have, "mean_pose", phi_name, suffix, number, partial(_mean_pose, labels))
         _score(context, have, "ridge", phi_name, suffix, number, _Ridge(context, phi_name, labels))
     for name in UNTRAINED:
-        _score(context, have, name, phi_name, "", 0, partial(_untrained, name))
+        _score(context, have, name, phi_name, "", 0, partial(_untrained, name, phi_name))
 
 
-def _untrained(name: str, held_out: HeldOut, split: str) -> Motions:
-    return UNTRAINED[name](read_zero_shot(Lake(held_out.lake), _ids(held_out, split)))
+def _untrained(name: str, phi_name: str, held_out: HeldOut, split: str) -> Motions:
+    return UNTRAINED[name](read_zero_shot(Lake(held_out.lake), _ids(held_out, split), phi_name))
 
 
 def _score(

@@ -209,7 +209,7 @@ class Video:
         if width * height * max(Fraction(1), packets.pixel_shape) > max_pixels:
             raise TooManyPixels(item, f"frames are {width} x {height}, the limit is {max_pixels} pixels")
         self._pictures = Pictures(path, PictureConfig(
-            max_side=config.max_side, threads=config.threads, cpu_s=_cpu_limit_s(packets),
+            max_side=config.max_side, threads=config.threads, cpu_s=cpu_limit_s(packets),
             interlaced=packets.interlaced, time_base=packets.time_base, select=self._select(config.max_fps),
         ))  # fmt: skip
         if self._pictures.size is None:
@@ -219,7 +219,7 @@ class Video:
     def frames(self) -> Iterator[Frame]:
         """The frames that the working rate keeps, in order, once. Raises DecodeFailed if most cannot be decoded, and
         TooSlow if that takes too long."""
-        pictures, places = self._pictures.timed(), _Places(self._packets)
+        pictures, places = self._pictures.timed(), Places(self._packets)
         wanted_F = self.inside_F & np.isin(self._slot_F, self._slot_F[self.keep_F])
         last = int(np.flatnonzero(self.keep_F)[-1]) if self.keep_F.any() else -1
         stop = last if self._in_part else self.n_frames
@@ -236,7 +236,7 @@ class Video:
 
     def _count_lost(self, until: int) -> None:
         """Which pictures the decoder never gave; those after `until` were not asked for."""
-        places, seen_F = _Places(self._packets), np.zeros(self.n_frames, dtype=bool)
+        places, seen_F = Places(self._packets), np.zeros(self.n_frames, dtype=bool)
         for pts in self._pictures.decoded_pts():
             index = places.find(pts)
             if index is not None:
@@ -274,8 +274,8 @@ class Video:
         return new_slot
 
 
-class _Places:
-    """Which picture of the list of packets a decoded picture is, by its own PTS. Ask in the order of decoding."""
+class Places:
+    """Tells which picture of the list of packets a decoded picture is, by its own PTS. Ask in the order of decoding."""
 
     def __init__(self, packets: PacketTimes) -> None:
         self._pts_F = packets.stream_pts_F
@@ -303,7 +303,7 @@ class _Places:
         return max(self._next, start + int(np.searchsorted(self._pts_F[start:stop], pts)))
 
 
-def _cpu_limit_s(packets: PacketTimes) -> float:
+def cpu_limit_s(packets: PacketTimes) -> float:
     """Processor seconds that decoding may take: a minute, and ten times what H.264 of that size takes here."""
     megapixels = packets.coded[0] * packets.coded[1] / 1e6
     return 60 + len(packets.pts_F) * (0.02 + 0.1 * megapixels)

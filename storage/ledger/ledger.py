@@ -21,6 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from storage.errors import LedgerError
 from storage.json_text import BadJsonError, read_object
 from storage.layout import Layout
+from storage.ledger.additions import end_addition
 from storage.ledger.content import CommittedLabels, Copies, Tombstones, note_labels, release
 from storage.ledger.database import Database, among, as_rows, insert_new, transactional
 from storage.ledger.items import DONE, ERASED, FAILED, PENDING, REJECTED, STATES, Books, Claim, Entry, Finished, Item
@@ -286,6 +287,8 @@ class Ledger:
         """Settle a commit: its items are done, or (rolled back) pending again. A second time does nothing."""
         closing = update(COMMITS).where(COMMITS.c.commit_id == commit_id, COMMITS.c.state == "open")
         if connection.execute(closing.values(state="done" if done else "aborted")).rowcount == 0:
+            return
+        if end_addition(connection, commit_id):
             return
         mine = select(ITEMS).where(ITEMS.c.commit_id == commit_id).order_by(ITEMS.c.item_id)
         rows = connection.execute(mine.with_for_update()).all()

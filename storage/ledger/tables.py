@@ -125,6 +125,9 @@ COMMITS = Table(
     Column("opened_at", Float, nullable=False),
 )
 
+ADDITIONS = Table("additions", METADATA, Column("commit_id", String(64), primary_key=True))
+"""Commits that add rows to items that are done already; whatever becomes of them, their items stay as they are."""
+
 TOMBSTONES = Table(
     "tombstones",
     METADATA,

@@ -9,6 +9,7 @@ from storage.errors import SchemaMismatch
 from storage.example_rows import feature_row, source_name, tracklet_row
 from storage.lake import Lake
 from storage.tables import iter_tracklets, read_labels3d, read_phi, read_zero_shot, row_views, rows_to_table
+from storage.windows import scan
 
 
 def label_row(tracklet_id: str, split: str, with_body: bool) -> dict[str, object]:
@@ -122,3 +123,31 @@ def test_views_keep_slices_and_nulls_apart() -> None:
     views = list(row_views(table))
     assert [view["rotations"] is None for view in views] == [True, False, True, False]
     np.testing.assert_array_equal(views[1]["rotations"].reshape(4, 24, 3, 3), rows[2]["rotations"])
+
+
+def test_the_own_3d_is_that_of_the_phi_that_is_asked_for(tmp_path: Path) -> None:
+    """Whatever the order of the rows in the table: the last one was taken once."""
+    row = tracklet_row(source_name(1), frames=7)
+    names = ("blazepose_turned", "blazepose_penultimate", "another")
+    features = {
+        name: {**feature_row(row, dim=5, phi_name=name), "zero_shot_3d": np.full((7, 75), i, np.float32)}
+        for i, name in enumerate(names)
+    }
+    plain = {**feature_row(row, dim=3), "phi_name": "keypoints", "zero_shot_3d": None}
+    first = row["tracklet_id"]
+    for number, order in enumerate((names, names[::-1])):
+        lake = Lake(tmp_path / str(number))
+        lake.append("tracklets", rows_to_table("tracklets", [row]))
+        lake.append("features", rows_to_table("features", [*(features[name] for name in order), plain]))
+        for name in names:
+            own = features[name]["zero_shot_3d"]
+            np.testing.assert_array_equal(read_zero_shot(lake, phi_name=f"keypoints+{name}")[first].reshape(7, 75), own)
+            beside = read_phi(lake, f"{name}+zero_shot")[first][:, 5:]
+            np.testing.assert_array_equal(beside, np.asarray(own, np.float16))
+            ((_, streamed),) = scan(lake, f"{name}+zero_shot")
+            np.testing.assert_array_equal(streamed[:, 5:], beside)
+        for unnamed in (None, "keypoints"):
+            own = features["blazepose_penultimate"]["zero_shot_3d"]
+            np.testing.assert_array_equal(read_zero_shot(lake, phi_name=unnamed)[first].reshape(7, 75), own)
+        ((_, streamed),) = scan(lake, "keypoints+zero_shot")
+        np.testing.assert_array_equal(streamed[:, 3:], np.asarray(own, np.float16))
