@@ -1,26 +1,22 @@
-"""Charts of the page: figures to choose from whose series can be switched off by group, their legend and colours."""
+"""Charts of the page: figures to choose from whose series can be switched off by group, with their legend and colours.
 
+Python says what is drawn (Figure, Series); page.js draws it with Observable Plot. A figure travels as JSON.
+"""
+
+import json
 import math
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import plotly.graph_objects as go
-
-from dashboard.markup import Html, element, folded, hours_text, join
+from dashboard.markup import Html, element, folded, join
 
 # Colours, marks and dashes stay apart for colour-blind readers and in grey print: the eight colours of Okabe and Ito,
 # "Color Universal Design" (2008), without yellow, which vanishes on white. No two series differ by colour alone.
 COLOURS: tuple[str, ...] = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-MARKS: tuple[str, ...] = ("circle", "square", "diamond", "triangle-up", "x", "star", "cross")
-DASHES: tuple[str, ...] = ("solid", "dash", "dot", "dashdot", "longdash")
-
-_DASHES_OF = {
-    "ceiling": "longdash", "ridge": "dash", "zero_shot": "dashdot", "mean_pose": "dot", "single_frame": "longdashdot",
-    "no_film_best_step": "2px 8px",
-}  # fmt: skip
-
-_FONT = "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
+MARKS: tuple[str, ...] = ("circle", "square", "diamond", "triangle", "times", "star", "plus")
+DASHES: tuple[str, ...] = ("", "7 4", "2 3", "7 3 2 3", "12 4")
+"""SVG's dash patterns, in px."""
 
 MOST_LINES = 6
 """Of a legend; further ones wait behind a fold."""
@@ -44,15 +40,56 @@ def dash(index: int) -> str:
     return DASHES[index % len(DASHES)]
 
 
-def dash_of(variant: str) -> str:
-    """The dash of a horizontal line by what it stands for, the same in every figure."""
-    return _DASHES_OF.get(variant, "3px 6px 1px 6px")
+@dataclass(frozen=True)
+class Dot:
+    """One place of a series. `low` and `high` are the ends of its interval on the x axis, `run` the id of a row of
+    `runs` to which a click leads, `tip` what is said when it is pointed at."""
+
+    x: float
+    y: float
+    tip: str = ""
+    run: str = ""
+    low: float | None = None
+    high: float | None = None
 
 
-def tinted(hex_colour: str, alpha: float) -> str:
-    """The colour as rgba() with the given opacity, for bands."""
-    red, green, blue = (int(hex_colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{alpha})"
+@dataclass(frozen=True)
+class Series:
+    """Dots of one name, joined by a line (`line`; `step` keeps its height until the next dot) or marked (`mark`).
+
+    The series belongs to `group`; one without a group is always drawn.
+    """
+
+    name: str
+    dots: Sequence[Dot]
+    colour: str
+    group: str | None = None
+    line: bool = True
+    step: bool = False
+    mark: str = ""
+    dash: str = ""
+    width: float = 2.0
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Title with the unit, and ticks of one's own as (place, text)."""
+
+    title: str
+    ticks: Sequence[tuple[float, str]] = ()
+    percent: bool = False
+    zero: bool = False
+    """Whether a line is drawn at 0."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What one place can draw; `height` in px."""
+
+    x: Axis
+    y: Axis
+    series: Sequence[Series] = field(default_factory=tuple)
+    height: int = 420
 
 
 @dataclass(frozen=True)
@@ -60,15 +97,12 @@ class Choice:
     """One figure under the name that the chart's drop-down list shows."""
 
     name: str
-    figure: go.Figure
+    figure: Figure
 
 
 @dataclass(frozen=True)
 class Chart:
-    """What one place of the page can draw. `label` says to a screen reader what is seen.
-
-    A series belongs to the group that its trace carries in `meta`; a series without one is always drawn.
-    """
+    """What one place of the page can draw. `label` says to a screen reader what is seen."""
 
     key: str
     label: str
@@ -79,42 +113,30 @@ class Chart:
     """Groups that are drawn at first; None: all. The others wait behind a fold."""
 
 
-def new_figure(x_title: str, y_title: str, *, height: int = 420) -> go.Figure:
-    """An empty figure in the page's look. Swiping over it scrolls the page, it does not zoom."""
-    figure = go.Figure()
-    axis = {
-        "showgrid": True,
-        "gridcolor": "rgba(128,128,128,0.25)",
-        "zeroline": False,
-        "linecolor": "#888",
-        "automargin": True,
-    }
-    figure.update_layout(
-        template=None, height=height, dragmode=False, hovermode="closest", font={"family": _FONT, "size": 14},
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", margin={"l": 60, "r": 16, "t": 16, "b": 48},
-        xaxis={**axis, "title": {"text": x_title}}, yaxis={**axis, "title": {"text": y_title}},
-    )  # fmt: skip
-    return figure
-
-
 def chart_html(chart: Chart) -> Html:
     """The chart's place: its controls, an empty plot that the page's script fills, and the figures as JSON."""
     controls = join(_choice_list(chart), _group_boxes(chart))
     plot = element("div", class_="plot", id=f"plot-{chart.key}", role="img", aria_label=chart.label)
     legends = [legend(choice.figure, place) for place, choice in enumerate(chart.choices)]
-    parts = (element("div", controls, class_="controls"), plot, *legends, data_block(chart))
+    figures = [asdict(choice.figure) for choice in chart.choices]
+    parts = (element("div", controls, class_="controls"), plot, *legends, data_block(f"data-{chart.key}", figures))
     return element("div", *parts, class_="chart", data_chart=chart.key)
 
 
-def data_block(chart: Chart) -> Html:
-    """The figures in a block that no browser runs, and that no text inside can close."""
-    listed = ",".join(_bare(choice.figure).to_json() for choice in chart.choices)
-    safe = f"[{listed}]".replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    return Html(f'<script type="application/json" id="data-{chart.key}">{safe}</script>')
+def data_block(key: str, content: Any) -> Html:
+    """The content as JSON in a block that no browser runs, and that no text inside can close. Numbers that JSON has no
+    word for are null."""
+    text = json.dumps(_finite(content), separators=(",", ":"), allow_nan=False)
+    safe = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return Html(f'<script type="application/json" id="{key}">{safe}</script>')
 
 
-def _bare(figure: go.Figure) -> go.Figure:
-    return go.Figure(figure).update_layout(showlegend=False)
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _choice_list(chart: Chart) -> Html | None:
@@ -140,25 +162,17 @@ def _box(name: str, *, ticked: bool) -> Html:
     return element("label", box, " ", name)
 
 
-_SVG_DASHES = {
-    "solid": None,
-    "dash": "7 4",
-    "dot": "2 3",
-    "dashdot": "7 3 2 3",
-    "longdash": "12 4",
-    "longdashdot": "12 3 2 3",
-}
 _SHAPES = {
     "circle": "M16 2a5 5 0 1 0 .01 0Z", "square": "M11 2h10v10h-10Z", "diamond": "M16 1l6 6-6 6-6-6Z",
-    "triangle-up": "M16 1l6 11h-12Z", "x": "M11 2l10 10M21 2l-10 10", 
-    "star": "M16 1l2 4 5 1-4 3 1 5-4-3-4 3 1-5-4-3 5-1Z", "cross": "M16 1v12M10 7h12",
+    "triangle": "M16 1l6 11h-12Z", "times": "M11 2l10 10M21 2l-10 10",
+    "star": "M16 1l2 4 5 1-4 3 1 5-4-3-4 3 1-5-4-3 5-1Z", "plus": "M16 1v12M10 7h12",
 }  # fmt: skip
 
 
-def legend(figure: go.Figure, place: int) -> Html | None:
-    """One entry a named series, marked with its group; `place` is the figure's number in its chart."""
-    entries = [_entry(trace) for trace in figure.data if trace.name and trace.showlegend is not False]
-    if len(entries) < 2 or figure.layout.showlegend is False:
+def legend(figure: Figure, place: int) -> Html | None:
+    """One entry a series, marked with its group; `place` is the figure's number in its chart."""
+    entries = [_entry(series) for series in figure.series if series.name]
+    if len(entries) < 2:
         return None
     rest = entries[MOST_LINES:]
     more = folded(f"{len(rest)} more lines", element("ul", *rest)) if rest else None
@@ -166,34 +180,19 @@ def legend(figure: go.Figure, place: int) -> Html | None:
                    hidden=place > 0)  # fmt: skip
 
 
-def _entry(trace: Any) -> Html:
-    # The name is escaped for plotly already, and plotly's small HTML means the same here.
-    return element("li", _swatch(trace), " ", Html(trace.name), data_group=trace.meta)
+def _entry(series: Series) -> Html:
+    return element("li", _swatch(series), " ", series.name, data_group=series.group)
 
 
-def _swatch(trace: Any) -> Html:
-    line, marker = trace.line, getattr(trace, "marker", None)
-    tint = str(line.color or (marker.color if marker else None) or MIDDLE)
+def _swatch(series: Series) -> Html:
     parts = []
-    if "lines" in (trace.mode or ""):
-        parts.append(element("line", x1=0, y1=7, x2=32, y2=7, stroke=tint, stroke_width=line.width or 2,
-                             stroke_dasharray=_pattern(line.dash or "solid")))  # fmt: skip
-    if "markers" in (trace.mode or "") and marker is not None:
-        symbol = str(marker.symbol or "circle")
-        hollow = symbol.endswith("-open")
-        parts.append(element("path", d=_SHAPES[symbol.removesuffix("-open")], stroke=tint, stroke_width=1.5,
-                             fill="none" if hollow else tint))  # fmt: skip
+    if series.line:
+        parts.append(element("line", x1=0, y1=7, x2=32, y2=7, stroke=series.colour, stroke_width=series.width,
+                             stroke_dasharray=series.dash or None))  # fmt: skip
+    if series.mark:
+        parts.append(element("path", d=_SHAPES[series.mark], stroke=series.colour, stroke_width=1.5,
+                             fill=series.colour))  # fmt: skip
     return element("svg", *parts, width=32, height=14, viewBox="0 0 32 14", aria_hidden="true")
-
-
-def _pattern(dash: str) -> str | None:
-    """SVG's own pattern for a dash of plotly's, by name or as lengths in px."""
-    return _SVG_DASHES[dash] if dash in _SVG_DASHES else dash.replace("px", "")
-
-
-_MOST_TICKS = 9
-_LEAST_GAP = 0.3
-"""Of a doubling, between two ticks."""
 
 
 @dataclass(frozen=True)
@@ -213,20 +212,3 @@ class HoursAxis:
     def place(self, hours: float) -> float:
         """Where a size lies."""
         return 0.0 if hours <= 0 else 1.0 + math.log2(hours / self.smallest)
-
-    def _apart(self) -> list[float]:
-        """The sizes without those so near to the one before that their ticks would be written over each other."""
-        kept: list[float] = []
-        for size in self.sizes:
-            if not kept or self.place(size) - self.place(kept[-1]) >= _LEAST_GAP:
-                kept.append(size)
-        return kept
-
-    def apply(self, figure: go.Figure) -> None:
-        """Ticks at the sizes themselves, and the break after zero."""
-        apart = self._apart()
-        shown = apart[:: max(1, math.ceil(len(apart) / _MOST_TICKS))]
-        figure.update_xaxes(tickvals=[self.place(size) for size in shown], ticktext=[hours_text(s) for s in shown])
-        if 0.0 in self.sizes and len(self.sizes) > 1:
-            figure.add_annotation(x=0.5, y=0, yref="paper", text="//", showarrow=False, font={"size": 18}, yshift=1,
-                                  bgcolor="rgba(128,128,128,0.25)")  # fmt: skip

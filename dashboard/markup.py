@@ -1,10 +1,17 @@
-"""The page's HTML: elements that escape what strangers wrote, tables, bars, panels, and numbers as people read them."""
+"""The page's HTML: templates and elements that escape what strangers wrote, tables, bars, panels, and numbers as people
+read them.
+
+What is markup already has the type Html; everything else is escaped, by Jinja2 in a template and by `element`.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from html import escape
-from typing import TypeGuard, TypeVar
+from functools import cache
+from typing import Any, TypeGuard, TypeVar
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from storage.json_text import MISFIT
 
@@ -40,10 +47,22 @@ _MOST_NAMED = 10
 """Misfits that a line names one by one."""
 
 
-class Html(str):
-    """Text that is markup already. Whatever is not Html gets escaped by `element`."""
+Html = Markup
+"""Text that is markup already."""
 
-    __slots__ = ()
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("dashboard"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+
+
+def filled(template: str, **values: Any) -> Html:
+    """The template of dashboard/templates with these values; what is not Html is escaped. UndefinedError where the
+    template asks for more."""
+    return Html(_templates().get_template(template).render(**values))
 
 
 _VOID = frozenset({"img", "br", "input", "meta", "hr", "link"})
@@ -72,13 +91,8 @@ def join(*children: Child) -> Html:
     return Html("".join(_child(child) for child in children if child is not None))
 
 
-def plotly_text(text: object) -> str:
-    """`text` for a label of a chart: plotly reads a small HTML there, so what looks like markup is escaped."""
-    return escape(str(text), quote=False)
-
-
 def _child(child: Child) -> str:
-    return child if isinstance(child, Html) else escape(str(child))
+    return str(escape(child))
 
 
 def _attribute(key: str, value: str | int | float | bool | None) -> str:
@@ -96,10 +110,8 @@ class Panel:
 
     def html(self) -> Html:
         """The section with its heading, reachable by a link of the page's list."""
-        heading = element("h2", self.title, id=f"{self.key}-title")
         alone = self.body.startswith('<p class="empty">') and self.body.count("<p") == 1
-        return element("section", heading, self.body, id=self.key, aria_labelledby=f"{self.key}-title",
-                       class_="none" if alone else None)  # fmt: skip
+        return filled("panel.html", panel=self, alone=alone)
 
 
 def table(caption: str, heads: Sequence[str], rows: Sequence[Cells], *, limit: int = 200) -> Html:
@@ -110,13 +122,10 @@ def table(caption: str, heads: Sequence[str], rows: Sequence[Cells], *, limit: i
     """
     if not rows:
         return element("p", f"{caption}: none yet.", class_="empty")
-    body = [_row(row, heads) for row in rows[:limit]]
-    if len(rows) > limit:
-        rest = f"and {len(rows) - limit:,} more rows, which the lake holds"
-        body.append(element("tr", element("td", rest, colspan=len(heads), class_="more")))
-    head = element("tr", *[_head(name, [row[k] for row in rows[:limit]]) for k, name in enumerate(heads)])
-    inner = element("table", element("caption", caption), element("thead", head), element("tbody", *body))
-    return element("div", inner, class_="scroll", tabindex=0, role="region", aria_label=caption)
+    cells = [[_cell(value) for value in row] for row in rows[:limit]]
+    numeric = [any(_is_number(row[place]) for row in rows[:limit]) for place in range(len(heads))]
+    return filled("table.html", caption=caption, heads=list(zip(heads, numeric, strict=True)), rows=cells,
+                  more=max(len(rows) - limit, 0))  # fmt: skip
 
 
 def folded(summary: str, *children: Child) -> Html:
@@ -126,8 +135,7 @@ def folded(summary: str, *children: Child) -> Html:
 
 def facts(pairs: Sequence[tuple[str, Child]]) -> Html:
     """A few numbers side by side, each under its name."""
-    cells = [element("div", element("dt", name), element("dd", value)) for name, value in pairs]
-    return element("dl", *cells, class_="facts")
+    return filled("facts.html", pairs=pairs)
 
 
 def paragraphs(*texts: Child) -> Html:
@@ -135,26 +143,13 @@ def paragraphs(*texts: Child) -> Html:
     return join(*[element("p", text) for text in texts])
 
 
-def _head(name: str, below: Sequence[Child]) -> Html:
-    """To the right over numbers."""
-    if any(_is_number(value) for value in below):
-        return element("th", name, scope="col", class_="number")
-    return element("th", name, scope="col")
-
-
-def _row(row: Cells, heads: Sequence[str]) -> Html:
-    return element("tr", *[_cell(value, head) for value, head in zip(row, heads, strict=False)])
-
-
 def _is_number(value: Child) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _cell(value: Child, head: str) -> Html:
-    """`data-head` is what a phone writes before the value, where each row is a block of its own."""
-    if _is_number(value):
-        return element("td", number(value), class_="number", data_head=head or None)
-    return element("td", value if value is not None else "–", data_head=head or None)
+def _cell(value: Child) -> tuple[Child, bool]:
+    """What stands in a cell, and whether it is a number."""
+    return (number(value), True) if _is_number(value) else ("–" if value is None else value, False)
 
 
 def number(value: float) -> str:

@@ -7,15 +7,12 @@ from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
-from plotly.offline import get_plotlyjs
-
-from dashboard.markup import Html, Panel, element, join
+from dashboard.markup import Html, Panel, element, filled
 from dashboard.panels.answer import answer_panel
 from dashboard.panels.curve import curve_panel
 from dashboard.panels.harvest import cost_panel, funnel_panel, rejects_panel
 from dashboard.panels.labels import labels_panel
-from dashboard.panels.learning import learning_panel
-from dashboard.panels.runs import runs_panel, versions_panel
+from dashboard.panels.runs import learning_panel, runs_panel, versions_panel
 from dashboard.panels.scores import baselines_panel, exposure_panel, scores_panel
 from dashboard.panels.sources import sources_panel, survival_panel
 from dashboard.panels.verdict import verdict_panel
@@ -37,7 +34,10 @@ _HARVEST: tuple[Make, ...] = (funnel_panel, rejects_panel, sources_panel, cost_p
 _LABELS: tuple[Make, ...] = (labels_panel, runs_panel)
 
 SUBJECTS: Mapping[str, tuple[Make, ...]] = {"all": _PANELS, "harvest": _HARVEST, "labels": _LABELS}
-"""What a page may be about. Without a chart it carries no plotly.js, which is 4.5 MB."""
+"""What a page may be about."""
+
+_CHART_SCRIPTS = ("vendor/d3.min.js", "vendor/plot.umd.min.js", "page.js", "compare.js")
+"""Only where there is a chart: d3 and Observable Plot are 0.5 MB (docs/dependencies.md)."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -83,43 +83,15 @@ def render(view: LakeView, *, title: str, about: str = "all", own: Own | None = 
     extra += [_next_panel(own.next_commands)] if own.next_commands else []
     panels = [*extra, *panels]
     drawn = any('class="plot"' in panel.body for panel in panels)
-    plotly = [get_plotlyjs().replace("</script", "<\\/script")] if drawn else []
-    scripts = [*plotly, _resource("page.js"), _resource("players.js")]
-    head = join(
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_policy(scripts)),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", title),
-        element("link", rel="icon", href="data:,"),
-        Html(f"<style>{_resource('page.css')}</style>"),
-    )
-    body = element("body", _top(title), element("main", answer.html() if answer else None, _parts(panels, own.intro),
-                   *[p.html() for p in panels], id="main"),
-                   _bottom(), *[Html(f"<script>{script}</script>") for script in scripts])  # fmt: skip
-    return "<!DOCTYPE html>\n" + element("html", element("head", head), body, lang="en")
-
-
-def _top(title: str) -> Html:
-    return join(
-        element("a", "Skip to the content", href="#main", class_="skip"), element("header", element("h1", title))
-    )
-
-
-def _parts(panels: Sequence[Panel], intro: str) -> Html:
-    links = [element("li", element("a", panel.title, href=f"#{panel.key}")) for panel in panels]
-    nav = element("nav", element("ul", *links), aria_label="Parts of this page")
-    return join(element("p", intro, class_="quiet") if intro else None, nav)
+    scripts = [_resource(name) for name in (*(_CHART_SCRIPTS if drawn else ()), "tables.js", "players.js")]
+    return filled("page.html", title=title, answer=answer, intro=own.intro, panels=panels, policy=_policy(scripts),
+                  css=Html(_resource("page.css")), scripts=[Html(script) for script in scripts])  # fmt: skip
 
 
 def _next_panel(commands: Sequence[tuple[str, str]]) -> Panel:
     """The commands to go on with, to be copied as they are."""
     steps = [element("li", element("p", words), element("pre", element("code", line))) for line, words in commands]
     return Panel("next", "What to do next", element("ol", *steps, class_="next"))
-
-
-def _bottom() -> Html:
-    return element("footer", "Made from the lake alone by ", element("code", "hmmr dashboard --export FILE.html"),
-                   ". This file asks for nothing from the network.")  # fmt: skip
 
 
 def _policy(scripts: Sequence[str]) -> str:

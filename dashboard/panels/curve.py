@@ -1,21 +1,7 @@
-"""The data-scale curve: its figure, the share of the gap that was closed, and what so many seeds can say."""
+"""The data-scale curve: its chart, the share of the gap that was closed, and what so many seeds can say."""
 
 from collections.abc import Collection, Mapping, Sequence
 
-import plotly.graph_objects as go
-
-from dashboard.charts import (
-    MIDDLE,
-    Chart,
-    Choice,
-    HoursAxis,
-    chart_html,
-    colour,
-    dash_of,
-    mark,
-    new_figure,
-    tinted,
-)
 from dashboard.markup import (
     Html,
     Panel,
@@ -23,18 +9,15 @@ from dashboard.markup import (
     folded,
     hours_text,
     join,
-    metric_name,
     paragraphs,
-    plotly_text,
     share_text,
     table,
-    variant_name,
 )
+from dashboard.panels.compare import compare_chart
 from dashboard.panels.compared import compared_table, words_of
 from dashboard.studies import (
     CURVE_VARIANTS,
     Curve,
-    Fitted,
     Point,
     Setting,
     ceiling_of,
@@ -67,23 +50,13 @@ def curve_panel(view: LakeView) -> Panel:
 
 
 def _body(view: LakeView, drawn: Sequence[tuple[Setting, list[Curve]]], first: Sequence[str]) -> Html:
-    """Chart, words and tables; series other than `first` are drawn when their box is ticked."""
-    fits = fitted_studies(view.runs)
+    """Chart, words and tables; series other than `first` are drawn when they are picked."""
     known = {row["run_id"] for row in view.runs}
-    every = {line.name: line.study for _, lines in drawn for line in lines if line.phi_name}
-    names = sorted(every, key=lambda name: (rank(every[name], first), name))
-    choices = [
-        Choice(setting.name, curve_figure(lines, setting.metric, [f for f in fits if f.setting == setting]))
-        for setting, lines in drawn
-    ]
-    label = "Chart of 3D error against hours of added video; the table below it holds the same numbers"
-    chart = Chart("curve", label, choices, groups=names, group_title="Studies and features",
-                  ticked=[name for name in names if every[name] in first] or None)  # fmt: skip
     seeds = max(len(line.seeds) for _, lines in drawn for line in lines if line.variant in CURVE_VARIANTS)
     first_setting, first_lines = drawn[0]
     directions = [direction(line) for line in first_lines if line.variant in CURVE_VARIANTS and line.study in first]
     return join(
-        chart_html(chart),
+        compare_chart(drawn, fitted_studies(view.runs), known, first),
         paragraphs(f"On {first_setting.name}:", *directions),
         element("p", seeds_say(seeds), class_="seeds"),
         _gap_table([(setting, [line for line in lines if line.study in first]) for setting, lines in drawn]),
@@ -175,73 +148,3 @@ def direction(curve: Curve) -> str:
 
 def _count(seeds: int) -> str:
     return {2: "Two", 3: "Three", 4: "Four", 5: "Five"}.get(seeds, f"{seeds}")
-
-
-def curve_figure(all_curves: Sequence[Curve], metric: str, fits: Sequence[Fitted] = ()) -> go.Figure:
-    """Error against added hours. Colour says which study and feature, mark and dash what it is."""
-    grown = [curve for curve in all_curves if curve.variant in CURVE_VARIANTS]
-    lines = [curve for curve in all_curves if curve.variant not in CURVE_VARIANTS]
-    axis = HoursAxis.of(hours for curve in grown for hours in curve.hours)
-    figure = new_figure("added pseudo-labelled video", metric_name(metric))
-    for place, curve in enumerate(grown):
-        _add_fits(figure, curve, fits, axis, place)
-        _add_points(figure, curve, axis, place)
-        _add_mean(figure, curve, axis, place)
-    places = {curve.name: place for place, curve in enumerate(grown)}
-    for line in lines:
-        _add_line(figure, line, axis, colour(places[line.name]) if line.name in places else MIDDLE)
-    axis.apply(figure)
-    return figure
-
-
-def _add_fits(figure: go.Figure, curve: Curve, fits: Sequence[Fitted], axis: HoursAxis, place: int) -> None:
-    for fitted in fits:
-        if (fitted.study, fitted.phi_name) == (curve.study, curve.phi_name):
-            add_fit(figure, fitted, axis, colour(place), curve.name)
-
-
-def _add_points(figure: go.Figure, curve: Curve, axis: HoursAxis, place: int) -> None:
-    text = [f"seed {point.seed}, {hours_text(point.hours)}: {point.value:.2f}" for point in curve.points]
-    figure.add_scatter(
-        x=[axis.place(point.hours) for point in curve.points], y=[point.value for point in curve.points],
-        mode="markers", name=f"{plotly_text(curve.name)}: single seeds", meta=curve.name, text=text, hoverinfo="text",
-        customdata=[f"run-{point.run_id}" for point in curve.points],
-        marker={"color": colour(place), "symbol": f"{mark(place)}-open", "size": 10},
-    )  # fmt: skip
-
-
-def _add_mean(figure: go.Figure, curve: Curve, axis: HoursAxis, place: int) -> None:
-    means = [curve.mean(hours) for hours in curve.hours]
-    figure.add_scatter(
-        x=[axis.place(hours) for hours in curve.hours], y=means, mode="lines+markers", meta=curve.name,
-        name=f"{plotly_text(curve.name)}: mean of {len(curve.seeds)} seeds",
-        hovertemplate="mean %{y:.2f}<extra></extra>",
-        line={"color": colour(place), "width": 3}, marker={"symbol": mark(place), "size": 9},
-    )  # fmt: skip
-
-
-def _add_line(figure: go.Figure, line: Curve, axis: HoursAxis, tint: str) -> None:
-    right = max((axis.place(size) for size in axis.sizes), default=1.0)
-    name = plotly_text(f"{variant_name(line.variant)} ({line.name})")
-    figure.add_scatter(
-        x=[0, max(right, 1.0)], y=[line.overall()] * 2, mode="lines", name=name,
-        meta=line.name if line.phi_name else None,
-        hovertemplate=f"{name}: %{{y:.2f}}<extra></extra>",
-        line={"color": tint, "dash": dash_of(line.variant), "width": 2},
-    )  # fmt: skip
-
-
-def add_fit(figure: go.Figure, fitted: Fitted, axis: HoursAxis, tint: str, name: str) -> None:
-    """The best law of the report as a thin line, its interval as a band behind it."""
-    if fitted.law is None:
-        return
-    hours, value, low, high = zip(*fitted.law.curve, strict=True)
-    x = [axis.place(h) for h in hours]
-    figure.add_scatter(
-        x=[*x, *x[::-1]], y=[*high, *low[::-1]], mode="none", fill="toself", fillcolor=tinted(tint, 0.15), meta=name,
-        hoverinfo="skip", showlegend=False,
-    )  # fmt: skip
-    figure.add_scatter(
-        x=x, y=value, mode="lines", line={"color": tint, "width": 1.5, "dash": "dot"}, meta=name, hoverinfo="skip",
-        name=f"{plotly_text(name)}: {plotly_text(fitted.law.name)} law with its 95 % band",
-    )  # fmt: skip

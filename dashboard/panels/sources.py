@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from dashboard.charts import Chart, Choice, chart_html, colour, new_figure
+from dashboard.charts import Axis, Chart, Choice, Dot, Figure, Series, chart_html, colour
 from dashboard.markup import Cells, Html, Panel, element, folded, hours_text, join, short, table, when
 from dashboard.view import LakeView, Row
 
@@ -77,11 +77,10 @@ def survival_panel(view: LakeView) -> Panel:
         return Panel("survival", "Are the videos still there?", element("p", summary, class_="empty"))
     curve = survival(links)
     gone = sum(life.gone for life in links)
-    figure = new_figure("days since the harvest", "share still there", height=320)
-    figure.add_scatter(x=[x for x, _ in curve], y=[y for _, y in curve], mode="lines",
-                       line={"shape": "hv", "color": colour(0), "width": 3}, hovertemplate="%{y:.1%} at %{x:.0f} d"
-                       "<extra></extra>")  # fmt: skip
-    figure.update_yaxes(range=[0, 1.05], tickformat=".0%")
+    dots = [Dot(days, share, f"{share:.1%} at {days:.0f} days") for days, share in curve]
+    line = Series("", dots, colour(0), step=True, width=3)
+    axes = Axis("days since the harvest"), Axis("share still there", percent=True, zero=True)
+    figure = Figure(*axes, [line], height=320)
     last = max(row["probed_at"] for row in view.probes)
     summary = (
         f"{gone} of {len(links)} sources were gone by the last look ({when(last)}). Only 404, 410 and 451 count as "

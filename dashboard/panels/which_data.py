@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import plotly.graph_objects as go
-
-from dashboard.charts import Chart, Choice, chart_html, colour, mark, new_figure
+from dashboard.charts import Axis, Chart, Choice, Dot, Figure, Series, chart_html, colour, mark
 from dashboard.markup import (
     Cells,
     Html,
@@ -18,7 +16,6 @@ from dashboard.markup import (
     hours_text,
     join,
     left_out,
-    plotly_text,
     table,
     usable,
 )
@@ -74,22 +71,20 @@ def _name(which: Mapping[str, str]) -> str:
     return f"{which['study']} by {which['by']}: {which['metric']}, {which['dataset']} {which['split']}"
 
 
-def _figure(parts: Sequence[_Part]) -> go.Figure:
-    figure = new_figure("error saved, with its 95 % interval", "", height=140 + 46 * len(parts))
-    names = [plotly_text(clipped(part.group)) for part in parts][::-1]
+def _figure(parts: Sequence[_Part]) -> Figure:
     asked = [kind for kind in ("alone", "on_top", "shapley") if any(kind in part.worth for part in parts)]
+    rows = list(enumerate(reversed(parts)))
+    series = []
     for place, kind in enumerate(asked):
-        drawn = [(row, part.worth[kind]) for row, part in enumerate(reversed(parts)) if kind in part.worth]
-        values = [value for _, value in drawn]
-        figure.add_scatter(
-            x=[v["value"] for v in values], y=[row + 0.18 * (place - 1) for row, _ in drawn], mode="markers",
-            name=_KINDS[kind], marker={"color": colour(place), "symbol": mark(place), "size": 9},
-            error_x={"type": "data", "symmetric": False, "array": [v["high"] - v["value"] for v in values],
-                     "arrayminus": [v["value"] - v["low"] for v in values], "color": colour(place)},
-        )  # fmt: skip
-    figure.update_yaxes(tickvals=list(range(len(names))), ticktext=names)
-    figure.add_vline(x=0, line={"color": "#555", "width": 1})
-    return figure
+        dots = [_dot(part.worth[kind], row + 0.18 * (place - 1)) for row, part in rows if kind in part.worth]
+        series.append(Series(_KINDS[kind], dots, colour(place), mark=mark(place), line=False))
+    names = [(float(row), clipped(part.group)) for row, part in rows]
+    axis = Axis("error saved, with its 95 % interval", zero=True)
+    return Figure(axis, Axis("", names), series, height=140 + 46 * len(parts))
+
+
+def _dot(worth: Mapping[str, float], height: float) -> Dot:
+    return Dot(worth["value"], height, between(worth), low=worth["low"], high=worth["high"])
 
 
 def _table(name: str, parts: Sequence[_Part]) -> Html:

@@ -18,7 +18,7 @@ def test_sentence_cards_and_labels_say_the_studys_numbers(full_lake: Lake) -> No
     text = sentence(answer)
     assert f"{answer.start:.1f} to {answer.end:.1f} mm PA-MPJPE over 3 min of film" in text
     body = answer_panel(view).body
-    assert text.replace("'", "&#x27;") in body
+    assert text.replace("'", "&#39;") in body
     assert f"HMMR with film {answer.end:.1f}" in body
     assert "2D network alone 80.5" in body
     assert body.count('class="curve wide"') == body.count('class="curve narrow"') == 1

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.markup import Html, element, join, plotly_text, table
+from dashboard.markup import Html, element, join, table
 
 
 class Reader(HTMLParser):
@@ -43,10 +43,6 @@ def test_only_html_is_taken_as_markup() -> None:
 def test_zero_is_written_and_false_is_not() -> None:
     assert element("option", "a", value=0, selected=False, hidden=None) == '<option value="0">a</option>'
     assert element("input", checked=True, aria_label="on") == '<input checked aria-label="on">'
-
-
-def test_labels_of_a_chart_are_not_markup() -> None:
-    assert plotly_text('<a href="x">') == '&lt;a href="x"&gt;'
 
 
 def test_heads_of_numbers_stand_over_them() -> None:

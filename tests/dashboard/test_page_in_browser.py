@@ -36,26 +36,25 @@ def test_every_panel_is_drawn_and_works(tab: Any, full_lake: Lake, tmp_path: Pat
     assert tab.requests == [page.as_uri()]
 
 
+DRAWN = "document.querySelector('.compare').comparison"
+MARKS = "[...document.querySelectorAll('#plot-compare g[data-mark=dot] > *')].length"
+
+
 def _comparing_hides_a_study(tab: Any) -> None:
-    shown = "document.getElementById('plot-curve').data.filter((trace) => trace.visible !== false).length"
-    before = tab.evaluate(shown)
-    tab.evaluate("document.querySelector('#curve input.group').click()")
-    assert 0 < tab.evaluate(shown) < before
-    hidden = "[...document.querySelectorAll('#curve .legend:not([hidden]) li')].filter((li) => li.hidden).length"
-    # The band of the fit has no entry of its own in the legend.
-    assert tab.evaluate(hidden) == before - tab.evaluate(shown) - 1
-    tab.evaluate("document.querySelector('#curve input.group').click()")
-    assert tab.evaluate(shown) == before
+    before = tab.evaluate(MARKS)
+    tab.evaluate("document.querySelector('#curve input.one').click()")
+    assert 0 < tab.evaluate(MARKS) < before
+    assert tab.evaluate("location.hash.startsWith('#compare?')")
+    tab.evaluate("document.querySelector('#curve input.one').click()")
+    assert tab.evaluate(MARKS) == before
 
 
 def _choosing_changes_the_figure(tab: Any) -> None:
-    title = "document.getElementById('plot-curve').layout.yaxis.title.text"
-    before = tab.evaluate(title)
-    tab.evaluate("document.querySelector('#choice-curve').focus()")
-    for _ in range(2):
-        tab.press("ArrowDown")
-    assert tab.evaluate("document.querySelector('#choice-curve').value") == "2"
-    assert tab.evaluate(title) != before
+    title = "document.querySelector('#plot-compare svg').textContent.includes('PA-MPJPE')"
+    assert tab.evaluate(title)
+    tab.evaluate("document.querySelector('#compare-metric').focus()")
+    tab.press("ArrowDown")
+    assert not tab.evaluate(title)
 
 
 def _a_point_leads_to_its_run(tab: Any) -> None:
@@ -94,22 +93,19 @@ def test_of_many_series_the_main_one_is_drawn_and_others_can_be_picked(
 ) -> None:
     tab.open(export(wide_lake, tmp_path / "page.html").as_uri(), width=390, height=800)
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
-    boxes = "[...document.querySelectorAll('#curve input.group')]"
-    ticked = tab.evaluate(f"{boxes}.filter((box) => box.checked).map((box) => box.value)")
-    assert ticked == [
+    boxes = "[...document.querySelectorAll('#curve input.one')]"
+    ticked = tab.evaluate(f"{boxes}.filter((box) => box.checked).map((box) => box.parentElement.title)")
+    assert sorted(ticked) == sorted(
         f"{series} · {phi}"
         for series in ("wide/steps/labelled-20", "older/steps")
         for phi in ("blazepose_penultimate", "keypoints")
-    ]
+    )
     assert tab.evaluate(f"{boxes}.length") == 14
-    shown = "document.getElementById('plot-curve').data.filter((trace) => trace.visible !== false).length"
-    before = tab.evaluate(shown)
-    tab.evaluate("document.querySelector('#curve fieldset details').open = true")
-    tab.evaluate("document.querySelector('#curve fieldset details input').click()")
-    # Points, mean, ceiling and three baselines of one more series.
-    assert tab.evaluate(shown) == before + 6
-    learned = "document.getElementById('plot-learning').data.filter((trace) => trace.visible !== false)"
-    assert set(tab.evaluate(f"{learned}.map((trace) => trace.meta)")) == {"blazepose_penultimate · semi"}
+    before = tab.evaluate(MARKS)
+    tab.evaluate(f"{boxes}.find((box) => !box.checked).click()")
+    assert tab.evaluate(MARKS) == before + 6  # three sizes, two seeds
+    groups = "[...document.querySelectorAll('#learning input.group')].filter((b) => b.checked).map((b) => b.value)"
+    assert tab.evaluate(groups) == ["blazepose_penultimate · semi"]
     assert tab.errors == []
 
 
@@ -121,4 +117,4 @@ def test_the_keyboard_reaches_content_controls_and_tables(tab: Any, full_lake: L
         tab.press("Tab")
         reached.append(tab.evaluate("document.activeElement.className || document.activeElement.tagName"))
     assert reached[0] == "skip"
-    assert {"A", "choice", "group", "scroll", "SUMMARY"} <= set(reached)
+    assert {"A", "by-metric", "one", "scroll", "sort"} <= set(reached)

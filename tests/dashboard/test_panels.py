@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from dashboard.panels.curve import curve_panel
 from dashboard.panels.harvest import cost_panel, funnel_panel
-from dashboard.panels.learning import read_curves
+from dashboard.panels.runs import read_curves
 from dashboard.panels.scores import PUBLISHED, baselines_panel
 from dashboard.panels.sources import sources_panel, survival_panel
 from dashboard.panels.verdict import verdict_panel
