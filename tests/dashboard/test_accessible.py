@@ -1,4 +1,4 @@
-"""axe-core (MPL-2.0, tests/dashboard/vendor) in a real Chromium: no serious fault, on a desktop, a phone, in the dark."""
+"""axe-core (tests/dashboard/vendor) in a real Chromium: nothing serious on a desktop, a phone and in the dark."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
