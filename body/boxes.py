@@ -5,7 +5,6 @@ Letters: T frames, J joints, N, M and P boxes. A box is x0 y0 x1 y1 in px; keypo
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, median_filter
 
 MIN_DIAGONAL_PX = 0.5
 """A smaller box is no box: all its joints lie in one place (docs/paper.md 3.4)."""
@@ -104,6 +103,8 @@ def smooth_boxes(keypoints_TJ3: NDArray[np.floating], min_score: float) -> NDArr
 
 
 def _smooth(values_T: Float) -> Float:
+    from scipy.ndimage import gaussian_filter1d, median_filter
+
     steady = median_filter(values_T, size=MEDIAN_FRAMES, mode="nearest")
     truncate = GAUSSIAN_RADIUS / GAUSSIAN_SIGMA
     return np.asarray(gaussian_filter1d(steady, GAUSSIAN_SIGMA, mode="nearest", truncate=truncate))

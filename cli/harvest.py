@@ -14,8 +14,7 @@ from cli.common import JsonOption, LakeOption, UserError, absent, as_user_error,
 from cli.harvest_measure import measure
 
 if TYPE_CHECKING:
-    from harvest.config import HarvestConfig, LabelConfig
-    from harvest.fetch.download import DownloadConfig
+    from harvest.config import DownloadConfig, HarvestConfig, LabelConfig
     from harvest.fetch.policy import Policy
     from harvest.run import HarvestReport
     from harvest.sources.expand import Source
@@ -174,7 +173,7 @@ class HarvestOptions:
         return config
 
     def _download(self) -> "DownloadConfig":
-        from harvest.fetch.download import DownloadConfig
+        from harvest.config import DownloadConfig
 
         if not self.contact.isprintable() or len(self.contact) > 200:
             raise typer.BadParameter("one short line, please", param_hint="--contact")

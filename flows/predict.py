@@ -26,7 +26,6 @@ from hmmr_model.export.bvh import write_bvh
 from hmmr_model.export.gltf import write_glb
 from hmmr_model.export.npz import write_npz
 from hmmr_model.export.person_motion import PersonMotion, people_of_lake
-from hmmr_model.export.pictures import render_motion
 from hmmr_model.predict import Prediction, Predictor, Windows, predict_lake
 from hmmr_model.refine import refine_lake
 from hmmr_model.tracks import rate_fits
@@ -107,6 +106,8 @@ def predict_video(
     people = people_of_lake(predictions, lake, body, focal)
     write_people(people, body, out)
     if render:
+        from hmmr_model.export.pictures import render_motion  # late: the renderer compiles, and nobody waits for it yet
+
         video = decoded(source)
         with counting_bar("drawing") as progress:
             pictures = _pictures(video, progress)

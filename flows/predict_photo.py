@@ -18,7 +18,6 @@ from harvest.filters.presets import DEFAULT
 from harvest.phi.joined import joined_features
 from hmmr_model.checkpoint import Checkpoint
 from hmmr_model.export.person_motion import PersonMotion, PictureGeometry, person_motion
-from hmmr_model.export.pictures import write_photo_strip
 from hmmr_model.predict import Predictor
 from hmmr_model.refine import RefineConfig, refine
 from storage.tables import ZERO_SHOT, TrackletArrays
@@ -104,5 +103,7 @@ def predict_photo(
     people = people_of_photo(picture, model, body, device, phi, refined=refined, name=source.name, focal=focal)
     write_people(people, body, out)
     if render:
+        from hmmr_model.export.pictures import write_photo_strip
+
         write_photo_strip(picture, people, body, out / "strip.png")
     return people

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
 
 from harvest.backends.protocol import PoseBackend
 from harvest.weights.files import cache_folder
@@ -107,6 +106,8 @@ def calibration_of(backend: PoseBackend) -> Calibration:
 def fit(scores_N: NDArray[np.floating], right_N: NDArray[np.bool_], bins: int = BINS) -> tuple[Float, Float]:
     """(K) scores and (K) probabilities of the monotone map with the least squared error, from bins that hold equally
     many joints. ValueError if all scores are equal."""
+    from scipy.optimize import isotonic_regression
+
     order = np.argsort(scores_N, kind="stable")
     score_N, good_N = scores_N[order].astype(np.float64), right_N[order].astype(np.float64)
     edges = np.unique(np.searchsorted(score_N, np.quantile(score_N, np.linspace(0, 1, bins + 1)[1:-1]), side="left"))

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from harvest.fetch.download import DownloadConfig
 from harvest.fetch.pace import PaceConfig
 from harvest.fetch.policy import Policy
 from harvest.filters.presets import DEFAULT, Preset
@@ -15,6 +14,31 @@ from harvest.tracking.track import TrackConfig
 from harvest.video.decode import DecodeConfig
 from harvest.video.shots import ShotConfig
 from storage.ledger.leases import LEASE_S
+
+AGENT = "hmmr-harvest"
+"""Our name in user agents and in robots.txt."""
+
+
+@dataclass(frozen=True)
+class DownloadConfig:
+    """How a file is fetched."""
+
+    max_height: int = 720
+    """Length of the shorter side, px: the largest format up to it is taken, or the next larger one where a host has no
+    other (it then stands for the policy's limits). HMMR's crops are 224 px: more is bandwidth without use."""
+    max_wall_s: float = 1800.0
+    """Longest download of one item, whatever its speed."""
+    socket_timeout_s: float = 20.0
+    retries: int = 3
+    sleep_s: float = 0.0
+    """Pause between the requests of one extraction, for hosts that ask for it."""
+    contact: str = ""
+    """Mail address or page of the user, put into the user agent."""
+
+    @property
+    def user_agent(self) -> str:
+        """The User-Agent header of every request."""
+        return f"{AGENT}/0.1" + (f" (+{self.contact})" if self.contact else "")
 
 
 @dataclass(frozen=True)

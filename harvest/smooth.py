@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import correlate1d
 
 WINDOW_SIGMAS = 4.0
 """Half the window's length in sigmas; there the weight is 3 in 10,000 of the middle's."""
@@ -80,4 +79,6 @@ def _local_quadratic(places_T2: Float, weight_T: Float, sigma: float) -> Float:
 
 
 def _sum(values: Float, window: Float) -> Float:
+    from scipy.ndimage import correlate1d
+
     return np.asarray(correlate1d(values, window, axis=0, mode="constant"), dtype=np.float64)

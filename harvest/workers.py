@@ -20,12 +20,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from harvest.config import HarvestConfig
+from harvest.config import AGENT, HarvestConfig
 from harvest.errors import Erased, HarvestError, InternalError, TooSlow, Unreadable, WorkerDied
-from harvest.fetch.download import AGENT, discard, download
 from harvest.fetch.pace import Pace
 from harvest.fetch.policy import Robots, check_before_contact, check_limits, licence_verdict
-from harvest.fetch.s3 import fetch_object
 from harvest.label import LabelledVideo, Labeller
 from harvest.registry import make_backend, make_phis
 from harvest.sources.expand import Source
@@ -250,6 +248,10 @@ class ItemWorker:
             raise Erased(source.name, "was erased from this lake, under this address or another")
 
     def _remote(self, source: Source, report: Report) -> LabelledVideo:
+        # yt-dlp and its extractors take half a second to import, which a file on the disk need not wait for
+        from harvest.fetch.download import discard, download
+        from harvest.fetch.s3 import fetch_object
+
         config = self._config
         fetch = fetch_object if source.is_s3 else partial(download, pace=self._pace, robots=self._robots)
         fetched = fetch(

@@ -70,8 +70,10 @@ class HMMR(nn.Module):
         self.hallucinator = Hallucinator(width, config.hallucinator_layers) if config.hallucinate else None
         self.regressor = _regressor(config, 3 + pose + BETAS)
         self.delta_regressors = nn.ModuleDict({_delta_key(d): _regressor(config, pose) for d in config.deltas})
-        start = [torch.tensor(MEAN_CAMERA), mean_pose(config.pose_form), torch.zeros(BETAS)]
-        self.mean = nn.Parameter(torch.cat(start))
+        with torch.device("cpu"):  # on the meta device the rotation would import torch's compiler: a second
+            start = [torch.tensor(MEAN_CAMERA), mean_pose(config.pose_form), torch.zeros(BETAS)]
+            mean = torch.cat(start)
+        self.mean = nn.Parameter(mean.to(torch.get_default_device()))
 
     def forward(self, phi_BTD: Tensor, auxiliary: bool = True) -> tuple[Strips, dict[Head, BodyGuess]]:
         """Both strips and every head's answer; without `auxiliary`, the seen strip and the current body alone."""

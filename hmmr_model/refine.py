@@ -23,6 +23,7 @@ from torch import Tensor
 from body.cameras import weak_perspective
 from body.keypoints import KeypointModel
 from body.rotations import matrix_to_rot6d, rot6d_to_matrix
+from hmmr_model.adam import minimise
 from hmmr_model.objective import HIPS, optimal_camera, second_difference
 from hmmr_model.predict import Pose, Prediction
 from hmmr_model.tracks import in_crop
@@ -178,15 +179,7 @@ def _minimise(state: _State, targets: _Targets, model: KeypointModel, config: Re
     leaves = [state.rot6d_TJ6, state.camera_T3]
     if fit_shape:
         leaves.insert(1, state.betas_K)
-    for leaf in leaves:
-        leaf.requires_grad_()
-    optimiser = torch.optim.Adam(leaves, config.learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.steps)
-    for _ in range(config.steps):
-        optimiser.zero_grad()
-        _energy(state, targets, model, config).backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        schedule.step()
+    minimise(lambda: _energy(state, targets, model, config), leaves, config.learning_rate, config.steps)
 
 
 def _energy(state: _State, targets: _Targets, model: KeypointModel, config: RefineConfig) -> Tensor:

@@ -6,17 +6,19 @@ such as pseudo-labels that are made for one training and kept nowhere.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
 from storage.delta import DONE, DeltaFolder, shard_of
 from storage.errors import LakeDamaged, NoSuchLake
 from storage.layout import Disk, Layout
 from storage.schema import TABLES, check_times, schema_of, validated
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
 
 NEEDS_TRACKLET = ("features", "labels3d")
 """Tables whose rows do not exist for a reader while their tracklet does not."""
@@ -38,7 +40,7 @@ class LakeReader(Protocol):
     def read(self, name: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
         """Rows of a table that match `where`; an empty table where nothing was written."""
 
-    def dataset(self, name: str) -> ds.Dataset | None:
+    def dataset(self, name: str) -> "ds.Dataset | None":
         """The same rows as a dataset that is read piece by piece; None where nothing was written."""
 
     def versions(self) -> dict[str, int]:
@@ -107,6 +109,8 @@ class Lake:
 
     def name_damaged(self, name: str) -> None:
         """LakeDamaged with the name of the first file that cannot be read; nothing if all can."""
+        import pyarrow.dataset as ds
+
         source = self.dataset(name)
         for file in [] if source is None else source.files:
             try:
@@ -127,12 +131,14 @@ class Lake:
             table = table.filter(known)
         return check_times(name, table.select(wanted).cast(pa.schema([schema.field(column) for column in wanted])))
 
-    def dataset(self, name: str) -> ds.Dataset | None:
+    def dataset(self, name: str) -> "ds.Dataset | None":
         """The files of whole commits as a pyarrow dataset, which does not know the rule about tracklets; None where
         nothing was written."""
         table = self.folder(name).open()
         if table is None:
             return None
+        import pyarrow.dataset as ds  # it imports pandas where that is installed, for which a harvest need not wait
+
         schema = schema_of(name)
         files = [f"{self.layout.table(name)}/{file}" for file in self.whole_files(name, table)]
         return ds.dataset(
@@ -196,8 +202,10 @@ class MemoryLake:
         rows = table if where is None else table.filter(where)
         return rows if columns is None else rows.select(list(columns))
 
-    def dataset(self, name: str) -> ds.Dataset | None:
+    def dataset(self, name: str) -> "ds.Dataset | None":
         """As `LakeReader.dataset`."""
+        import pyarrow.dataset as ds
+
         return ds.dataset(self._tables[name]) if name in self._tables else None
 
     def versions(self) -> dict[str, int]:

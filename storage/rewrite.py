@@ -10,11 +10,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from deltalake.exceptions import CommitFailedError, DeltaError
 
@@ -23,6 +22,9 @@ from storage.errors import LakeError
 from storage.lake import Lake
 from storage.layout import is_full
 from storage.schema import schema_of
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
 
 TARGET_BYTES = 64 << 20
 """Compressed size of a joined file: about 200 MB of rows in memory while it is made."""
@@ -96,8 +98,10 @@ def _matching_file(lake: Lake, name: str, file: str, where: pc.Expression | None
     return dataset.to_table()
 
 
-def file_dataset(lake: Lake, name: str, file: str) -> ds.Dataset:
+def file_dataset(lake: Lake, name: str, file: str) -> "ds.Dataset":
     """One Parquet file of a table as a dataset in the table's schema; older files lack newer columns."""
+    import pyarrow.dataset as ds
+
     path = lake.disk.inner(f"{lake.layout.table(name)}/{file}")
     return ds.dataset(path, schema=schema_of(name), format="parquet", filesystem=lake.disk.filesystem)
 

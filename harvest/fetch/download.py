@@ -21,6 +21,7 @@ from yt_dlp.networking.exceptions import HTTPError, RequestError
 from yt_dlp.utils import determine_protocol
 from yt_dlp.version import __version__ as yt_dlp_version
 
+from harvest.config import AGENT, DownloadConfig
 from harvest.errors import HarvestError, LiveStream, SiteUnsupported, TooLarge, TooSlow
 from harvest.fetch.network_guard import guarded
 from harvest.fetch.pace import Pace, TimeIsUp, time_limit
@@ -112,35 +113,12 @@ class Site(YoutubeDL):  # type: ignore[misc]
 
 
 _log = logging.getLogger(__name__)
-
-AGENT = "hmmr-harvest"
+_DEFAULT = DownloadConfig()
 
 _PROVENANCE = (
     "extractor_key", "id", "webpage_url", "original_url", "upload_date", "timestamp", "license", "uploader", "epoch",
     "format_id", "vcodec", "width", "height",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class DownloadConfig:
-    """How a file is fetched."""
-
-    max_height: int = 720
-    """Length of the shorter side, px: the largest format up to it is taken, or the next larger one where a host has no
-    other (it then stands for the policy's limits). HMMR's crops are 224 px: more is bandwidth without use."""
-    max_wall_s: float = 1800.0
-    """Longest download of one item, whatever its speed."""
-    socket_timeout_s: float = 20.0
-    retries: int = 3
-    sleep_s: float = 0.0
-    """Pause between the requests of one extraction, for hosts that ask for it."""
-    contact: str = ""
-    """Mail address or page of the user, put into the user agent."""
-
-    @property
-    def user_agent(self) -> str:
-        """The User-Agent header of every request."""
-        return f"{AGENT}/0.1" + (f" (+{self.contact})" if self.contact else "")
 
 
 @dataclass(frozen=True)
@@ -158,7 +136,7 @@ def download(
     source: Source,
     folder: Path,
     policy: Policy,
-    config: DownloadConfig = DownloadConfig(),
+    config: DownloadConfig = _DEFAULT,
     progress: Callable[[int, int | None], None] | None = None,
     pace: Pace | None = None,
     robots: Robots | None = None,

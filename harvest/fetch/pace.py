@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any, TypeVar
 
-from yt_dlp.networking.exceptions import RequestError
-
 from harvest.errors import Banned, HarvestError, RateLimited
 from harvest.identity import S3, host_of
 from harvest.sources.expand import Source
@@ -112,6 +110,8 @@ class Pace:
         try:
             self._await_slot(item, host)
         except RateLimited as closed:
+            from yt_dlp.networking.exceptions import RequestError
+
             # yt-dlp takes an exception of a foreign class for a fault of its HTTP library, and asks by another one
             raise RequestError(cause=closed) from closed
 

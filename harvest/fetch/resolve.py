@@ -10,14 +10,11 @@ from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from harvest.config import DownloadConfig
 from harvest.errors import HarvestError, SiteUnsupported, TooSlow, WorkerDied
-from harvest.fetch.download import DownloadConfig, Notes, Site
 from harvest.fetch.network_guard import guarded
 from harvest.fetch.pace import Pace, PaceConfig, TimeIsUp, time_limit
 from harvest.fetch.policy import Policy, check_before_contact
-from harvest.fetch.s3 import list_objects
-from harvest.fetch.script_runtime import SCRIPT_RUNTIMES
-from harvest.fetch.site_errors import from_site
 from harvest.identity import canonical_url, host_of, text_id
 from harvest.sources.expand import Source
 
@@ -61,6 +58,8 @@ def _answer(source: Source, entries: "Future[list[Source]] | None") -> list[Sour
 
 def look_up_list(source: Source, lookup: Lookup) -> list[Source]:
     """The entries of one list, at most `max_entries`; the list itself with its problem if it cannot be read."""
+    from harvest.fetch.s3 import list_objects
+
     try:
         return list_objects(source, lookup.policy, LIST_SECONDS) if source.is_s3 else _entries(source, lookup)
     except HarvestError as error:
@@ -68,9 +67,12 @@ def look_up_list(source: Source, lookup: Lookup) -> list[Source]:
 
 
 def _entries(source: Source, lookup: Lookup) -> list[Source]:
+    from harvest.fetch.download import Notes, Site
+    from harvest.fetch.site_errors import from_site
+
     check_before_contact(source, lookup.policy)
     origins = source.private_origins if lookup.policy.allow_private else frozenset()
-    options, pace = _options(source, lookup.download), lookup.opened()
+    options, pace = _options(source, lookup.download) | {"logger": Notes()}, lookup.opened()
     guard = None
     try:
         with guarded(origins) as guard, time_limit(LIST_SECONDS), Site(options, source.name, pace) as site:
@@ -90,12 +92,13 @@ def _entries(source: Source, lookup: Lookup) -> list[Source]:
 
 
 def _options(source: Source, config: DownloadConfig) -> dict[str, Any]:
+    from harvest.fetch.script_runtime import SCRIPT_RUNTIMES
+
     return {
         "extract_flat": True,
         "playlist_items": f"1:{source.max_entries}",
         "http_headers": {"User-Agent": config.user_agent},
         "socket_timeout": config.socket_timeout_s,
-        "logger": Notes(),
         "js_runtimes": dict(SCRIPT_RUNTIMES),
         "quiet": True,
         "proxy": "",

@@ -16,8 +16,9 @@ from typing import Any
 
 import pyarrow.fs as pafs
 
+from harvest.config import DownloadConfig
 from harvest.errors import HarvestError, NetworkFailed, SiteUnsupported, SourceGone, SourcePrivate, TooLarge, TooSlow
-from harvest.fetch.download import Download, DownloadConfig, discard
+from harvest.fetch.download import Download, discard
 from harvest.fetch.pace import TimeIsUp, within
 from harvest.fetch.policy import Policy, bytes_limit, check_before_contact, check_limits, licence_verdict
 from harvest.identity import S3, text_id

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
-from scipy.signal import medfilt
 
 from body.joints import KEYPOINTS_25
 from harvest.filters.one_person import Part, cut_off, motion, posture_change, too_fast, too_long
@@ -100,8 +98,12 @@ def _smooth_counts(counts_T: NDArray[np.int64], observed_T: NDArray[np.bool_], p
     """(T) visible joints, median-filtered. The filter of HMMR's code pads with zeros; ours repeats the ends, and counts
     in a bridged frame the joints of the frame before it."""
     if not preset.every_run:
+        from scipy.signal import medfilt  # a third of a second, and no default preset needs it
+
         long_enough = len(counts_T) >= preset.median_frames
         return np.asarray(medfilt(counts_T, preset.median_frames) if long_enough else counts_T, dtype=np.int64)
+    from scipy.ndimage import median_filter
+
     last_seen = np.maximum.accumulate(np.where(observed_T, np.arange(len(counts_T)), 0))
     return np.asarray(median_filter(counts_T[last_seen], size=preset.median_frames, mode="nearest"))
 

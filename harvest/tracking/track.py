@@ -12,7 +12,6 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from body.boxes import iou_matrix
 from body.joints import KEYPOINTS_25, LIMBS_12, indices
@@ -166,7 +165,7 @@ class Linker:
         if not tracks or not people:
             return []
         cost_KP = self._cost(tracks, people)
-        rows, columns = linear_sum_assignment(np.where(cost_KP > self._config.max_cost, _FORBIDDEN_COST, cost_KP))
+        rows, columns = _cheapest_pairs(np.where(cost_KP > self._config.max_cost, _FORBIDDEN_COST, cost_KP))
         pairs = zip(rows.tolist(), columns.tolist(), strict=True)
         return [(i, j) for i, j in pairs if cost_KP[i, j] <= self._config.max_cost]
 
@@ -181,7 +180,7 @@ class Linker:
         if not left or not new:
             return []
         overlap = iou_matrix(np.stack([tracks[i].box for i in left]), np.stack([people[j].box for j in new]))
-        pairs = zip(*(indices.tolist() for indices in linear_sum_assignment(-overlap)), strict=True)
+        pairs = zip(*(indices.tolist() for indices in _cheapest_pairs(-overlap)), strict=True)
         return [(left[i], new[j]) for i, j in pairs if overlap[i, j] >= self._config.again_iou]
 
     def _cost(self, tracks: Sequence[Track], people: Sequence[Observation]) -> NDArray[np.float64]:
@@ -190,6 +189,14 @@ class Linker:
         joints = [track.expected_keypoints(self._n) for track in tracks]
         apart = np.array([[_distance(joints_J3, person.keypoints) for person in people] for joints_J3 in joints])
         return np.asarray(0.5 * (1 - overlap) + 0.5 * np.clip(apart / self._config.keypoint_scale, 0, 1))
+
+
+def _cheapest_pairs(cost_KP: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of the assignment with the least sum of costs."""
+    from scipy.optimize import linear_sum_assignment  # imported late: a fifth of a second of each process's start
+
+    rows, columns = linear_sum_assignment(cost_KP)
+    return rows, columns
 
 
 def keypoint_distance(a: Observation, b: Observation) -> float:

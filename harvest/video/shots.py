@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from harvest.video.decode import Frame
 
@@ -95,6 +94,8 @@ def split_shots(frames: Iterable[Frame], config: ShotConfig) -> Iterator[ShotFra
 
 
 def _thumb(frame: Frame, config: ShotConfig) -> _Thumb:
+    from scipy.ndimage import gaussian_filter1d
+
     small = shrink(frame.pixels_HW3, 4 * _WIDTH, 4 * _HEIGHT)
     ycc = cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb)
     counts = np.stack([cv2.calcHist([ycc], [k], None, [64], [0, 256]).ravel() for k in range(3)])

@@ -12,8 +12,7 @@ from sqlalchemy import update
 from typer.testing import CliRunner
 
 from cli.main import app
-from harvest.config import HarvestConfig
-from harvest.fetch.download import DownloadConfig
+from harvest.config import DownloadConfig, HarvestConfig
 from harvest.fetch.pace import PaceConfig
 from harvest.fetch.policy import Policy
 from harvest.run import harvest

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from harvest import errors
-from harvest.fetch.download import DownloadConfig, Site, download
+from harvest.config import DownloadConfig
+from harvest.fetch.download import Site, download
 from harvest.fetch.policy import Policy
 from harvest.fetch.resolve import Lookup, look_up_list
 from harvest.sources.expand import Source, expand

@@ -14,9 +14,9 @@ import pytest
 from yt_dlp.networking import Request
 from yt_dlp.networking.exceptions import HTTPError
 
-from harvest.config import HarvestConfig
+from harvest.config import DownloadConfig, HarvestConfig
 from harvest.errors import NetworkFailed, RateLimited
-from harvest.fetch.download import DownloadConfig, Site
+from harvest.fetch.download import Site
 from harvest.fetch.pace import Pace, PaceConfig, time_limit
 from harvest.fetch.policy import Policy
 from harvest.fetch.site_errors import from_site

@@ -16,8 +16,7 @@ import pyarrow.fs as pafs
 import pytest
 
 from harvest import errors
-from harvest.config import HarvestConfig
-from harvest.fetch.download import DownloadConfig
+from harvest.config import DownloadConfig, HarvestConfig
 from harvest.fetch.policy import OptOutList, Policy
 from harvest.fetch.resolve import Lookup, look_up_list
 from harvest.fetch.s3 import fetch_object, list_objects

@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from harvest.weights import files as weights
-from harvest.weights.onnx_session import fold_pads
+from harvest.weights.onnx_session import _providers, fold_pads
 
 RNG = np.random.default_rng(3)
 
@@ -71,3 +71,19 @@ def test_our_networks_say_the_same_to_the_bit(network: str, shape: tuple[int, ..
     assert kinds(fold_pads(model)).count("Pad") == 1
     for said, before in zip(run(fold_pads(model), image), run(model, image), strict=True):
         np.testing.assert_array_equal(said, before)
+
+
+GPU = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+
+
+def test_the_index_of_the_gpu_reaches_onnx_runtime() -> None:
+    """cuda:3 ran on GPU 0."""
+    assert _providers("cuda:3", GPU) == [("CUDAExecutionProvider", {"device_id": "3"}), "CPUExecutionProvider"]
+    assert _providers("cuda", GPU) == ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    assert _providers("cpu", GPU) == ["CPUExecutionProvider"]
+
+
+@pytest.mark.parametrize("device", ["cuda:", "cuda:x", "cuda:-1", "cuda:1:2", "cuda: 1", "tpu", ""])
+def test_a_device_that_cannot_be_is_named(device: str) -> None:
+    with pytest.raises(ValueError, match=f"device {device}: "):
+        _providers(device, GPU)
