@@ -101,7 +101,8 @@ def predict_video(
     predictor = Predictor(model, device)
     predictions = predicted(predictor, lake, tracklets_of(source, lake), windows, source.name, note)
     if refined:
-        predictions = refine_lake(predictions, lake, predictor.body, phi_name=model.config.data.phi_name)
+        phi_name = model.config.data.phi_name
+        predictions = refine_lake(predictions, lake, predictor.body, phi_name=phi_name, focal=focal)
     body = BodyModel.load(model.config.body)
     people = people_of_lake(predictions, lake, body, focal)
     write_people(people, body, out)

@@ -19,7 +19,7 @@ from harvest.phi.joined import joined_features
 from hmmr_model.checkpoint import Checkpoint
 from hmmr_model.export.person_motion import PersonMotion, PictureGeometry, person_motion
 from hmmr_model.predict import Predictor
-from hmmr_model.refine import RefineConfig, refine
+from hmmr_model.refine import RefineConfig, View, refine
 from storage.tables import ZERO_SHOT, TrackletArrays
 
 Picture = NDArray[np.uint8]
@@ -69,7 +69,8 @@ def people_of_photo(
         own_1J3 = np.where((own_1J3 == 0).all(axis=-1, keepdims=True), np.nan, own_1J3)  # joints that it lacks
         prediction = predictor.tracklet(tracklet.tracklet_id, phi_1D.astype(np.float16))
         if refined:
-            prediction = refine(prediction, tracklet, predictor.body, RefineConfig(), own_1J3)
+            view = View.of_picture(geometry.width, geometry.height, focal)
+            prediction = refine(prediction, tracklet, predictor.body, RefineConfig(), own_1J3, view)
         people.append(person_motion(prediction, tracklet, geometry, body))
     return people
 

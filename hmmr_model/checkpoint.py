@@ -47,9 +47,13 @@ class Checkpoint:
 
     def network(self) -> HMMR:
         """The network, in evaluation mode."""
-        model = HMMR(self.config.model, self.phi_dim)
+        model = self.untrained()
         model.load_state_dict(self.weights)
         return model.eval()
+
+    def untrained(self) -> HMMR:
+        """A network of this shape with random weights."""
+        return HMMR(self.config.model, self.phi_dim, self.config.data.turned)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -137,7 +141,7 @@ def _check_weights(checkpoint: Checkpoint) -> None:
     if not all(isinstance(value, Tensor) for value in checkpoint.weights.values()):
         raise ValueError("weights hold something besides tensors")
     with torch.device("meta"):
-        expected = HMMR(checkpoint.config.model, checkpoint.phi_dim).state_dict()
+        expected = checkpoint.untrained().state_dict()
     if sum(t.numel() for t in expected.values()) > MAX_PARAMETERS:
         raise ValueError("the configuration asks for an absurd size")
     if {k: v.shape for k, v in expected.items()} != {k: v.shape for k, v in checkpoint.weights.items()}:

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from storage.json_text import BadJsonError, number, read_json
 from storage.labels.key import absent_values, added_field, identity
+from storage.tables import TURN
 
 PoseForm = Literal["rot6d", "axis_angle"]
 
@@ -123,6 +124,16 @@ class DataConfig:
     """Mirroring, and jitter of the crop as log-scale and shift in crop units: where φ can follow (data.augment)."""
     joint_dropout: float = 0.05
     """Share of input joints hidden where φ is the keypoints themselves."""
+
+    @property
+    def turned(self) -> bool:
+        """Whether φ's last number is the turn of its crop, so that the network's answers are turned back by it.
+
+        BadConfigError where `turn` stands elsewhere in φ's name."""
+        *others, last = self.phi_name.split("+")
+        if TURN in others:
+            raise BadConfigError(f"phi {self.phi_name}: turn must come last")
+        return last == TURN
 
 
 @dataclass(frozen=True)

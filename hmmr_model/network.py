@@ -54,12 +54,18 @@ MEAN_CAMERA = (0.9, 0.0, 0.0)
 
 
 class HMMR(nn.Module):
-    """The whole network. `phi_dim` is D; a preset without projection needs width = D."""
+    """The whole network. `phi_dim` is D; a preset without projection needs width = D.
+
+    `turned`: the last of the D numbers is the turn of φ's crop, radians. The network works in that crop's axes, in
+    which the trunk is upright whatever the camera's roll, and its answers are turned back.
+    """
 
     mean: nn.Parameter
 
-    def __init__(self, config: ModelConfig, phi_dim: int) -> None:
+    def __init__(self, config: ModelConfig, phi_dim: int, turned: bool = False) -> None:
         super().__init__()
+        self.turned = turned
+        phi_dim -= turned
         if not config.projection and config.width != phi_dim:
             raise ValueError(f"without a projection the width is φ's: φ has {phi_dim} numbers, width is {config.width}")
         self.config, width = config, config.width
@@ -77,10 +83,13 @@ class HMMR(nn.Module):
 
     def forward(self, phi_BTD: Tensor, auxiliary: bool = True) -> tuple[Strips, dict[Head, BodyGuess]]:
         """Both strips and every head's answer; without `auxiliary`, the seen strip and the current body alone."""
+        phi_BTD, turn_BT = (phi_BTD[..., :-1], phi_BTD[..., -1].float()) if self.turned else (phi_BTD, None)
         strips = self.strips(phi_BTD, auxiliary)
         guesses = self.heads(strips.seen_BTC, False, auxiliary)
         if strips.hallucinated_BTC is not None:
             guesses |= self.heads(strips.hallucinated_BTC, True)
+        if turn_BT is not None:
+            guesses = {head: turned_back(guess, turn_BT) for head, guess in guesses.items()}
         return strips, guesses
 
     def strips(self, phi_BTD: Tensor, hallucinate: bool = True) -> Strips:
@@ -105,6 +114,19 @@ class HMMR(nn.Module):
             moved_BTP = self.delta_regressors[_delta_key(delta)](strip_BTC, pose_BTP)
             guesses[Head(hallucinated, delta)] = BodyGuess(pose_to_matrices(moved_BTP, form), betas_BTK, None)
         return guesses
+
+
+def turned_back(guess: BodyGuess, turn_BT: Tensor) -> BodyGuess:
+    """A body in the axes of a crop that is turned by `turn_BT` radians, in the camera's axes and the upright crop."""
+    cos, sin, zero = turn_BT.cos(), turn_BT.sin(), torch.zeros_like(turn_BT)
+    back_BT9 = torch.stack([cos, -sin, zero, sin, cos, zero, zero, zero, zero + 1], dim=-1)
+    back_BT33 = back_BT9.reshape(*turn_BT.shape, 3, 3)
+    root_BT133 = (back_BT33 @ guess.rotations_BTJ33[:, :, 0])[:, :, None]
+    camera = guess.camera_BT3
+    if camera is not None:
+        shift_BT2 = (back_BT33[..., :2, :2] @ camera[..., 1:, None])[..., 0]
+        camera = torch.cat([camera[..., :1], shift_BT2], dim=-1)
+    return BodyGuess(torch.cat([root_BT133, guess.rotations_BTJ33[:, :, 1:]], dim=2), guess.betas_BTK, camera)
 
 
 def _projection(phi_dim: int, width: int) -> nn.Sequential:

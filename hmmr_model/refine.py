@@ -15,12 +15,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
-from body.cameras import weak_perspective
+from body.cameras import assumed_focal, perspective, to_crop, weak_perspective, weak_to_translation
 from body.keypoints import KeypointModel
 from body.rotations import matrix_to_rot6d, rot6d_to_matrix
 from hmmr_model.adam import minimise
@@ -29,6 +31,9 @@ from hmmr_model.predict import Pose, Prediction
 from hmmr_model.tracks import in_crop
 from storage.lake import LakeReader
 from storage.tables import TrackletArrays, iter_tracklets, read_zero_shot
+
+NEAREST_M = 0.2
+"""No point is nearer to the camera, m: behind it there is no projection."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,27 @@ class RefineConfig:
     """On that of scale and shift."""
     betas: float = 1.0
     """On the mean squared difference from the network's."""
+    perspective: bool = True
+    """Whether the picture is drawn by a perspective camera where one is given; else by weak perspective in the crop."""
     min_score: float = 0.3
     """Keypoints below count for nothing."""
     stretch: int = 6000
     """Frames that are refined at once; a longer tracklet, which would take 18 kB of memory a frame, in stretches."""
     overlap: int = 100
     """Frames that two stretches share."""
+
+
+@dataclass(frozen=True)
+class View:
+    """The perspective camera that the picture was taken with: px of the picture that boxes and keypoints are in."""
+
+    focal: float
+    centre: tuple[float, float]
+
+    @classmethod
+    def of_picture(cls, width: int, height: int, focal: float | None = None) -> View:
+        """A camera that looks through the picture's middle; without `focal`, the assumed one (body/cameras.py)."""
+        return cls(assumed_focal(width, height) if focal is None else focal, (width / 2, height / 2))
 
 
 def refine_lake(
@@ -68,20 +88,25 @@ def refine_lake(
     config: RefineConfig | None = None,
     *,
     phi_name: str | None = None,
+    focal: float | None = None,
 ) -> dict[str, Prediction]:
     """Refines every prediction with its tracklet's 2D keypoints and the 2D network's own 3D, both read from `lake`.
 
     `model` is the body that the network was trained with, `phi_name` the φ that it read: the own 3D is the one that
-    came with it.
+    came with it. `focal` is the camera's, px, where it is known.
     """
     config = config or RefineConfig()
     own_3d = read_zero_shot(lake, list(predictions), phi_name) if config.own_3d else {}
+    among = pc.field("tracklet_id").isin(pa.array(list(predictions), pa.string()))
+    rows = lake.read("tracklets", ["tracklet_id", "width", "height"], among).to_pylist()
+    views = {row["tracklet_id"]: View.of_picture(row["width"], row["height"], focal) for row in rows}
     return {
         tracklet.tracklet_id: refine(
-            predictions[tracklet.tracklet_id], tracklet, model, config, own_3d.get(tracklet.tracklet_id)
+            predictions[tracklet.tracklet_id], tracklet, model, config, own_3d.get(tracklet.tracklet_id),
+            views[tracklet.tracklet_id],
         )
         for tracklet in iter_tracklets(lake, list(predictions))
-    }
+    }  # fmt: skip
 
 
 def refine(
@@ -90,10 +115,12 @@ def refine(
     model: KeypointModel,
     config: RefineConfig,
     own_3d: NDArray[np.float32] | None = None,
+    view: View | None = None,
 ) -> Prediction:
     """The prediction with refined rotations, betas, camera and keypoints_3d; the poses of the other heads follow.
 
-    `own_3d` (T, 25, 3) m, camera axes, is the 2D network's own 3D; joints that it lacks are NaN. Past and future keep
+    `own_3d` (T, 25, 3) m, camera axes, is the 2D network's own 3D; joints that it lacks are NaN. `view` is the camera;
+    without it the weak perspective inside the crop is used, which is wrong where a person is near. Past and future keep
     their change from the present, which is nearer to the truth than the network's own (docs/LOG.md). One shape for the
     whole tracklet. Deterministic. Returns `prediction` itself if no keypoint has `min_score`.
     """
@@ -106,6 +133,7 @@ def refine(
     targets = _Targets(
         seen_TJ3=seen_TJ3, weight_TJ=weight_TJ, network_TJ33=network_TJ33,
         network_K=torch.from_numpy(prediction.betas).mean(dim=0), own_TJ3=own_TJ3, own_weight_TJ=own_weight_TJ,
+        boxes_T4=torch.from_numpy(tracklet.boxes.copy()), view=view if config.perspective else None,
     )  # fmt: skip
     points = torch.from_numpy(prediction.keypoints_3d)
     camera = optimal_camera(points[..., :2], seen_TJ3[..., :2], (weight_TJ > 0).float())
@@ -149,12 +177,15 @@ class _Targets:
     network_K: Tensor
     own_TJ3: Tensor
     own_weight_TJ: Tensor
+    boxes_T4: Tensor
+    view: View | None
 
     def part(self, place: slice) -> _Targets:
         """The same of some frames."""
         return _Targets(
             seen_TJ3=self.seen_TJ3[place], weight_TJ=self.weight_TJ[place], network_TJ33=self.network_TJ33[place],
             network_K=self.network_K, own_TJ3=self.own_TJ3[place], own_weight_TJ=self.own_weight_TJ[place],
+            boxes_T4=self.boxes_T4[place], view=self.view,
         )  # fmt: skip
 
 
@@ -186,7 +217,7 @@ def _energy(state: _State, targets: _Targets, model: KeypointModel, config: Refi
     rotations = rot6d_to_matrix(state.rot6d_TJ6)
     points, joints = model(rotations, state.betas_K.expand(len(rotations), -1))
     points = points - joints[:, :1]
-    away_TJ = (weak_perspective(points, state.camera_T3) - targets.seen_TJ3[..., :2]).abs().sum(dim=-1)
+    away_TJ = (_projected(points, state.camera_T3, targets) - targets.seen_TJ3[..., :2]).abs().sum(dim=-1)
     energy = config.keypoints_2d * (away_TJ * targets.weight_TJ).sum() / targets.weight_TJ.sum()
     energy = energy + config.rotations * (rotations - targets.network_TJ33).square().mean()
     energy = energy + config.betas * (state.betas_K - targets.network_K).square().mean()
@@ -201,6 +232,17 @@ def _energy(state: _State, targets: _Targets, model: KeypointModel, config: Refi
         if config.root:
             energy = energy + config.root * second_difference(rotations[:, 0]).square().mean()
     return energy
+
+
+def _projected(points: Tensor, camera_T3: Tensor, targets: _Targets) -> Tensor:
+    """Crop coordinates (T, J, 2) of points about the pelvis, which the camera (s, tx, ty) puts before the view."""
+    if targets.view is None:
+        return weak_perspective(points, camera_T3)
+    centre_2 = torch.tensor(targets.view.centre)
+    translation_T3 = weak_to_translation(camera_T3, targets.boxes_T4, targets.view.focal, centre_2)
+    placed = points + translation_T3[:, None]
+    nearest = torch.cat([placed[..., :2], placed[..., 2:].clamp_min(NEAREST_M)], dim=-1)
+    return to_crop(perspective(nearest, targets.view.focal, centre_2), targets.boxes_T4)
 
 
 @torch.no_grad()

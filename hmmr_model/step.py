@@ -106,7 +106,7 @@ class TrainingState:
     def __init__(self, config: TrainConfig, phi_dim: int) -> None:
         optimiser = config.optimiser
         torch.manual_seed(config.seed)
-        self.network = HMMR(config.model, phi_dim).to(config.device)
+        self.network = HMMR(config.model, phi_dim, config.data.turned).to(config.device)
         self.prior = PosePrior(config.loss.prior_hidden).to(config.device)
         # fused: one kernel for all weights; at this size the loop over them costs as much as the network.
         self.body_optimiser = torch.optim.AdamW(

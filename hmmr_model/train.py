@@ -192,7 +192,8 @@ def _begin(config: TrainConfig, data: TrainingSet, state_file: Path | None, key:
         state.load_state_dict(saved["state"])
         return state
     if config.model.standardise:
-        state.network.input.fit(*(s.to(config.device) for s in data.phi_statistics()))
+        dim = len(state.network.input.mean_D)  # without the turn, which the network takes as it is
+        state.network.input.fit(*(s[:dim].to(config.device) for s in data.phi_statistics()))
     if config.initial:
         _load_initial(state, checkpoint_file(config.initial))
     if config.warm_start:

@@ -92,7 +92,7 @@ def _plan(config: WorldConfig, split: SplitConfig, index: int) -> FilmPlan:
     samples = 1 if kind == "uhd" else config.samples
     return FilmPlan(
         film_id=f"{split.name}_{index:04d}", split=split.name, index=index, kind=kind,
-        family="narrow" if narrow else "broad", camera=split.camera, frames=frames, seed=config.seed,
+        family="narrow" if narrow else split.family, camera=split.camera, frames=frames, seed=config.seed,
         width=width, height=height, fps=config.fps, samples=samples, crf=config.crf,
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
@@ -128,17 +129,26 @@ def _place_errors(place_: Place, label: Labels3D) -> tuple[float, ...]:
     )  # fmt: skip
 
 
+def own_3d(films: Films) -> dict[str, Mapping[str, Points]]:
+    """The 2D network's own 3D in each crop that the lake has, raw and smoothed. The baseline is the better smoothed."""
+    rows: dict[str, Mapping[str, Points]] = {}
+    held = set(films.lake.read("features", ["phi_name"], pc.field("zero_shot_3d").is_valid())["phi_name"].to_pylist())
+    for crop, phi in (("upright", "blazepose_penultimate"), ("turned", "blazepose_turned")):
+        if phi in held:
+            raw = read_zero_shot(films.lake, list(films.labels), phi)
+            rows[f"the 2D network's own 3D, {crop} crop"] = raw
+            smoothed = {key: gaussian_filter1d(x, SMOOTHING, axis=0, mode="nearest") for key, x in raw.items()}
+            rows[f"the same, {crop} crop, smoothed over time"] = smoothed
+    return rows
+
+
 def report(folder: Path, split: str, predictor: Predictor) -> Iterator[str]:
     """Both tables of one split."""
     films = Films.read(folder, split)
-    own = read_zero_shot(films.lake, list(films.labels))
-    smoothed = {name: gaussian_filter1d(points, SMOOTHING, axis=0, mode="nearest") for name, points in own.items()}
     network = predict_lake(predictor, films.lake, list(films.labels))
     refined = refine_lake(network, films.lake, predictor.body, phi_name=predictor.checkpoint.config.data.phi_name)
     yield f"### {split}: {len(films.labels)} tracklets\n"
-    yield from pose_rows(films, {
-        "the 2D network's own 3D": own,
-        "the same, smoothed over time (baseline)": smoothed,
+    yield from pose_rows(films, own_3d(films) | {
         "released model, network alone": {name: prediction.keypoints_3d for name, prediction in network.items()},
         "released model, as `hmmr predict` writes it": {name: one.keypoints_3d for name, one in refined.items()},
     })  # fmt: skip

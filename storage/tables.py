@@ -192,6 +192,8 @@ def iter_tracklets(lake: LakeReader, ids: Sequence[str] | None = None) -> Iterat
 
 ZERO_SHOT = "zero_shot"
 """As a part of a φ's name: the 2D network's own 3D as 75 numbers, 0 for joints that it lacks."""
+TURN = "turn"
+"""As a part of a φ's name: one number, the radians by which the crop of a turned φ is turned (storage/schema.py)."""
 
 
 def read_phi(lake: LakeReader, phi_name: str, ids: Sequence[str] | None = None) -> dict[str, npt.NDArray[np.float16]]:
@@ -213,14 +215,23 @@ def zero_shot_phi(points: Float32) -> npt.NDArray[np.float16]:
     return np.nan_to_num(points.reshape(-1, 75)).astype(np.float16)
 
 
+def turn_phi(turn_T: Float32) -> npt.NDArray[np.float16]:
+    """The turn of each frame's crop, radians (T,), as a φ (T, 1)."""
+    return np.asarray(turn_T, np.float16).reshape(-1, 1)
+
+
 def _one_phi(
     lake: LakeReader, phi_name: str, ids: Sequence[str] | None, beside: str
 ) -> dict[str, npt.NDArray[np.float16]]:
     if phi_name == ZERO_SHOT:
         points_by_id = read_zero_shot(lake, ids, beside)
         return {key: zero_shot_phi(points) for key, points in points_by_id.items()}
-    chosen = pc.field("phi_name") == phi_name
     wanted = _among(ids)
+    if phi_name == TURN:
+        known = pc.field("turn").is_valid()
+        turns = lake.read("features", ["tracklet_id", "turn"], known if wanted is None else known & wanted)
+        return {row["tracklet_id"]: turn_phi(row["turn"]) for row in row_views(turns)}
+    chosen = pc.field("phi_name") == phi_name
     table = lake.read("features", ["tracklet_id", "phi_dim", "phi"], chosen if wanted is None else chosen & wanted)
     return {
         row["tracklet_id"]: np.frombuffer(row["phi"], "<f2").reshape(-1, row["phi_dim"]) for row in row_views(table)

@@ -25,7 +25,16 @@ from storage.json_text import read_object
 from storage.lake import Lake, LakeReader
 from storage.layout import says_full
 from storage.snapshot import Snapshot
-from storage.tables import ZERO_SHOT, TrackletArrays, row_views, tracklet_arrays, zero_shot_of, zero_shot_phi
+from storage.tables import (
+    TURN,
+    ZERO_SHOT,
+    TrackletArrays,
+    row_views,
+    tracklet_arrays,
+    turn_phi,
+    zero_shot_of,
+    zero_shot_phi,
+)
 
 FORMAT = 1
 _FILES = {"phi": "<f2", "keypoints": "<f4", "boxes": "<f4", "observed": "?"}
@@ -229,6 +238,8 @@ def _phi_rows(lake: LakeReader, among: pc.Expression, parts: Sequence[str]) -> I
     columns: tuple[str, ...] = ("tracklet_id", "phi_name", "phi_dim", "phi")
     if ZERO_SHOT in parts:
         wanted, columns = wanted | pc.field("zero_shot_3d").is_valid(), (*columns, "zero_shot_3d")
+    if TURN in parts:
+        wanted, columns = wanted | pc.field("turn").is_valid(), (*columns, "turn")
     return _rows(lake, "features", columns, among & wanted)
 
 
@@ -256,6 +267,8 @@ def _phis(row: dict[str, Any], parts: Sequence[str], own_3d: Mapping[str, str]) 
         phis[row["phi_name"]] = np.frombuffer(row["phi"], "<f2").reshape(-1, row["phi_dim"])
     if row.get("zero_shot_3d") is not None and own_3d.get(row["tracklet_id"]) == row["phi_name"]:
         phis[ZERO_SHOT] = zero_shot_phi(row["zero_shot_3d"])
+    if row.get("turn") is not None:
+        phis[TURN] = turn_phi(row["turn"])
     return phis
 
 

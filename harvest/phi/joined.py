@@ -7,11 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from harvest.phi.protocol import TurnedPhi
 from harvest.registry import make_phis
-from storage.tables import ZERO_SHOT
+from storage.tables import TURN, ZERO_SHOT
 
 PHI_WITH_3D = "blazepose_penultimate"
 """The φ whose network has its own 3D; computed where a name asks for `zero_shot` alone."""
+
+PHI_WITH_TURN = "blazepose_turned"
+"""The φ whose crops are turned; computed where a name asks for `turn` alone."""
 
 
 def harvested_parts(phi_name: str) -> tuple[str, ...]:
@@ -19,7 +23,10 @@ def harvested_parts(phi_name: str) -> tuple[str, ...]:
     parts = list(dict.fromkeys(phi_name.split("+")))
     if ZERO_SHOT in parts:
         parts.remove(ZERO_SHOT)
-        parts += [PHI_WITH_3D] if PHI_WITH_3D not in parts else []
+        parts += [PHI_WITH_3D] if not set(parts) & {PHI_WITH_3D, PHI_WITH_TURN} else []
+    if TURN in parts:
+        parts.remove(TURN)
+        parts += [PHI_WITH_TURN] if PHI_WITH_TURN not in parts else []
     return tuple(parts)
 
 
@@ -28,9 +35,11 @@ def joined_features(
 ) -> np.ndarray:
     """(N, D) float32, the parts in the order of the name. ValueError for an unknown part."""
     names = harvested_parts(phi_name)
-    features, zero_shot_ND = {}, np.zeros((len(frames), 75), np.float32)
+    features = {ZERO_SHOT: np.zeros((len(frames), 75), np.float32)}
     for name, phi in zip(names, make_phis(names, device), strict=True):
         features[name], own_N25x3 = phi.features(frames, boxes_N4, keypoints_N25x3)
         if own_N25x3 is not None:
-            zero_shot_ND = np.nan_to_num(own_N25x3).reshape(len(frames), 75)
-    return np.concatenate([features.get(name, zero_shot_ND) for name in phi_name.split("+")], axis=1)
+            features[ZERO_SHOT] = np.nan_to_num(own_N25x3).reshape(len(frames), 75)
+        if isinstance(phi, TurnedPhi):
+            features[TURN] = phi.turns(keypoints_N25x3).reshape(len(frames), 1)
+    return np.concatenate([features[name] for name in phi_name.split("+")], axis=1)

@@ -57,13 +57,13 @@ def keyframes(
         moving = max(int(rng.uniform(*move_s) * clock.fps), 3)
         holding = int(rng.uniform(0, hold_s) * clock.fps)
         target = pose + (rng.uniform(lowest, highest) - pose) * rng.uniform(0.4, 1.0)
-        pieces += [pose + (target - pose) * _minimum_jerk(moving)[:, None], np.tile(target, (holding, 1))]
+        pieces += [pose + (target - pose) * minimum_jerk(moving)[:, None], np.tile(target, (holding, 1))]
         length += moving + holding
         pose = target
     return np.concatenate(pieces)[: clock.frames]
 
 
-def _minimum_jerk(frames: int) -> Curve:
+def minimum_jerk(frames: int) -> Curve:
     """(frames) from 0 to 1 as a human hand would go (Flash and Hogan 1985)."""
     u = np.linspace(0, 1, frames)
     return np.asarray(10 * u**3 - 15 * u**4 + 6 * u**5)

@@ -7,6 +7,7 @@ T frames; radians; metres.
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from openworld.motion.curves import Clock, Curve, beat, drift, keyframes, pulse
 
@@ -39,8 +40,14 @@ class LowerBody:
     """(T) metres between the lowest point and the floor."""
     speed: float = 0.0
     """Metres a second, forward."""
+    sideways: float = 0.0
+    """Metres a second to the left."""
     hinge: float = 0.0
     """Share of the bend that the pelvis adds: people bow from the hip."""
+    whole: Rotation | None = None
+    """T rotations of the body as one piece, before its heading; None for a body that stays upright."""
+    arms: Curve | None = None
+    """(T, 2, 4) arms that belong to this motion (upper_body.py); None lets any be drawn."""
 
     def __post_init__(self) -> None:
         self.hip, self.knee, self.ankle, self.spread = (np.zeros((self.clock.frames, 2)) for _ in range(4))

@@ -4,7 +4,7 @@ The families are those of docs/scaling_pilot.md section 2. This is hand-written 
 from it says so. T frames, 24 joints of an SMPL-format body, y up, metres, facing +z at heading 0.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,11 +13,11 @@ import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
 from body.joints import SMPL_24, mirror_permutation
-from openworld.motion import lower_body, upper_body, whole_body
+from openworld.motion import acrobatics, lower_body, upper_body, whole_body
 from openworld.motion.curves import Clock, Curve, drift, drifts
 from openworld.motion.lower_body import LowerBody
 
-Family = Literal["narrow", "broad"]
+Family = Literal["narrow", "broad", "acrobatic"]
 Lower = Callable[[np.random.Generator, Clock], LowerBody]
 Steer = Callable[[np.random.Generator, Clock], Curve]
 Upper = Callable[[np.random.Generator, LowerBody], Curve]
@@ -29,6 +29,11 @@ NARROW: tuple[Lower, ...] = (*WALKING, *IN_PLACE, lower_body.squat, lower_body.b
 BROAD: tuple[Lower, ...] = (
     *NARROW, lower_body.run, lower_body.lunge, lower_body.kick, lower_body.jack, lower_body.shift,
 )  # fmt: skip
+ACROBATIC: tuple[Lower, ...] = (
+    acrobatics.crawl, acrobatics.lie, acrobatics.get_up, acrobatics.sit_on_floor, acrobatics.roll, acrobatics.flip,
+    acrobatics.cartwheel, acrobatics.handstand, acrobatics.spin, acrobatics.dance, acrobatics.box, acrobatics.leap,
+)  # fmt: skip
+CHOICES: Mapping[Family, tuple[Lower, ...]] = {"narrow": NARROW, "broad": BROAD, "acrobatic": ACROBATIC}
 ARMS: tuple[Upper, ...] = (
     upper_body.swing, upper_body.gesture, upper_body.wave, upper_body.punch, upper_body.overhead, upper_body.clap,
     upper_body.reach,
@@ -70,17 +75,17 @@ def perform(
 
     `steer` fixes the heading and leaves out tilts and mirroring.
     """
-    choices = among or (NARROW if family == "narrow" else BROAD)
+    choices = among or CHOICES[family]
     step = choices[rng.integers(len(choices))]
     lower = step(rng, clock)
     arms = _arms_for(rng, step)
-    pose = _pose(rng, lower, arms(rng, lower))
+    pose = _pose(rng, lower, arms(rng, lower) if lower.arms is None else lower.arms)
     facing = (steer or whole_body.wander)(rng, clock)
     tilted = family == "broad" and steer is None and rng.random() < whole_body.TILT_SHARE
     pose[:, 0] = _root(lower, facing, whole_body.tilt(rng, clock) if tilted else None).as_rotvec()
     rotations = Rotation.from_rotvec(pose.reshape(-1, 3)).as_matrix().reshape(clock.frames, 24, 3, 3)
-    path = whole_body.path(facing, lower.speed, clock)
-    name = "+".join([step.__name__, arms.__name__, *(["tilt"] if tilted else [])])
+    path = whole_body.path(facing, lower.speed, clock) + whole_body.path(facing + np.pi / 2, lower.sideways, clock)
+    name = "+".join([step.__name__, *([arms.__name__] if lower.arms is None else []), *(["tilt"] if tilted else [])])
     performance = Performance(name, rotations, path, lower.lift)
     return mirrored(performance) if steer is None and rng.random() < 0.5 else performance
 
@@ -103,6 +108,8 @@ def _root(lower: LowerBody, facing: Curve, tilt: Rotation | None) -> Rotation:
     still = lower.clock.still()
     turned = Rotation.from_rotvec(np.stack([still, facing, still], 1))
     leaning = Rotation.from_rotvec(np.stack([lower.hinge * lower.bend, still, still], 1))
+    if lower.whole is not None:
+        turned = turned * lower.whole
     return turned * leaning if tilt is None else turned * tilt * leaning
 
 

@@ -79,6 +79,18 @@ def _arm(
     return np.stack([clock.still() + angle for angle in (flexion, abduction, twist, elbow)], 1)
 
 
+def arms_of(
+    clock: Clock, flexion: Curve | float, abduction: Curve | float, twist: Curve | float, elbow: Curve | float
+) -> Curve:
+    """(T, 2, 4) both arms; each angle is one value, one a frame (T), or one a frame and side (T, 2)."""
+    return np.stack([_sides(clock, angle) for angle in (flexion, abduction, twist, elbow)], 2)
+
+
+def _sides(clock: Clock, angle: Curve | float) -> Curve:
+    values = np.asarray(angle, np.float64)
+    return np.zeros((clock.frames, 2)) + (values[:, None] if values.ndim == 1 else values)
+
+
 def _either_side(rng: np.random.Generator, active: Curve, idle: Curve) -> Curve:
     """(T, 2, 4) arms of which the left or the right, drawn at random, is the active one."""
     return np.stack([active, idle] if rng.random() < 0.5 else [idle, active], 1)

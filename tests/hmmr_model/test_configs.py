@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from hmmr_model.configs import PRESETS, BadConfigError, from_json, paper, to_json
+from hmmr_model.configs import PRESETS, BadConfigError, DataConfig, from_json, paper, to_json
 
 
 def test_paper_has_the_released_codes_numbers() -> None:
@@ -67,3 +67,10 @@ def test_a_checkpoint_from_before_a_setting_says_what_it_did_then() -> None:
     value = json.loads(to_json(config))
     assert value["data"].pop("target_margin") == 5
     assert from_json(json.dumps(value)) == replace(config, data=replace(config.data, target_margin=0))
+
+
+def test_a_phi_whose_name_ends_with_turn_is_turned_and_turn_stands_nowhere_else() -> None:
+    assert DataConfig(phi_name="blazepose_turned+turn").turned
+    assert not DataConfig(phi_name="blazepose_turned").turned
+    with pytest.raises(BadConfigError, match="turn must come last"):
+        _ = DataConfig(phi_name="turn+blazepose_turned").turned

@@ -6,6 +6,8 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import nn
 
+from body.cameras import weak_perspective
+from body.keypoints import KeypointModel
 from body.rotations import matrix_to_axis_angle
 from hmmr_model.configs import ModelConfig, PoseForm, paper
 from hmmr_model.network import (
@@ -24,6 +26,7 @@ from hmmr_model.network import (
     pose_to_matrices,
     xavier,
 )
+from hmmr_model.objective import body_keypoints
 
 CONFIG = ModelConfig(width=32, groups=4, regressor_width=32, dropout=0.0, input_dropout=0.0, frame_dropout=0.0)
 NAMES = {"now", "past5", "future5", "hallucinated_now", "hallucinated_past5", "hallucinated_future5"}
@@ -40,6 +43,24 @@ def test_has_six_heads_of_which_only_the_current_ones_have_a_camera() -> None:
     for head, guess in guesses.items():
         assert guess.rotations_BTJ33.shape == (2, 20, 24, 3, 3)
         assert (guess.camera_BT3 is None) == (head.delta != 0)
+
+
+def test_answers_about_a_turned_crop_are_turned_back_about_the_cameras_axis(keypoint_model: KeypointModel) -> None:
+    torch.manual_seed(0)
+    network = HMMR(CONFIG, 49, turned=True).eval()
+    phi, turn = torch.randn(2, 20, 48), torch.linspace(-3, 3, 40).reshape(2, 20, 1)
+    _, upright = network(torch.cat([phi, torch.zeros_like(turn)], dim=-1))
+    _, turned = network(torch.cat([phi, turn], dim=-1))
+    back = Rotation.from_rotvec(turn.reshape(-1, 1).numpy() * [0, 0, 1]).as_matrix().reshape(2, 20, 1, 3, 3)
+    back_BT133 = torch.tensor(back, dtype=torch.float32)
+    for head, points in body_keypoints(turned, keypoint_model).items():
+        was = body_keypoints({head: upright[head]}, keypoint_model)[head]
+        expected = (back_BT133 @ was[..., None])[..., 0]
+        torch.testing.assert_close(points, expected, atol=1e-5, rtol=0)
+        camera, before = turned[head].camera_BT3, upright[head].camera_BT3
+        if camera is not None and before is not None:  # what the crop shows is turned as well
+            seen = (back_BT133[..., :2, :2] @ weak_perspective(was, before)[..., None])[..., 0]
+            torch.testing.assert_close(weak_perspective(points, camera), seen, atol=1e-5, rtol=0)
 
 
 def test_delta_heads_inherit_the_current_shape_and_start_at_the_current_pose() -> None:

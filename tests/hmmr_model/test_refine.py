@@ -8,10 +8,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from body.cameras import perspective, weak_to_translation
 from body.keypoints import KeypointModel
 from body.rotations import axis_angle_to_matrix
 from hmmr_model.predict import Pose, Prediction
-from hmmr_model.refine import RefineConfig, blend_stretches, refine, smoothed_own_3d, stretches
+from hmmr_model.refine import RefineConfig, View, blend_stretches, refine, smoothed_own_3d, stretches
 from hmmr_model.tracks import Track
 from storage.tables import TrackletArrays
 
@@ -104,6 +105,36 @@ def test_without_any_keypoint_nothing_is_touched(case: tuple[Track, Prediction],
     track, said = case
     keypoints = track.keypoints_TJ3 * np.array([1, 1, 0], np.float32)
     assert refine(said, _tracklet(keypoints), keypoint_model, RefineConfig()) is said
+
+
+def test_a_person_near_the_camera_is_drawn_by_perspective(
+    case: tuple[Track, Prediction], keypoint_model: KeypointModel
+) -> None:
+    """1.6 m away, arms and legs are seen a third larger or smaller than weak perspective says."""
+    track, said = case
+    assert track.labels is not None
+    truth_TJ3 = track.labels.joints_TJ3 + np.array([0.2, -0.1, 1.6], np.float32)
+    pixels_TJ2 = SIDE * truth_TJ3[..., :2] / truth_TJ3[..., 2:] + SIDE / 2
+    seen_TJ3 = np.concatenate([2 * pixels_TJ2 / SIDE - 1, np.ones((24, 25, 1))], axis=-1).astype(np.float32)
+    view = View(SIDE, (SIDE / 2, SIDE / 2))
+    exact = RefineConfig(keypoints_2d=600.0, steps=160)
+    near, far = (refine(said, _tracklet(seen_TJ3), keypoint_model, exact, view=given) for given in (view, None))
+    loose = refine(said, _tracklet(seen_TJ3), keypoint_model, replace(exact, perspective=False), view=view)
+    np.testing.assert_array_equal(loose.rotations, far.rotations)
+
+    def away_m(of: Prediction) -> float:
+        return float(np.linalg.norm(of.keypoints_3d - track.labels.joints_TJ3, axis=-1).mean())  # type: ignore[union-attr]
+
+    assert away_m(near) < 0.85 * away_m(far)
+    boxes, centre = torch.tensor([0.0, 0, SIDE, SIDE]).expand(24, 4), torch.tensor(view.centre)
+    place_T3 = weak_to_translation(torch.from_numpy(near.camera), boxes, view.focal, centre)
+    drawn_TJ2 = perspective(torch.from_numpy(near.keypoints_3d) + place_T3[:, None], view.focal, centre).numpy()
+    assert np.abs(drawn_TJ2 - pixels_TJ2).mean() < 0.01 * SIDE, "the returned camera draws the body where it was seen"
+
+
+def test_a_view_looks_through_the_middle_with_the_assumed_focal_length_or_the_known_one() -> None:
+    assert View.of_picture(320, 240) == View(400.0, (160.0, 120.0))
+    assert View.of_picture(320, 240, 555.0).focal == 555.0
 
 
 def test_the_2d_networks_own_3d_turns_a_body_that_the_picture_cannot_tell_from_the_true_one(

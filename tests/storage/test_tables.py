@@ -77,6 +77,26 @@ def test_phis_side_by_side(tmp_path: Path) -> None:
     np.testing.assert_array_equal(joined[first], np.concatenate(parts, axis=1))
 
 
+def test_the_turn_of_a_crop_is_a_phi_of_one_number(tmp_path: Path) -> None:
+    lake, row = Lake(tmp_path), tracklet_row(source_name(0), frames=7)
+    turn = np.linspace(-3, 3, 7).astype(np.float32)
+    upright = feature_row(row, dim=5)
+    turned = {**feature_row(row, dim=3), "phi_name": "turned", "turn": turn}
+    turned["zero_shot_3d"] = np.asarray(turned["zero_shot_3d"]) + 1
+    lake.append("tracklets", rows_to_table("tracklets", [row]))
+    lake.append("features", rows_to_table("features", [turned, upright]))
+    name = row["tracklet_id"]
+    expected = np.concatenate([read_phi(lake, "turned")[name], turn.astype(np.float16)[:, None]], axis=1)
+    np.testing.assert_array_equal(read_phi(lake, "turned+turn")[name], expected)
+    ((tracklet, scanned),) = scan(lake, "turned+turn")
+    assert tracklet.tracklet_id == name
+    np.testing.assert_array_equal(scanned, expected)
+    assert list(scan(lake, "keypoints+turn"))
+    own = {phi: read_zero_shot(lake, phi_name=phi)[name].reshape(-1, 75) for phi in ("turned", "keypoints")}
+    np.testing.assert_array_equal(own["turned"], turned["zero_shot_3d"])
+    np.testing.assert_array_equal(own["keypoints"], upright["zero_shot_3d"])
+
+
 def test_labels_with_and_without_a_body(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     tracklets = [tracklet_row(source_name(i), frames=4) for i in range(2)]
