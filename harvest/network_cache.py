@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harvest.backends.protocol import PoseBackend, ReadsFile
+from harvest.backends.protocol import PoseBackend, ReadsFile, TwoLooks
 from harvest.phi.protocol import Phi, TurnedPhi
 from harvest.video.decode import Frame
 from harvest.video.overlap import Stopwatch
@@ -61,20 +61,29 @@ class CachedBackend:
             boxes: RecordFields = [("count", "<i4", ()), ("box", "<f4", (5,))]
             pose: RecordFields = [("pose", "<f4", (25, 3))]
             self._people = files.store("people", f"people {backend.name}", backend.weights, boxes)
+            self._people_again = files.store("people", f"again {backend.name}", backend.weights, boxes)
             self._poses = files.store("people", f"pose {backend.name}", backend.weights, pose)
-            self.stores = (self._people, self._poses)
+            self.stores = (self._people, self._people_again, self._poses)
 
-    def people(self, frames: Sequence[Frame]) -> list[np.ndarray]:
-        """Per frame (P, 5), as `PoseBackend.people` gives it, now or in an earlier labelling."""
+    @property
+    def has_second_look(self) -> bool:
+        """Whether `people` differs with `again`."""
+        return isinstance(self._backend, TwoLooks)
+
+    def people(self, frames: Sequence[Frame], *, again: bool = False) -> list[np.ndarray]:
+        """Per frame (P, 5), as `PoseBackend.people` gives it, now or in an earlier labelling. `again`: as
+        `TwoLooks.people_again` does, if the backend has it."""
+        again = again and self.has_second_look
         if not self.stores:
-            return self._ask_people(frames)
-        boxes = [self._cached_people(_index(frame)) for frame in frames]
+            return self._ask_people(frames, again)
+        store = self._people_again if again else self._people
+        boxes = [_cached_people(store, _index(frame)) for frame in frames]
         unknown = [i for i, boxes_P5 in enumerate(boxes) if boxes_P5 is None]
-        fresh = self._ask_people([frames[i] for i in unknown]) if unknown else []
+        fresh = self._ask_people([frames[i] for i in unknown], again) if unknown else []
         for i, boxes_P5 in zip(unknown, fresh, strict=True):
             boxes_P5 = np.asarray(boxes_P5, np.float32).reshape(-1, 5)
             for k, box in enumerate(boxes_P5 if len(boxes_P5) else np.zeros((1, 5), np.float32)):
-                self._people.add(_question_of_box(_index(frames[i]), k), len(boxes_P5), box)
+                store.add(_question_of_box(_index(frames[i]), k), len(boxes_P5), box)
             boxes[i] = boxes_P5
         return [np.asarray(boxes_P5) for boxes_P5 in boxes]
 
@@ -104,24 +113,18 @@ class CachedBackend:
                 self._poses.add(keys[i][p], poses[i][p])
         return poses
 
-    def _ask_people(self, frames: Sequence[Frame]) -> list[np.ndarray]:
+    def _ask_people(self, frames: Sequence[Frame], again: bool) -> list[np.ndarray]:
+        pixels = [frame.pixels_HW3 for frame in frames]
         with self._watch.stage("people"):
-            return self._backend.people([frame.pixels_HW3 for frame in frames])
+            if again and isinstance(self._backend, TwoLooks):
+                return self._backend.people_again(pixels)
+            return self._backend.people(pixels)
 
     def _ask_pose(
         self, frames: Sequence[Frame], boxes: Sequence[np.ndarray], hints: Sequence[np.ndarray]
     ) -> list[np.ndarray]:
         with self._watch.stage("pose"):
             return self._backend.pose([frame.pixels_HW3 for frame in frames], boxes, hints)
-
-    def _cached_people(self, index: bytes) -> NDArray[np.float32] | None:
-        first = self._people.find(_question_of_box(index, 0))
-        if first is None:
-            return None
-        count = int(self._people.answer(first)["count"])
-        rows = [self._people.find(_question_of_box(index, k)) for k in range(count)]
-        boxes = [self._people.answer(row)["box"] for row in rows if row is not None]
-        return np.array(boxes, np.float32).reshape(-1, 5) if len(boxes) == count else None
 
     def _fill_cached_poses(self, keys_P: Sequence[bytes], poses_P253: NDArray[np.float32]) -> list[int]:
         """Copy cached poses into the array. Returns the places of those that are not cached."""
@@ -222,6 +225,16 @@ class CachedNetworks:
 
 def _index(frame: Frame) -> bytes:
     return frame.index.to_bytes(8, "little")
+
+
+def _cached_people(store: StageStore, index: bytes) -> NDArray[np.float32] | None:
+    first = store.find(_question_of_box(index, 0))
+    if first is None:
+        return None
+    count = int(store.answer(first)["count"])
+    rows = [store.find(_question_of_box(index, k)) for k in range(count)]
+    boxes = [store.answer(row)["box"] for row in rows if row is not None]
+    return np.array(boxes, np.float32).reshape(-1, 5) if len(boxes) == count else None
 
 
 def _question_of_box(index: bytes, k: int) -> bytes:

@@ -34,7 +34,7 @@ def recipe(config: LabelConfig, backend: PoseBackend, phis: Sequence[Phi]) -> Re
         Stage("people", "3", _plain({"backend": backend.name, **identity(config.people)}), dict(backend.weights)),
         Stage("track", "3", _plain(identity(config.track))),
         Stage("sides", "2", _plain(identity(config.sides) if config.sides else {"as_is": True})),
-        Stage("filter", "2", _plain(identity(config.preset))),
+        Stage("filter", "3", _plain(identity(config.preset))),
         *_finishing(config, backend),
         *[Stage(f"phi/{phi.name}", "2", {"dim": phi.dim}, dict(phi.weights)) for phi in phis],
     ]

@@ -2,7 +2,8 @@
 
 A smoothed box depends on the keypoints of SUPPORT_FRAMES on both sides; where a run ends depends on the median filter
 and on gaps that may still be bridged. So φ of a frame is computed that many frames later, in batches, and the pixels
-of the frame are dropped afterwards. At the end the labels are rows of the lake's tables (storage/schema.py).
+of the frame are dropped afterwards. Pixels are kept longer only while somebody is lost who may still come back. At the
+end the labels are rows of the lake's tables (storage/schema.py).
 
 Letters: T frames of a track, n a frame of the shot, N crops of a batch, D feature dimension.
 """
@@ -99,12 +100,12 @@ class ShotLabeller:
         """`rate`: frames per second. φ is computed on another thread if `overlap` has one; `finish` waits for it."""
         self._config, self._phis, self._rate, self._overlap = config, networks.phis, rate, overlap
         self._observer = Observer(networks.backend, config.people, config.track, rate)
-        needed = SUPPORT_FRAMES + self._observer.linker.max_gap + config.preset.median_frames // 2 + 1
-        self._delay = max(needed, config.preset.min_frames)
+        self._support = SUPPORT_FRAMES + config.preset.median_frames // 2 + 1
+        self._delay = max(self._support + self._observer.linker.short_gap, config.preset.min_frames)
         self._lookback = SUPPORT_FRAMES + self._observer.linker.max_gap + 1
         self._frames: dict[int, Frame] = {}
         self._batch: list[Frame] = []
-        self._labels: dict[int, TrackLabels] = {}
+        self._labels: dict[Track, TrackLabels] = {}
         self._done = self._sided = 0
         self.frame_index = array("q")
         self.pts = array("q")
@@ -132,26 +133,27 @@ class ShotLabeller:
         frozen_N = frozen_frames(np.array(self._change), self._rate, preset.frozen_s)
         decided = filter_shot(tracks, preset, self._rate, picture=self._picture, frozen_N=frozen_N)
         return [
-            Person(track, finishing.keypoints(track, runs, self._rate), self._labels_of(i), runs, rejected)
-            for i, (track, (runs, rejected)) in enumerate(zip(tracks, decided, strict=True))
+            Person(track, finishing.keypoints(track, runs, self._rate), self._labels_of(track), runs, rejected)
+            for track, (runs, rejected) in zip(tracks, decided, strict=True)
         ]
 
     def _observe(self) -> None:
         self._observer.push(self._batch)
         self._batch = []
 
-    def _labels_of(self, i: int) -> TrackLabels:
-        if i not in self._labels:
-            self._labels[i] = TrackLabels(
+    def _labels_of(self, track: Track) -> TrackLabels:
+        if track not in self._labels:
+            self._labels[track] = TrackLabels(
                 turns=[ByFrame((), np.float32) for _ in self._phis],
                 feature_rows=[ByFrame((), np.int64) for _ in self._phis],
             )
-        return self._labels[i]
+        return self._labels[track]
 
     def _settle(self, *, over: bool = False) -> None:
         """Repair sides and compute φ of the frames that no later frame can change; of all if the shot is over."""
         known = len(self.pts)
-        stop = known if over else known - self._delay
+        settled = self._observer.linker.settled_until - self._support
+        stop = known if over else min(known - self._delay, settled)
         if self._config.sides is not None:
             self._repair_sides(self._config.sides, known, over)
             stop = min(stop, self._sided)
@@ -161,7 +163,7 @@ class ShotLabeller:
         """In place, stretch by stretch. Boxes and counts of visible joints do not change, and the linker only looks at
         later frames, so neither notices."""
         linker = self._observer.linker
-        after = max(sides.after, linker.max_gap + 1)
+        after = max(sides.after, linker.short_gap + 1)
         while self._sided + sides.stretch + after <= known or (over and self._sided < known):
             high = self._sided + sides.stretch
             for track in linker.tracks:
@@ -172,10 +174,10 @@ class ShotLabeller:
         """Compute φ of every candidate frame before `stop` that has none yet, then drop the frames."""
         if stop <= self._done:
             return
-        wanted: list[tuple[int, int, NDArray[np.float32]]] = []
-        for i, track in enumerate(self._observer.linker.tracks):
+        wanted: list[tuple[Track, int, NDArray[np.float32]]] = []
+        for track in self._observer.linker.tracks:
             if track.end > self._done:
-                wanted += [(i, n, box) for n, box in self._boxes_between(track, self._done, stop)]
+                wanted += [(track, n, box) for n, box in self._boxes_between(track, self._done, stop)]
         self._compute(wanted, over=over)
         for n in range(self._done, stop):
             del self._frames[n]
@@ -193,18 +195,17 @@ class ShotLabeller:
             boxes_of_frames += [(track.start + k, boxes[k - begin]) for k in range(low, high)]
         return boxes_of_frames
 
-    def _compute(self, wanted: Sequence[tuple[int, int, NDArray[np.float32]]], *, over: bool) -> None:
+    def _compute(self, wanted: Sequence[tuple[Track, int, NDArray[np.float32]]], *, over: bool) -> None:
         """Compute φ of (track, n, box), on another thread if there is one. At the shot's end, when the caller only
         waits, the caller's thread computes half."""
         if not wanted:
             return
-        tracks = self._observer.linker.tracks
         frames = [self._frames[n] for _, n, _ in wanted]
         boxes = np.stack([box for _, _, box in wanted])
-        keypoints = np.stack([tracks[i].keypoints[n - tracks[i].start] for i, n, _ in wanted])
-        for i, n, box in wanted:
-            self._labels_of(i).boxes[n] = box
-        places = [(self._labels_of(i), n) for i, n, _ in wanted]
+        keypoints = np.stack([track.keypoints[n - track.start] for track, n, _ in wanted])
+        for track, n, box in wanted:
+            self._labels_of(track).boxes[n] = box
+        places = [(self._labels_of(track), n) for track, n, _ in wanted]
 
         def compute(run_both: RunBoth | None = None) -> None:
             for p, phi in enumerate(self._phis):

@@ -45,8 +45,8 @@ def tracking_tables(bench: Bench) -> list[Table]:
     rows = {kind: [of_film[film.path] for film in kinds[kind]] for kind in TRACKED if kind in kinds}
     note = (
         "Tracks before any filter against known identities, by TrackEval on boxes around all joints (HOTA over "
-        "overlaps of 0.05 to 0.95, the others at 0.5). A track ends with its shot and after 0.4 s out of sight, so who "
-        "leaves and comes back is a new identity by design: HOTA and IDF1 count that against it."
+        "overlaps of 0.05 to 0.95, the others at 0.5). A track ends with its shot and with its person's way out of the "
+        "picture, so who leaves and comes back is a new identity by design: HOTA and IDF1 count that against it."
     )
     return [tracking_table(rows, note)]
 

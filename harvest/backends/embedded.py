@@ -8,7 +8,7 @@ quarter of the frames (docs/LOG.md). Letters: P people of all frames of a call, 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -100,6 +100,8 @@ class EmbeddedConfig:
 
     detector_size: int = 320
     """Longer side, px, of the picture that the detector gets."""
+    second_size: int = 416
+    """The same for its second look. NanoDet loses large, clear people at any one size (docs/log/labels.md)."""
     detector_threshold: float = 0.4
     """Detections with a lower score are dropped."""
     refine: RefineLimits = field(default_factory=RefineLimits)
@@ -124,11 +126,16 @@ class EmbeddedBackend:
             size=config.detector_size, threshold=config.detector_threshold, threads=config.threads, device=config.device
         )
         self._detector = NanoDet(detector)
+        self._second_detector = NanoDet(replace(detector, size=config.second_size))
         self._landmarks = BlazePose(threads=config.threads, device=config.device)
 
     def people(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Per frame (P, 5): x0 y0 x1 y1 px, score."""
         return self._detector.people(frames)
+
+    def people_again(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """As `people`, at the second size."""
+        return self._second_detector.people(frames)
 
     def pose(
         self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray], expected: Sequence[np.ndarray] | None = None

@@ -44,3 +44,11 @@ class ReadsFile(Protocol):
 
     def open_video(self, path: Path) -> None:
         """The next frames are of this file. ValueError names a file that the backend cannot read or does not know."""
+
+
+@runtime_checkable
+class TwoLooks(Protocol):
+    """A backend whose detector can look at pictures of another size, at which it sees other people."""
+
+    def people_again(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """As `PoseBackend.people`, at the other size."""

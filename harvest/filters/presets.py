@@ -50,6 +50,12 @@ class Preset:
     limits: tuple[tuple[str, float], ...] = added_field(())
     """Further filters by name (MEASURES in harvest/filters/tracks.py): a run whose measure is above the limit is
     dropped."""
+    bystander_posture: float = added_field(0.0)
+    """As `bystander_motion`, for the change of posture, which a moving camera does not touch; 0: never."""
+    min_observed: int = added_field(0)
+    """A run is dropped as too short if the person was observed in fewer frames; the others are gaps (track.py)."""
+    min_score: float = added_field(0.0)
+    """A run is dropped if the mean score of its limb joints is lower; 0: never."""
 
     def with_limits(self, limits: Mapping[str, float]) -> "Preset":
         """This preset with further filters; rows say so in its name ("default+too_fast")."""
@@ -67,7 +73,8 @@ HMMR_2019 = Preset(
 DEFAULT = Preset(
     name="default", visible_score=0.3, start_above=6, stop_at=4, median_frames=5, min_frames=20, max_frames=None,
     upper_only_share=0.4, min_motion=0.008, bystander_motion=0.03, max_fast=1.0, max_long=1.0, every_run=True,
-    min_posture=0.008, cut_joints=3, max_cut_off=0.25, frozen_s=0.5,
+    min_posture=0.008, cut_joints=3, max_cut_off=0.25, frozen_s=0.5, bystander_posture=0.015,
+    min_observed=10, min_score=0.45,
 )  # fmt: skip
 """Every good run of at least one training window (20 frames, docs/paper.md 1.6), except
 - posters and statues (0.008: noise of a still picture is below 0.006, the quietest of 36 films is at 0.012);
@@ -77,7 +84,9 @@ DEFAULT = Preset(
 - pictures that stand still for as long as the longest step inside a shot (label.py's LONGEST_STEP_S);
 - people of whom the border cuts off so much that three limb joints lie at it: on films cropped through hips, knees,
   ankles and sides those have an error of 0.09 of the diagonal, whole people 0.028, and none of 60 uncropped films is
-  dropped (docs/LOG.md)."""
+  dropped (docs/LOG.md);
+- people who were observed in fewer than 10 frames of a run;
+- runs whose limb joints have a mean score under 0.45 (a body drawn on a face in the dark has 0.39)."""
 
 STRICT = replace(DEFAULT, name="strict", max_fast=0.01, max_long=0.01, cut_joints=2, max_together=0.25)
 """`default` without runs whose joints jump or whose bones stretch, of people whose feet are cut off, or who share their

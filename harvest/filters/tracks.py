@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from body.joints import KEYPOINTS_25
 from harvest.filters.one_person import Part, cut_off, motion, posture_change, too_fast, too_long
 from harvest.filters.presets import Preset
+from harvest.tracking.track import limb_score
 
 HEAD_AND_SHOULDERS = frozenset(
     ["right_shoulder", "left_shoulder", "neck", "head_top", "nose", "left_eye", "right_eye", "left_ear", "right_ear"]
@@ -150,9 +151,14 @@ def _thawed(
 def _faults(part: Part, preset: Preset) -> Iterator[tuple[str, float, float]]:
     """(reason, measured, threshold) of each filter that the run fails, the cheapest filter first."""
     keypoints_TJ3, visible_TJ = part.keypoints_TJ3, part.visible_TJ
+    observed_T = (keypoints_TJ3[..., 2] > 0).any(axis=1)
     if len(keypoints_TJ3) < preset.min_frames:
         yield "too_short", len(keypoints_TJ3), preset.min_frames
-    share = float((~visible_TJ[:, _BELOW].any(axis=1)).mean())
+    if (observed := int(observed_T.sum())) < preset.min_observed:
+        yield "too_short", observed, preset.min_observed
+    if preset.min_score > 0 and (score := limb_score(keypoints_TJ3[observed_T])) < preset.min_score:
+        yield "low_score", score, preset.min_score
+    share = float((~visible_TJ[observed_T][:, _BELOW].any(axis=1)).mean()) if observed else 1.0
     if share >= preset.upper_only_share:
         yield "upper_body_only", share, preset.upper_only_share
     if preset.min_motion > 0 and (moved := motion(keypoints_TJ3, visible_TJ)) < preset.min_motion:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from body.boxes import iou_matrix, keypoint_boxes, person_size
 from body.joints import KEYPOINTS_25, LIMBS_12, indices
-from harvest.filters.one_person import motion
+from harvest.filters.one_person import motion, posture_change
 from harvest.filters.presets import Preset
 from harvest.filters.tracks import Rejection, Run, clean
 from harvest.tracking.track import Track
@@ -45,6 +45,8 @@ class Candidate:
     start: int
     stop: int
     motion: float
+    posture: float = float("inf")
+    """How much the posture changes (`posture_change`)."""
 
 
 def candidates_of(
@@ -56,6 +58,7 @@ def candidates_of(
         Candidate(
             person, run, first + run.start, first + run.stop,
             motion(keypoints_TJ3[run.start : run.stop], visible_TJ[run.start : run.stop]),
+            posture_change(keypoints_TJ3[run.start : run.stop], visible_TJ[run.start : run.stop]),
         )
         for run in runs
     ]  # fmt: skip
@@ -93,18 +96,26 @@ def filter_shot(
 
 
 def bystanders(candidates: Sequence[Candidate], preset: Preset) -> dict[tuple[int, int], Rejection]:
-    """Rejections of bystanders by (person, run's start): runs with less motion than the preset's threshold, if another
-    person is there in half of the frames and moves MOVES_MORE times as much."""
+    """Rejections of bystanders by (person, run's start): runs with less motion, or less change of posture, than the
+    preset's threshold, if another person is there in half of the frames and has MOVES_MORE times as much of it."""
     rejected = {}
     for quiet in candidates:
-        if quiet.motion >= preset.bystander_motion:
-            continue
-        for other in candidates:
-            shared = min(quiet.stop, other.stop) - max(quiet.start, other.start)
-            if 2 * shared >= quiet.stop - quiet.start and other.motion >= MOVES_MORE * quiet.motion:
+        others = [
+            other
+            for other in candidates
+            if 2 * (min(quiet.stop, other.stop) - max(quiet.start, other.start)) >= quiet.stop - quiet.start
+        ]
+        for mine, theirs, threshold in (
+            (quiet.motion, [other.motion for other in others], preset.bystander_motion),
+            (
+                quiet.posture,
+                [other.posture for other in others if np.isfinite(other.posture)],
+                preset.bystander_posture,
+            ),
+        ):
+            if mine < threshold and max(theirs, default=0.0) >= MOVES_MORE * mine:
                 run = quiet.run
-                why = Rejection(run.start, run.stop, "bystander", quiet.motion, preset.bystander_motion)
-                rejected[quiet.person, run.start] = why
+                rejected[quiet.person, run.start] = Rejection(run.start, run.stop, "bystander", mine, threshold)
                 break
     return rejected
 

@@ -2,7 +2,8 @@
 
 The detector costs twice as much as the pose network for one person. So it runs in a shot's first frame, in every k-th
 frame and in the frames after somebody was lost. In the other frames each person's pose is read where the pose of the
-frame before expects it. `box_from_keypoints` gives about the box that a detector would draw.
+frame before expects it. `box_from_keypoints` gives about the box that a detector would draw. A detector loses large,
+clear people at any one size of its picture, so a backend may have a second one (`TwoLooks`).
 Letters: P people of a frame, K joints.
 """
 
@@ -12,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from body.boxes import iou_matrix
+from body.boxes import iou_matrix, suppress
 from harvest.network_cache import CachedBackend
+from harvest.tracking.colours import clothes
 from harvest.tracking.track import Expected, Linker, Observation, TrackConfig, keypoint_distance, limb_score
 from harvest.video.decode import Frame
 from storage.labels.key import added_field
@@ -42,8 +44,13 @@ class PeopleConfig:
     sure_score: float = added_field(0.6, absent=2.0)
     """Unless the mean score of their limb joints is at least this: the detector is blind to some clear people, and the
     score of a pose decays by itself once the person is lost (docs/log/labels.md)."""
+    second_look_every: int = added_field(4, absent=0)
+    """Of so many detections one is made at the backend's other size of the picture, if it has one. So are a second one
+    in a shot's first frame, and one for followed people whom two detections in a row did not confirm. 0: never."""
 
 
+TWICE_IOU = 0.6
+"""IoU of two detections of one person at two sizes of the picture: NanoDet's own for non-maximum suppression."""
 _NEW_PERSON = np.zeros((25, 3), dtype=np.float32)
 
 
@@ -65,7 +72,7 @@ class Observer:
     def __init__(self, backend: CachedBackend, people: PeopleConfig, track: TrackConfig, rate: float) -> None:
         self._backend, self._config = backend, people
         self.linker = Linker(track, rate)
-        self._since_detection = 0
+        self._since_detection = self._detections = 0
         self._n = 0
 
     def push(self, frames: Sequence[Frame]) -> None:
@@ -80,19 +87,37 @@ class Observer:
         """Detect in every frame. No frame depends on the one before, so the networks get whole batches."""
         boxes = [self._at_least(self._config.keep_score, boxes_P5) for boxes_P5 in self._backend.people(frames)]
         poses = self._backend.pose(frames, [boxes_P5[:, :4] for boxes_P5 in boxes])
-        for boxes_P5, poses_P253 in zip(boxes, poses, strict=True):
-            self._link(poses_P253, boxes_P5[:, 4].tolist(), detected=True)
+        for frame, boxes_P5, poses_P253 in zip(frames, boxes, poses, strict=True):
+            self._link(poses_P253, boxes_P5[:, 4].tolist(), frame, detected=True)
 
     def _push_one(self, frame: Frame) -> None:
         expected = self.linker.expected()
         detecting = self._n == 0 or self._since_detection + 1 >= self._config.detect_every or self.linker.someone_lost
         self._since_detection = 0 if detecting else self._since_detection + 1
         if detecting:
-            detections_P5 = self._at_least(self._config.keep_score, self._backend.people([frame])[0])
-            areas = self._merge(detections_P5, expected)
+            areas = self._merge(self._detect(frame, expected), expected)
         else:
             areas = [SearchArea(person.box, person.keypoints) for person in expected]
-        self._link(self._pose(frame, areas), [area.score for area in areas], detected=detecting)
+        self._link(self._pose(frame, areas), [area.score for area in areas], frame, detected=detecting)
+
+    def _detect(self, frame: Frame, expected: Sequence[Expected]) -> NDArray[np.float32]:
+        """(P, 5) detections at one size of the picture, or at both (`second_look_every`)."""
+        every = self._config.second_look_every if self._backend.has_second_look else 0
+        turn = 2 if self.linker.someone_lost and every > 1 else every
+        again = every > 0 and self._detections % turn == 1 % turn
+        self._detections += 1
+        detections_P5 = self._at_least(self._config.keep_score, self._backend.people([frame], again=again)[0])
+        missed = any(
+            person.unconfirmed > 0 and not self._is_same(person.box, detections_P5).any() for person in expected
+        )
+        if every and (self._n == 0 or missed):
+            more_P5 = self._at_least(self._config.keep_score, self._backend.people([frame], again=not again)[0])
+            both_P5 = np.concatenate([detections_P5, more_P5])
+            detections_P5 = both_P5[suppress(both_P5[:, :4], both_P5[:, 4], TWICE_IOU)]
+        return detections_P5
+
+    def _is_same(self, box_4: NDArray[np.float32], detections_P5: NDArray[np.float32]) -> NDArray[np.bool_]:
+        return np.asarray(iou_matrix(box_4[None], detections_P5)[0] >= self._config.same_person_iou)
 
     def _pose(self, frame: Frame, areas: Sequence[SearchArea]) -> NDArray[np.float32]:
         """(P, 25, 3) x, y px and score."""
@@ -112,7 +137,7 @@ class Observer:
         areas: list[SearchArea] = []
         known_P = np.zeros(len(detections_P5), dtype=bool)
         for person in expected:
-            same_P = iou_matrix(person.box[None], detections_P5[:, :4])[0] >= self._config.same_person_iou
+            same_P = self._is_same(person.box, detections_P5)
             known_P |= same_P
             is_sure = limb_score(person.keypoints) >= self._config.sure_score
             if same_P.any() or is_sure or person.unconfirmed < self._config.max_unconfirmed:
@@ -129,14 +154,15 @@ class Observer:
             return False
         return bool(iou_matrix(detection_5[None, :4], np.stack(lost)).max() >= self._config.same_person_iou)
 
-    def _link(self, poses_P253: NDArray[np.float32], scores: Sequence[float], *, detected: bool) -> None:
+    def _link(self, poses_P253: NDArray[np.float32], scores: Sequence[float], frame: Frame, *, detected: bool) -> None:
         """Give the frame's people to the linker. `scores`: of each person's detection, 0 without one."""
         people = []
         for pose, score in zip(poses_P253, scores, strict=True):
             box_5 = box_from_keypoints(pose, min_score=self._config.visible_score, min_joints=self._config.min_visible)
             if box_5 is not None:
                 may_start = score >= self._config.start_score
-                people.append(Observation(box_5[:4], pose, float(box_5[4]), confirmed=score > 0, may_start=may_start))
+                people.append(Observation(box_5[:4], pose, float(box_5[4]), confirmed=score > 0, may_start=may_start,
+                                          colours=clothes(frame.pixels_HW3, pose)))  # fmt: skip
         self.linker.step(self._deduplicate(people), detected=detected)
         self._n += 1
 

@@ -64,7 +64,8 @@ def repair_stretch(track: Track, low: int, high: int, horizon: int, config: Side
     first, last = max(low, track.start) - track.start, min(high, track.end) - track.start
     if first >= last or not (seen := np.flatnonzero(track.observed[first : horizon - track.start])).size:
         return
-    begin, end = max(0, first - config.before), max(last, first + int(seen[-1]) + 1)
+    end = first + int(seen[-1]) + 1
+    begin, last = max(0, first - config.before), min(last, end)
     repaired, _ = repair_sides(track.keypoints[begin:end], config, settled=first - begin)
     track.keypoints[first:last] = repaired[first - begin : last - begin]
 

@@ -2,12 +2,13 @@
 
 Each frame has two assignments (Hungarian algorithm). The first links tracks and people by box IoU and keypoint
 distance. The second links tracks that were lost in an earlier frame to the people who are left, by the last box. A
-track survives a short gap; its frames in the gap are marked as not observed and hold no joints.
+new person who is where the steady motion of a lost one leads, in the same clothes, continues that one's track even
+after a longer gap, such as a walk behind a pillar. Frames in a gap are marked as not observed and hold no joints.
 Letters: J joints, P people of a frame, K tracks, T frames of a track.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -15,10 +16,19 @@ from numpy.typing import NDArray
 
 from body.boxes import iou_matrix
 from body.joints import KEYPOINTS_25, LIMBS_12, indices
+from harvest.tracking.colours import blended, difference
+from storage.labels.key import added_field
 
 T = TypeVar("T", bound=np.generic)
 
 JOINTS = 25
+STEADY_FRAMES = 25
+"""Frames over which the steady motion of a person is measured."""
+RETURN_SIZE = 2.0
+"""Who continues a track after a longer gap is at most so many times as large, or as small, as the person was."""
+COLOUR_SHARE = 0.1
+"""Weight of a frame in the running mean of a track's colours."""
+_TRUNK = indices(("left_shoulder", "right_shoulder", "left_hip", "right_hip"), KEYPOINTS_25)
 _LIMBS = indices(LIMBS_12, KEYPOINTS_25)
 _VISIBLE_SCORE = 0.3
 _FORBIDDEN_COST = 1e6
@@ -37,6 +47,19 @@ class TrackConfig:
     again_iou: float = 0.3
     """A person without a link continues a lost track if their box and its last box have at least this IoU: the joints
     are often wrong shortly before a person is hidden (recovery and threshold of OC-SORT, Cao et al., CVPR 2023)."""
+    return_gap_s: float = added_field(2.4, absent=0.0)
+    """A new person continues a track that was lost for at most so long, if they are where its steady motion leads; 0:
+    never. People stay out of sight behind the films' pillars for 1.7 to 2.2 s (docs/log/labels.md)."""
+    return_distance: float = added_field(0.4)
+    """How far from there they may be: this part of the person's size, ..."""
+    return_way: float = added_field(0.25)
+    """... and this part of the way that the steady motion makes in the gap."""
+    other_clothes: float = added_field(40.0, absent=1000.0)
+    """A lost track is not continued by a person whose clothes differ by more than this (`colours.difference`)."""
+    split_clothes: float = added_field(30.0, absent=1000.0)
+    """A pose whose clothes differ by more than this from its track's, and by less than half as much from another
+    track's, does not continue its track: the pose network reads whoever is in front, so a row slides from one person to
+    another."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +76,8 @@ class Observation:
     """Whether the detector saw this person in this frame."""
     may_start: bool
     """Whether the detection's score is high enough to start a track."""
+    colours: NDArray[np.float32] = field(default_factory=lambda: np.full((3, 3), np.nan, np.float32))
+    """(3, 3) of the clothes (colours.py); NaN where they are not known."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +104,8 @@ class Track:
         self._velocity = np.zeros(2, dtype=np.float32)
         self.box = np.zeros(4, dtype=np.float32)
         """(4) px, of the last frame in which the person was observed."""
+        self.colours = np.full((3, 3), np.nan, np.float32)
+        """(3, 3) of the person's clothes over the last second or so."""
         self._keypoints = np.zeros((16, JOINTS, 3), dtype=np.float32)
         self._observed = np.zeros(16, dtype=bool)
 
@@ -102,6 +129,22 @@ class Track:
         self._keypoints[n - self.start] = seen.keypoints
         self._observed[n - self.start] = True
         self.box, self.end = seen.box, n + 1
+        self.colours = blended(self.colours, seen.colours, COLOUR_SHARE)
+
+    def join(self, later: "Track") -> None:
+        """Go on with the frames of a track that begins after this one's last frame."""
+        stop = later.end - self.start
+        while stop > len(self._observed):
+            self._keypoints, self._observed = _enlarged(self._keypoints), _enlarged(self._observed)
+        self._keypoints[later.start - self.start : stop] = later.keypoints
+        self._observed[later.start - self.start : stop] = later.observed
+        self.box, self.end, self.unconfirmed = later.box, later.end, later.unconfirmed
+        self._velocity, self.colours = later._velocity, later.colours
+
+    @property
+    def last_keypoints(self) -> NDArray[np.float32]:
+        """(25, 3) of the last frame in which the person was observed."""
+        return np.asarray(self._keypoints[self.end - 1 - self.start])
 
     def expected_box(self, n: int) -> NDArray[np.float32]:
         """(4) the last box, moved on to frame n at constant velocity."""
@@ -112,6 +155,24 @@ class Track:
         last = self._keypoints[self.end - 1 - self.start]
         return np.asarray(last + np.append(self._moved(n), np.float32(0)), dtype=np.float32)
 
+    def steady(self, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """Where the middle of the trunk should be in frame n (2) px, its velocity (2) px a frame, and the size of the
+        person in px.
+
+        Median slopes (Theil-Sen estimator) and median size of the last STEADY_FRAMES frames: the last poses of a person
+        who walks behind something shrink and stay at its edge.
+        """
+        first = max(self.start, self.end - STEADY_FRAMES) - self.start
+        rows = first + np.flatnonzero(self.observed[first:])
+        trunk_T2 = np.array([_trunk(joints_J3) for joints_J3 in self._keypoints[rows]])
+        size = float(np.median([_extent(joints_J3) for joints_J3 in self._keypoints[rows]]))
+        i, j = np.triu_indices(len(rows), 1)
+        velocity = np.zeros(2)
+        if len(rows) > 2:
+            velocity = np.median((trunk_T2[j] - trunk_T2[i]) / (rows[j] - rows[i])[:, None], axis=0)
+        start = np.median(trunk_T2 - velocity * rows[:, None], axis=0)
+        return start + velocity * (n - self.start), velocity, size
+
     def _moved(self, n: int) -> NDArray[np.float32]:
         return np.asarray(self._velocity * np.float32(n - self.end + 1), dtype=np.float32)
 
@@ -121,13 +182,22 @@ class Linker:
 
     def __init__(self, config: TrackConfig, rate: float) -> None:
         self._config = config
-        self.max_gap = max(1, round(config.max_gap_s * rate))
+        self.short_gap = max(1, round(config.max_gap_s * rate))
+        """Frames of the longest gap after which anybody near continues a track."""
+        self.max_gap = max(self.short_gap, round(config.return_gap_s * rate))
+        """Frames of the longest gap after which a track may go on."""
         self.tracks: list[Track] = []
         self._n = 0
 
     def alive(self) -> list[Track]:
-        """Tracks whose gap so far is short enough to be bridged."""
-        return [track for track in self.tracks if self._n - track.end <= self.max_gap]
+        """Tracks that were observed at most `short_gap` frames ago."""
+        return [track for track in self.tracks if self._n - track.end <= self.short_gap]
+
+    @property
+    def settled_until(self) -> int:
+        """Frames of the shot before this one lie in no gap that a track may still bridge."""
+        lost = [track.end for track in self.tracks if track.end < self._n <= track.end + self.max_gap]
+        return min(lost, default=self._n)
 
     @property
     def someone_lost(self) -> bool:
@@ -151,6 +221,7 @@ class Linker:
         tracks = self.alive()
         links = self._match(tracks, people)
         links += self._match_lost(tracks, people, links)
+        links = [(i, j) for i, j in links if not self._slid(tracks[i], people[j], tracks)]
         for i, j in links:
             tracks[i].unconfirmed = 0 if people[j].confirmed else tracks[i].unconfirmed + detected
             tracks[i].add(self._n, people[j])
@@ -159,6 +230,7 @@ class Linker:
             if j not in linked and person.may_start:
                 self.tracks.append(Track(self._n))
                 self.tracks[-1].add(self._n, person)
+        self._join_returned()
         self._n += 1
 
     def _match(self, tracks: Sequence[Track], people: Sequence[Observation]) -> list[tuple[int, int]]:
@@ -180,8 +252,46 @@ class Linker:
         if not left or not new:
             return []
         overlap = iou_matrix(np.stack([tracks[i].box for i in left]), np.stack([people[j].box for j in new]))
+        overlap *= [[not self._are_others(tracks[i], people[j].colours) for j in new] for i in left]
         pairs = zip(*(indices.tolist() for indices in _cheapest_pairs(-overlap)), strict=True)
         return [(left[i], new[j]) for i, j in pairs if overlap[i, j] >= self._config.again_iou]
+
+    def _join_returned(self) -> None:
+        """Join young tracks to the lost tracks whose people they show. The first poses of somebody who comes out from
+        behind something are often wrong, so it is tried for as long as a track is young."""
+        young = [track for track in self.tracks if track.end > self._n and self._n - track.start < self.short_gap]
+        lost = [track for track in self.tracks if 0 < self._n - track.end <= self.max_gap]
+        if not young or not lost or self._config.return_gap_s <= 0:
+            return
+        cost_KP = np.array([[self._return_cost(track, person) for person in young] for track in lost])
+        for i, j in zip(*_cheapest_pairs(np.minimum(cost_KP, 2.0)), strict=True):
+            if cost_KP[i, j] <= 1:
+                lost[i].join(young[j])
+                self.tracks.remove(young[j])
+
+    def _slid(self, track: Track, person: Observation, tracks: Sequence[Track]) -> bool:
+        """Whether a pose has slid from this track's person to another's: its clothes are others, and nearer to those of
+        another track by half."""
+        apart = difference(track.colours, person.colours)
+        if not apart > self._config.split_clothes:
+            return False
+        return any(difference(other.colours, person.colours) < apart / 2 for other in tracks if other is not track)
+
+    def _are_others(self, track: Track, colours_K3: NDArray[np.float32]) -> bool:
+        return difference(track.colours, colours_K3) > self._config.other_clothes
+
+    def _return_cost(self, track: Track, young: Track) -> float:
+        """Distance of the person of a young track from where the lost track's steady motion leads, over what is
+        allowed. inf if they differ in clothes or size, or were seen at the same time."""
+        if track.end > young.start or self._are_others(track, young.colours):
+            return float("inf")
+        at, velocity, size = track.steady(self._n)
+        joints_J3 = young.last_keypoints
+        if not 1 / RETURN_SIZE <= _extent(joints_J3) / max(size, 1.0) <= RETURN_SIZE:
+            return float("inf")
+        way = float(np.hypot(*velocity)) * (self._n - track.end + 1)
+        allowed = self._config.return_distance * size + self._config.return_way * way
+        return float(np.hypot(*(_trunk(joints_J3) - at))) / max(allowed, 1e-6)
 
     def _cost(self, tracks: Sequence[Track], people: Sequence[Observation]) -> NDArray[np.float64]:
         expected = np.stack([track.expected_box(self._n) for track in tracks])
@@ -205,9 +315,9 @@ def keypoint_distance(a: Observation, b: Observation) -> float:
     return _distance(a.keypoints, b.keypoints)
 
 
-def limb_score(keypoints_J3: NDArray[np.float32]) -> float:
-    """Mean score of the limb joints of one pose (25, 3)."""
-    return float(keypoints_J3[_LIMBS, 2].mean())
+def limb_score(keypoints: NDArray[np.float32]) -> float:
+    """Mean score of the limb joints of one pose (25, 3) or more (T, 25, 3); 0 of none."""
+    return float(keypoints[..., _LIMBS, 2].mean()) if len(keypoints) else 0.0
 
 
 def _distance(a_J3: NDArray[np.float32], b_J3: NDArray[np.float32]) -> float:
@@ -217,6 +327,18 @@ def _distance(a_J3: NDArray[np.float32], b_J3: NDArray[np.float32]) -> float:
     a, b = a_J3[both, :2], b_J3[both, :2]
     size = (np.hypot(*np.ptp(a, axis=0)) + np.hypot(*np.ptp(b, axis=0))) / 2
     return float(np.median(np.hypot(*(a - b).T)) / max(size, 1.0))
+
+
+def _trunk(joints_J3: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(2) px: the mean place of shoulders and hips, or of all joints if the network gave none of these."""
+    given_J = joints_J3[:, 2] > 0
+    trunk = [joint for joint in _TRUNK if given_J[joint]]
+    return np.asarray((joints_J3[trunk] if trunk else joints_J3[given_J])[:, :2].mean(axis=0), np.float64)
+
+
+def _extent(joints_J3: NDArray[np.float32]) -> float:
+    seen = joints_J3[joints_J3[:, 2] >= _VISIBLE_SCORE, :2]
+    return float(np.hypot(*np.ptp(seen, axis=0))) if len(seen) else 1.0
 
 
 def _enlarged(rows: NDArray[T]) -> NDArray[T]:

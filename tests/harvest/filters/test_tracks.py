@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from body.joints import KEYPOINTS_25
 from harvest.filters.one_person import motion
 from harvest.filters.presets import DEFAULT, HMMR_2019, STRICT, Preset
-from harvest.filters.tracks import HEAD_AND_SHOULDERS, candidates, clean
+from harvest.filters.tracks import HEAD_AND_SHOULDERS, Run, candidates, clean
 from storage.labels.key import identity
 
 ANY_MOTION = replace(DEFAULT, min_motion=0.0)
@@ -197,3 +197,18 @@ def test_what_is_kept_was_a_candidate_in_time(parts: list[tuple[int, int]], dela
             for n in range(run.start, min(run.stop, len(counts) - delay), 7):
                 early = candidates(keypoints[: n + delay], observed[: n + delay], preset)
                 assert any(each.start <= n < each.stop for each in early)
+
+
+def test_gaps_may_be_long_but_people_must_be_seen_and_sure() -> None:
+    """A walk behind a pillar: 12 frames on one side, 40 unseen, 12 on the other."""
+    keypoints = np.full((64, 25, 3), 0.9, np.float32)
+    keypoints[..., :2] = np.random.default_rng(0).uniform(0, (100, 300), (64, 25, 2))
+    observed = np.ones(64, bool)
+    observed[12:52] = False
+    keypoints[~observed] = 0
+    assert clean(keypoints, observed, DEFAULT) == ([Run(0, 64)], [])
+    ((why,),) = clean(keypoints, observed, replace(DEFAULT, min_observed=25))[1:]
+    assert (why.reason, why.measured, why.threshold) == ("too_short", 24, 25)
+    keypoints[observed, :, 2] = 0.4
+    ((why,),) = clean(keypoints, observed, DEFAULT)[1:]
+    assert (why.reason, why.measured, why.threshold) == ("low_score", pytest.approx(0.4), 0.45)

@@ -28,6 +28,13 @@ def test_still_beside_a_mover_is_a_bystander() -> None:
     assert (why.reason, why.measured, why.start, why.stop) == ("bystander", 0.02, 0, 35)
 
 
+def test_a_moving_camera_makes_nobody_move() -> None:
+    """Both move in the picture; only one changes posture."""
+    player, judge = (Candidate(person, Run(0, 40), 0, 40, 0.5, posture) for person, posture in ((0, 0.06), (1, 0.01)))
+    assert list(bystanders([player, judge], DEFAULT)) == [(1, 0)]
+    assert not bystanders([judge], DEFAULT)
+
+
 def test_alone_or_not_at_the_same_time_or_as_quiet_is_none() -> None:
     assert not bystanders([_run(0, 0, 40, 0.02)], DEFAULT)
     assert not bystanders([_run(0, 0, 40, 0.1), _run(1, 30, 80, 0.02)], DEFAULT)

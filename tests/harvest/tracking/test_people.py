@@ -85,11 +85,41 @@ def test_hidden_for_a_short_while_is_bridged_and_marked(rectangles: type, paint:
     assert (track.keypoints[20:27] == 0).all()
 
 
-def test_hidden_for_long_is_another_track(rectangles: type, paint: Paint) -> None:
-    frames = [paint({0: (20 + 2 * n, 100)} if not 20 <= n < 35 else {}) for n in range(60)]
+@pytest.mark.parametrize(("hidden", "tracks"), [(15, 1), (50, 1), (70, 2)])
+def test_hidden_for_long_goes_on_where_the_motion_leads(
+    rectangles: type, paint: Paint, hidden: int, tracks: int
+) -> None:
+    """As behind a pillar, whose frames are marked; after 2.4 s it is somebody new."""
+    frames = [paint({0: (20 + 2 * n, 100)} if not 20 <= n < 20 + hidden else {}) for n in range(110)]
+    seen = _observe(rectangles(), frames).linker.tracks
+    assert len(seen) == tracks
+    assert (seen[0].start, seen[-1].end) == (0, 110)
+    assert (seen[0].keypoints[20 : 20 + hidden] == 0).all()
+
+
+@pytest.mark.parametrize("there", [{1: (90, 100)}, {0: (250, 30)}])
+def test_who_wears_other_clothes_or_appears_elsewhere_is_somebody_else(
+    rectangles: type, paint: Paint, there: dict[int, tuple[float, float]]
+) -> None:
+    frames = [paint({0: (20 + 2 * n, 100)} if n < 20 else there if n >= 35 else {}) for n in range(60)]
     before, after = _observe(rectangles(), frames).linker.tracks
-    assert (before.start, before.end, after.end) == (0, 20, 60)
-    assert 35 <= after.start < 35 + 4
+    assert (before.end, after.end) == (20, 60)
+
+
+def test_a_detector_that_is_blind_at_one_size_is_asked_at_the_other(rectangles: type, paint: Paint) -> None:
+    """Person 1 is seen at the second size alone: found in the first frame, and never lost."""
+
+    class TwoSizes(rectangles):  # type: ignore[misc]
+        def people(self, frames: object) -> list[np.ndarray]:
+            return [boxes[:1] for boxes in super().people(frames)]
+
+        def people_again(self, frames: object) -> list[np.ndarray]:
+            return super().people(frames)  # type: ignore[no-any-return]
+
+    frames = [paint({0: (20 + 2 * n, 100), 1: (250 - 2 * n, 30)}) for n in range(40)]
+    tracks = _observe(TwoSizes(), frames).linker.tracks
+    assert [(track.start, track.end) for track in tracks] == [(0, 40), (0, 40)]
+    assert len(_observe(rectangles(miss=lambda call, person: person == 1), frames).linker.tracks) == 1
 
 
 def test_newcomer_is_seen_at_the_next_detection(rectangles: type, paint: Paint) -> None:

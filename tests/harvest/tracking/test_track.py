@@ -1,5 +1,7 @@
 """A track's arrays, gaps and expectation."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,7 +49,7 @@ def _seen(x: float, joints: int, score: float = 0.9) -> Observation:
 @pytest.mark.parametrize(("beside", "tracks"), [(20.0, 1), (35.0, 2)])
 def test_lost_with_wrong_joints_and_seen_again(beside: float, tracks: int) -> None:
     """An overlap of 0.43 goes on with the track whatever the joints are, one of 0.18 begins another."""
-    linker = Linker(TrackConfig(), 25.0)
+    linker = Linker(TrackConfig(return_gap_s=0.0), 25.0)
     for people in ([_seen(100, 0)], [_seen(100, 0)], [], [], [_seen(100 + beside, 1)]):
         linker.step(people, detected=True)
     assert len(linker.tracks) == tracks
@@ -71,3 +73,46 @@ def test_one_missed_frame_gives_nobody_elses_track_away() -> None:
     hers, other = linker.tracks
     assert (hers.start, hers.end, hers.box[0]) == (0, 4, 101)
     assert (other.start, other.end, other.box[0]) == (2, 4, 127)
+
+
+def _walker(x: float, clothes: float, joints: int = 0) -> Observation:
+    return replace(_seen(x, joints), colours=np.full((3, 3), clothes, np.float32))
+
+
+def test_a_pose_that_slides_to_somebody_in_other_clothes_ends_the_track() -> None:
+    """The network reads the person in front for the one behind: nobody's row goes on with the other's joints."""
+    linker = Linker(TrackConfig(), 25.0)
+    for n in range(10):
+        linker.step([_walker(100 + n, 50, 0), _walker(140 - n, 150, 1)], detected=True)
+    linker.step([_walker(110, 149, 0)], detected=True)
+    assert [track.end for track in linker.tracks] == [10, 10, 11]
+    old = Linker(TrackConfig(split_clothes=1000.0), 25.0)
+    for n in range(10):
+        old.step([_walker(100 + n, 50, 0), _walker(140 - n, 150, 1)], detected=True)
+    old.step([_walker(110, 149, 0)], detected=True)
+    assert [track.end for track in old.tracks] == [11, 10]
+
+
+def test_wrong_first_poses_after_a_gap_do_not_part_a_track() -> None:
+    """Three small poses at the pillar's edge, then whole ones: the young track joins the lost one, frame by frame."""
+    linker = Linker(TrackConfig(), 25.0)
+    people = {n: _walker(3 * n, 50) for n in [*range(20), *range(60, 90)]}
+    for n in (57, 58, 59):
+        small = people[60].keypoints.copy()
+        small[:, :2] = (60 * 3, 40) + (small[:, :2] - (60 * 3, 40)) * 0.3
+        people[n] = replace(people[60], keypoints=small)
+    for n in range(90):
+        linker.step([people[n]] if n in people else [], detected=True)
+    (track,) = linker.tracks
+    assert (track.start, track.end) == (0, 90)
+    assert np.flatnonzero(~track.observed).tolist() == list(range(20, 57))
+    for n, person in people.items():
+        np.testing.assert_array_equal(track.keypoints[n], person.keypoints)
+    assert linker.settled_until == 90
+
+
+def test_frames_are_unsettled_while_somebody_may_come_back() -> None:
+    linker = Linker(TrackConfig(), 25.0)
+    for n in range(85):
+        linker.step([_walker(3 * n, 50)] if n < 20 else [], detected=True)
+        assert linker.settled_until == (n + 1 if n < 20 or n + 1 > 80 else 20)
