@@ -30,8 +30,8 @@ check: setup  ## ruff, mypy, hadolint
 bench: setup  ## speed, as ratios measured in one run
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-trial: setup  ## long trials: 100 killed harvests (resumable, out/trials), 100 random histories, 7,500 damaged benchmarks
-	@$(BIN)/python scripts/kill_trials.py --trials 100 --out out/trials
+trial: setup  ## long trials: kills, damaged and hostile files, addresses (resumable, out/reliability), random histories
+	@$(BIN)/python scripts/reliability --out out/reliability
 	@HMMR_TRIALS=20 $(BIN)/python -m pytest tests/storage/test_machine.py
 	@HMMR_FUZZ=500 $(BIN)/python -m pytest tests/evaluation/readers/test_fuzz.py
 

@@ -232,7 +232,7 @@ def site(out: Path, count: int, name: str) -> Iterator[Site]:
 def make_films(folder: Path, count: int) -> list[Path]:
     """Short films, made once."""
     if not (folder / "whole").exists():
-        from scripts.kill_trials import make_sources
+        from scripts.film_copies import make_sources
 
         shutil.rmtree(folder, ignore_errors=True)
         make_sources(folder, count)

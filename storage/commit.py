@@ -51,11 +51,14 @@ def commit_shard(
     `tables` may name any table of `ORDER`. An item that `worker` does not hold any more (its lease ran out, or it
     was erased) is left out with its rows. `between(point)` is called after each step, for tests that crash there.
     CommitAborted: the lease ran out in mid-commit and everything was rolled back; the items are somebody else's.
+
+    A commit of the same worker that an error or Ctrl-C cut short is settled first, so it may be repeated at once.
     """
     step = between or (lambda _: None)
     unknown = set(tables) - set(ORDER)
     if unknown:
         raise KeyError(f"a commit of labels does not write {', '.join(sorted(unknown))}")
+    went_in = _settle_own(lake, ledger, worker)
     commit_id = uuid.uuid4().hex
     held_ids = ledger.open_commit(commit_id, worker, finished)
     for source in ledger.tombstones.among("source", set(finished) - set(held_ids)):
@@ -72,7 +75,16 @@ def commit_shard(
     ledger.close_commit(commit_id)
     step("closed")
     _tidy_in_turn(lake, ledger, version // MANY_FILES)
-    return tuple(held_ids)
+    return tuple(item_id for item_id in finished if item_id in went_in or item_id in held_ids)
+
+
+def _settle_own(lake: Lake, ledger: Ledger, worker: str) -> set[str]:
+    """Settle what the worker's own earlier commit left; its items stay with the worker. Returns those that were in."""
+    went_in: set[str] = set()
+    for commit_id, item_ids in ledger.open_commits(older_than_lease=False, worker=worker).items():
+        if settle(lake, ledger, commit_id, held=True):
+            went_in.update(item_ids)
+    return went_in
 
 
 def add_rows(
@@ -216,8 +228,8 @@ def settle_open_commits(lake: Lake, ledger: Ledger, *, force: bool = False) -> S
     return Settled(tuple(completed), tuple(rolled_back))
 
 
-def settle(lake: Lake, ledger: Ledger, commit_id: str) -> bool:
-    """Settle one commit; True if it was whole."""
+def settle(lake: Lake, ledger: Ledger, commit_id: str, *, held: bool = False) -> bool:
+    """Settle one commit; True if it was whole. `held`: items of one that was not stay with their worker."""
     if lake.is_whole(commit_id) or not lake.folder(LAST).abort(commit_id):
         ledger.close_commit(commit_id)
         return True
@@ -225,7 +237,7 @@ def settle(lake: Lake, ledger: Ledger, commit_id: str) -> bool:
         lake.folder(name).abort(commit_id)
     for name in ORDER[:-1]:
         forget_shard(lake, name, commit_id)
-    ledger.close_commit(commit_id, done=False)
+    ledger.close_commit(commit_id, done=False, held=held)
     return False
 
 

@@ -152,7 +152,7 @@ class DeltaFolder:
         except ServiceAway:
             raise  # nobody knows whether the files are part of the table; a sweep finds out later
         except BaseException:
-            self._discard_unused(adds)
+            self.discard_unused(adds)
             raise
 
     def _with_later_columns(self, table: DeltaTable) -> DeltaTable:
@@ -221,16 +221,13 @@ class DeltaFolder:
         """Names of the files of a version, relative to the table's folder."""
         return [uri.rsplit("/", 1)[-1] for uri in table.file_uris()]
 
-    def discard(self, adds: Sequence[AddAction]) -> None:
-        """Delete files that were written but not committed."""
-        for add in adds:
-            self.disk.delete(f"{self.where}/{add.path}")
-
-    def _discard_unused(self, adds: Sequence[AddAction]) -> None:
-        """As `discard`, but for those that are part of the table after all: the error came after the commit."""
+    def discard_unused(self, adds: Sequence[AddAction]) -> None:
+        """Delete files that were written and not committed. An error or Ctrl-C may have come after the commit: files
+        that are part of the table stay."""
         table = self.open() if adds else None
         live = set(self.file_names(table)) if table is not None else set()
-        self.discard([add for add in adds if add.path not in live])
+        for path in {add.path for add in adds} - live:
+            self.disk.delete(f"{self.where}/{path}")
 
     def _commit(
         self,
@@ -242,7 +239,7 @@ class DeltaFolder:
         attempt = 0
         while True:
             if transaction is not None and _seen(table, transaction):
-                self._discard_unused(actions(table))
+                self.discard_unused(actions(table))
                 return int(table.version())
             todo = actions(table)
             if not todo and transaction is None:

@@ -151,8 +151,17 @@ class Disk:
         return options
 
     def patiently(self, attempt: Callable[[], Result]) -> Result:
-        """`attempt()`, again while the S3 server is away. It must do no harm when it is made twice."""
-        return patiently(attempt, is_away, self._server) if self.layout.remote else attempt()
+        """`attempt()`, again while the S3 server is away. It must do no harm when it is made twice.
+
+        LakeError where Delta's library panics, as it does when the process may open no more files.
+        """
+        try:
+            return patiently(attempt, is_away, self._server) if self.layout.remote else attempt()
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # derives from BaseException, in no module to import
+                raise
+            way_out = "raise `ulimit -n`" if "Too many open files" in str(error) else "run again"
+            raise LakeError(f"{self.layout.root}: the storage library gave up ({error}); {way_out}") from error
 
     @property
     def _server(self) -> str:

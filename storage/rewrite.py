@@ -85,7 +85,7 @@ def _change_once(
         if removed:
             folder.replace(removed, added)
     except BaseException:
-        folder.discard(added)
+        folder.discard_unused(added)
         raise
     _delete_files(folder, removed)
     return Rewritten(rows, len(removed))
@@ -149,7 +149,7 @@ def _join(lake: Lake, folder: DeltaFolder, name: str, files: Sequence[str]) -> R
     try:
         folder.replace(files, added, data_change=False)
     except BaseException:
-        folder.discard(added)
+        folder.discard_unused(added)
         raise
     return Rewritten(rows.num_rows, len(files))
 

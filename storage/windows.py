@@ -9,7 +9,6 @@ Legend: F frames of all tracklets, N tracklets, B windows of a batch, T frames o
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.atomic import work_folder
 from storage.errors import LakeError, NoSuchLake, NoWindows
 from storage.json_text import read_object
 from storage.lake import Lake, LakeReader
@@ -158,17 +158,14 @@ class WindowStore:
 
 
 def _write(lake: LakeReader, snapshot: Snapshot, phi_name: str, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=".windows."))
-    try:
-        head = _write_arrays(lake, snapshot, phi_name, work)
-        (work / "head.json").write_text(json.dumps(head))
-        if not (target / "head.json").exists():
-            work.rename(target)
-    except FileNotFoundError as error:
-        raise LakeError(f"{target} was removed while it was made; begin again") from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    with work_folder(target.parent, "windows") as work:
+        try:
+            head = _write_arrays(lake, snapshot, phi_name, work)
+            (work / "head.json").write_text(json.dumps(head))
+            if not (target / "head.json").exists():
+                work.rename(target)
+        except FileNotFoundError as error:
+            raise LakeError(f"{target} was removed while it was made; begin again") from error
 
 
 def _check_that_nothing_was_erased(lake: LakeReader, folder: Path) -> None:

@@ -40,7 +40,7 @@ class _StandIn(dict[Any, Any]):
         return self
 
 
-class _Unpickler(NamedOnly, pickle.Unpickler):
+class _Unpickler(NamedOnly):
     allowed: ClassVar[Mapping[tuple[str, str], Any]] = {
         ("collections", "OrderedDict"): OrderedDict,
         ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
@@ -53,6 +53,10 @@ class _Unpickler(NamedOnly, pickle.Unpickler):
         if module == "torch" and name.endswith("Storage"):
             return getattr(torch, name, _StandIn)
         return _StandIn
+
+    def with_state(self, made: Any, state: Any) -> Any:
+        """Stand-ins ignore theirs; torch's dictionaries may lose what was set on them beside their entries."""
+        return made
 
 
 _PICKLE = SimpleNamespace(

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, t
 
 from storage.errors import LedgerError
 from storage.json_text import MISFIT, read_object, word
+from storage.ledger.database import trouble_of
 from storage.ledger.items import ERASED
 from storage.ledger.ledger import Ledger
 from storage.ledger.tables import BY_ITEM, COMMITS, ERASURES, EVENTS, HOSTS, ITEMS
@@ -133,5 +134,7 @@ def purge(ledger: Ledger) -> None:
         if getattr(raw, "in_transaction", False):
             cursor.execute("COMMIT")
         for command in ("PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
-            cursor.execute(command)
-            cursor.fetchall()
+            try:
+                cursor.execute(command).fetchall()
+            except Exception as error:  # of the driver, past SQLAlchemy's eyes
+                raise trouble_of(error, "the ledger") or error from error

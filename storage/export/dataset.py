@@ -4,8 +4,6 @@ import csv
 import io
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from storage.atomic import file_sha256
+from storage.atomic import file_sha256, work_folder
 from storage.delta import encodings
 from storage.errors import LakeError
 from storage.export.datasheet import datasheet
@@ -38,9 +36,7 @@ def export_dataset(lake: Lake, snapshot: Snapshot, out: Path, *, joints: Sequenc
     """
     if out.exists():
         raise LakeError(f"{out} exists: name a new folder")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
-    try:
+    with work_folder(out.parent, out.name) as work:
         counts = {name: _write_table(lake, name, snapshot, work) for name in (*_BY_TRACKLET, *_BY_SOURCE)}
         if counts["tracklets"] != len(snapshot):
             missing = len(snapshot) - counts["tracklets"]
@@ -48,9 +44,6 @@ def export_dataset(lake: Lake, snapshot: Snapshot, out: Path, *, joints: Sequenc
         _describe(lake, snapshot, work, counts, joints)
         _write_manifest(work)
         os.rename(work, out)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
     os.chmod(out, 0o755)
     return out
 

@@ -31,7 +31,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from storage.errors import LakeFull, LedgerError
+from storage.errors import LakeError, LakeFull, LedgerError
 from storage.ledger.tables import ITEMS, METADATA
 from storage.patience import patiently
 
@@ -292,14 +292,28 @@ def _cannot_be_reached(error: BaseException) -> bool:
 
 
 def _translate(context: Any) -> None:
-    if "disk is full" in str(context.original_exception) or "No space left" in str(context.original_exception):
-        raise LakeFull("no space left for the ledger; free some space and run again") from context.original_exception
-    if "malformed" in str(context.original_exception):
-        where = "the ledger" if context.engine is None else context.engine.url.set(query={}).render_as_string()
-        raise LedgerError(
-            f"{where} is damaged ({context.original_exception}): restore it from a copy, or save what can be read by "
+    where = "the ledger" if context.engine is None else context.engine.url.set(query={}).render_as_string()
+    trouble = trouble_of(context.original_exception, where)
+    if trouble is not None:
+        raise trouble from context.original_exception
+
+
+def trouble_of(error: BaseException, where: str) -> LakeError | None:
+    """An SQLite error as what it means for the user, with the way out; None where its own words are as good."""
+    words = str(error)
+    if "disk is full" in words or "No space left" in words:
+        return LakeFull("no space left for the ledger; free some space and run again")
+    if "disk I/O error" in words:
+        return LedgerError(
+            "the ledger's file cannot be read or written (disk I/O error): the disk is failing, or a limit of this "
+            "process (ulimit -f, ulimit -n) is too low; what was committed is safe, run again when that is mended"
+        )
+    if "malformed" in words:
+        return LedgerError(
+            f"{where} is damaged ({error}): restore it from a copy, or save what can be read by "
             "`sqlite3 ledger.sqlite .recover`"
-        ) from context.original_exception
+        )
+    return None
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, false, func, or_, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.errors import LedgerError
@@ -283,8 +283,9 @@ class Ledger:
         return [item_id for item_id in finished if item_id in held_ids]
 
     @transactional
-    def close_commit(self, connection: Connection, commit_id: str, *, done: bool = True) -> None:
-        """Settle a commit: its items are done, or (rolled back) pending again. A second time does nothing."""
+    def close_commit(self, connection: Connection, commit_id: str, *, done: bool = True, held: bool = False) -> None:
+        """Settle a commit: its items are done, or (rolled back) pending again; with `held` their worker keeps them. A
+        second time does nothing."""
         closing = update(COMMITS).where(COMMITS.c.commit_id == commit_id, COMMITS.c.state == "open")
         if connection.execute(closing.values(state="done" if done else "aborted")).rowcount == 0:
             return
@@ -295,10 +296,10 @@ class Ledger:
         if done:
             note_labels(connection, [(row.item_id, row.label_key) for row in rows if row.state != ERASED])
         for row in rows:
-            self._settle_item(connection, row, done)
+            self._settle_item(connection, row, done, held)
 
-    def _settle_item(self, connection: Connection, row: Row[Any], done: bool) -> None:
-        if row.state == ERASED:  # erased while the commit was open: it stays so
+    def _settle_item(self, connection: Connection, row: Row[Any], done: bool, held: bool) -> None:
+        if row.state == ERASED or (held and not done):  # erased while the commit was open: it stays so
             connection.execute(update(ITEMS).where(ITEMS.c.item_id == row.item_id).values(commit_id=None))
         elif done:
             self._move(connection, row, REJECTED if row.reason else DONE, reason=row.reason, commit_id=None)
@@ -306,10 +307,15 @@ class Ledger:
             self._move(connection, row, PENDING, reason="rolled_back", commit_id=None)
 
     @transactional
-    def open_commits(self, connection: Connection, *, older_than_lease: bool = True) -> dict[str, list[str]]:
-        """Commits that were opened and not settled, with their items; by default only those whose lease ran out."""
+    def open_commits(
+        self, connection: Connection, *, older_than_lease: bool = True, worker: str | None = None
+    ) -> dict[str, list[str]]:
+        """Commits (of `worker`, or all) that were opened and not settled, with their items; by default only those whose
+        lease ran out."""
         query = select(COMMITS.c.commit_id, ITEMS.c.item_id, ITEMS.c.lease_until).where(
-            COMMITS.c.state == "open", ITEMS.c.commit_id == COMMITS.c.commit_id
+            COMMITS.c.state == "open",
+            ITEMS.c.commit_id == COMMITS.c.commit_id,
+            COMMITS.c.worker == worker if worker else true(),
         )
         items: dict[str, list[str]] = {}
         live: set[str] = set()

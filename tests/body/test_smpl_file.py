@@ -1,6 +1,7 @@
 """Body files from elsewhere: read if they are SMPL's, refused with a name and a reason if not."""
 
 import pickle
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -151,3 +152,41 @@ def test_a_file_that_is_no_npz_is_named(tmp_path: Path) -> None:
     path.write_text("hello")
     with pytest.raises(BodyFileError, match=r"text\.npz"):
         read_body(path)
+
+
+BOMBS = {
+    "memo": b"\x80\x02}r\xf0\xff\xff\x05.",
+    "largest memo": b"\x80\x02}r\xf0\xff\xff\x7f.",
+    "bytes": b"\x80\x05\x8e" + (1 << 40).to_bytes(8, "little") + b"x.",
+    "bytearray": b"\x80\x05\x96" + (1 << 33).to_bytes(8, "little") + b"x.",
+    "frame": b"\x80\x04\x95" + (1 << 40).to_bytes(8, "little") + b"x.",
+    "array": b"cnumpy\nndarray\n((I1073741824\ntR.",
+    "array without bytes": b"cnumpy._core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I1073741824\ntS'b'\ntR.",
+}
+READ_BOMBS = """
+import resource, sys
+from pathlib import Path
+if sys.argv[2] == "body":
+    from body.smpl_file import read_body as read
+else:
+    from harvest.weights.safe_checkpoint import load_state_dict as read
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:
+        read(path)
+    except ValueError as error:
+        assert str(path) in str(error), error
+    else:
+        raise SystemExit(f"{path.name} was read")
+    used = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10
+    assert used < 200, f"{path.name}: {used} MB"
+"""
+
+
+@pytest.mark.parametrize("reader", ["body", "checkpoint"])
+def test_a_few_bytes_take_no_gigabytes(tmp_path: Path, reader: str) -> None:
+    for name, content in BOMBS.items():
+        (tmp_path / f"{name}.pkl").write_bytes(content)
+    command = [sys.executable, "-c", READ_BOMBS, str(tmp_path), reader]
+    child = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).resolve().parents[2])
+    assert child.returncode == 0, child.stderr[-700:]
