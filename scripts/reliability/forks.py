@@ -184,8 +184,8 @@ def _on_small_disk(work: Callable[[Path], object], folder: Path, share: float) -
     shutil.rmtree(before, ignore_errors=True)
     folder.rename(before)
     folder.mkdir()
-    used = sum(-(-path.stat().st_size // 4096) * 4096 + 4096 for path in before.rglob("*"))
-    room = used + 16_384 + int(4096 * 100**share)
+    used = sum(-(-path.stat().st_size // 4096) * 4096 for path in before.rglob("*") if path.is_file())
+    room = used + int(4096 * 60**share)
     if libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", 0, f"size={room}".encode()):
         raise RuntimeError(f"no tmpfs: {os.strerror(ctypes.get_errno())}")
     shutil.copytree(before, folder, dirs_exist_ok=True)
