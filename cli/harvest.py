@@ -30,6 +30,21 @@ SOURCES = typer.Argument(
 CLASS = typer.Option("--class", help="Only items that failed so, e.g. rate_limited; `hmmr harvest status` has them.")
 
 
+ADDED_PHI = typer.Option(help="The image feature: one of those of `hmmr harvest run --phi`.")
+FILES = typer.Option(
+    "--files",
+    help="A file or folder with videos of the lake, known by their content; once or more. Others are looked for where "
+    "they were harvested from, and downloaded again if that is an address.",
+)
+VOUCHED = typer.Option(help="open: you vouch for addresses of which nobody says that they may be used.")
+TAKEN = typer.Option(help="Licences to take beside open ones, as for `hmmr harvest run`.")
+PRIVATE = typer.Option("--allow-private", help="Hosts that you named may be loopback or private addresses.")
+OPT_OUT = typer.Option(help="File of addresses, hosts and uploaders that are never fetched.", exists=True)
+CONTACT = typer.Option(help="Page or address to be reached at: it goes into the user agent of every request.")
+WORKERS = typer.Option(min=1, help="Videos at the same time, each in a process of its own.")
+DEVICE = typer.Option(help="Where the network runs: cpu, cuda, cuda:1, mps.")
+
+
 @dataclass(frozen=True)
 class HarvestOptions:
     """What may be fetched, how fast, and how it is labelled: one field, one option of the command line."""
@@ -343,6 +358,57 @@ def retry(options: HarvestOptions, reason: Annotated[str | None, CLASS] = None) 
     if not sources:
         typer.echo(f"nothing failed{f' as {reason}' if reason else ''} in {root}", err=True)
     _harvest(sources, root, options)
+
+
+@app.command()
+def features(
+    phi: Annotated[str, ADDED_PHI],
+    lake: LakeOption = None,
+    files: Annotated[list[str] | None, FILES] = None,
+    licence: Annotated[str | None, VOUCHED] = None,
+    also: Annotated[list[str] | None, TAKEN] = None,
+    allow_private: Annotated[bool, PRIVATE] = False,
+    opt_out: Annotated[Path | None, OPT_OUT] = None,
+    contact: Annotated[str, CONTACT] = "",
+    workers: Annotated[int, WORKERS] = 2,
+    device: Annotated[str, DEVICE] = "cpu",
+    as_json: JsonOption = False,
+) -> None:
+    """Compute another image feature φ for the tracklets of a lake, from the same crops of the same files.
+
+    Nothing is labelled again: boxes and joints are those of the lake, and φ is what the harvest would have computed. A
+    file whose content has changed is refused by name, an erased source too. It may be stopped and run again.
+
+    hmmr harvest features --lake lake --phi blazepose_turned --files clips/
+    """
+    import json
+
+    from flows.progress import HarvestProgress
+    from harvest.features.run import add_features
+    from storage.lake import Lake
+    from storage.layout import lake_root
+
+    options = HarvestOptions(
+        licence=licence, also=also, allow_private=allow_private, opt_out=opt_out,
+        contact=contact, workers=workers, device=device, phi=[phi],
+    )  # fmt: skip
+    config = options.config()
+    with (
+        resumable("what was computed is in the lake, run the same command to go on"),
+        HarvestProgress() as bars,
+        as_user_error(ValueError, ImportError),
+    ):
+        report = add_features(Lake(lake_root(lake), create=False), config, files or (), bars)
+    for trouble in report.troubles:
+        typer.echo(plain(f"left out ({trouble.reason}): {trouble}"), err=True)
+    left = report.lacked - report.added
+    typer.echo(
+        f"{report.phi}: {report.added} tracklets, {report.frames} frames added; {left} lack it still", err=as_json
+    )
+    if as_json:
+        typer.echo(json.dumps(report.as_dict(), sort_keys=True))
+    if report.troubles:
+        raise typer.Exit(1)
 
 
 def _harvest(sources: "Sequence[str | Path | Source]", lake: str | None, options: HarvestOptions) -> None:

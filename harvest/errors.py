@@ -34,6 +34,8 @@
         ├── Unreadable             hand     a file, folder or list that cannot be read
         ├── NoVideoStream          hand     a media file without pictures
         ├── DecodeFailed           hand     damaged, cut off, or not a video
+        ├── ContentChanged         hand     not the file whose labels are in the lake (`hmmr harvest features`)
+        ├── NotAsLabelled          hand     what its labels were made of cannot be had again (`hmmr harvest features`)
         ├── WorkerDied             1 min    the process that handled it was killed
         └── InternalError          1 h      a bug of ours: the message holds the exception
 
@@ -267,6 +269,18 @@ class DecodeFailed(SourceFailed):
     """Damaged, cut off, or not a video."""
 
     reason = "decode_failed"
+
+
+class ContentChanged(SourceFailed):
+    """Not the file whose labels are in the lake."""
+
+    reason = "content_changed"
+
+
+class NotAsLabelled(SourceFailed):
+    """The pictures or joints that its labels were made of cannot be had again: another decoding, smoothed joints."""
+
+    reason = "not_as_labelled"
 
 
 class WorkerDied(SourceFailed):

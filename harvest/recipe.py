@@ -36,9 +36,14 @@ def recipe(config: LabelConfig, backend: PoseBackend, phis: Sequence[Phi]) -> Re
         Stage("sides", "2", _plain(identity(config.sides) if config.sides else {"as_is": True})),
         Stage("filter", "3", _plain(identity(config.preset))),
         *_finishing(config, backend),
-        *[Stage(f"phi/{phi.name}", "2", {"dim": phi.dim}, dict(phi.weights)) for phi in phis],
+        *[phi_stage(phi) for phi in phis],
     ]
     return Recipe(tuple(stages), CODE)
+
+
+def phi_stage(phi: Phi) -> Stage:
+    """The stage of an image feature."""
+    return Stage(f"phi/{phi.name}", "2", {"dim": phi.dim}, dict(phi.weights))
 
 
 def _finishing(config: LabelConfig, backend: PoseBackend) -> list[Stage]:

@@ -16,7 +16,7 @@ from harvest.fetch.pace import Pace
 from harvest.label import LabelledVideo
 from harvest.sources.expand import Source
 from harvest.video.overlap import threads_each
-from harvest.workers import Outcome, Progress, Workers
+from harvest.workers import ItemWorker, Outcome, Progress, Workers
 from storage.commit import resume, scratch_folder, worker_name
 from storage.errors import HostClosed, LedgerError
 from storage.lake import Lake
@@ -60,7 +60,9 @@ class Session:
         self._scratch = _scratch(lake, ledger, self._name)
         self._shard = Shard(lake, ledger, self._name, max_videos=config.shard_videos, max_seconds=config.shard_seconds)
         threads = threads_each(config.threads, config.workers, len(sources))
-        self._workers = Workers(replace(config, threads=threads), self._scratch, ledger.url)
+        self._workers: Workers[LabelledVideo] = Workers(
+            replace(config, threads=threads), self._scratch, ledger.url, ItemWorker
+        )
         self._pace = Pace(ledger, config.pace)
         self._known = KnownVideos.of([Lake(other, create=False) for other in config.apart_from])
         self._working: set[str] = set()
@@ -167,7 +169,7 @@ class Session:
         wait, pace = error.retry_after_s, self._config.pace
         return wait is not None and wait <= pace.patience_s and self._tries.get(item_id, 0) < pace.tries
 
-    def _on(self, event: Progress | Outcome) -> None:
+    def _on(self, event: Progress | Outcome[LabelledVideo]) -> None:
         if isinstance(event, Progress):
             self._tell(event)
             return
@@ -188,7 +190,7 @@ class Session:
         else:
             self._tell(Ended(event.source, error, event.labelled.n_tracklets if event.labelled else 0))
 
-    def _without_erased_likeness(self, outcome: Outcome) -> Outcome:
+    def _without_erased_likeness(self, outcome: Outcome[LabelledVideo]) -> Outcome[LabelledVideo]:
         """The outcome, as a rejection if the video looks like one that was erased with its likeness remembered."""
         rows = outcome.labelled.rows["videos"] if outcome.labelled else []
         prints = [print_ for row in rows for print_ in row["fingerprints"]]
@@ -223,7 +225,7 @@ class Session:
                 )  # fmt: skip
 
 
-def _log_outcome(event: Outcome) -> None:
+def _log_outcome(event: Outcome[LabelledVideo]) -> None:
     """Logs one line for the end of an item: its tracklets, or why it has none."""
     error = event.error or (event.labelled.rejection if event.labelled else None)
     tracklets = event.labelled.n_tracklets if event.labelled else 0

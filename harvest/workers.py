@@ -18,7 +18,7 @@ from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from harvest.config import AGENT, HarvestConfig
 from harvest.errors import Erased, HarvestError, InternalError, TooSlow, Unreadable, WorkerDied
@@ -41,22 +41,27 @@ class Progress:
     total: int | None
 
 
+R = TypeVar("R")
+"""What a worker makes of an item: its labels, or the rows of another φ."""
+
+
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Generic[R]):
     """How one item ended."""
 
     source: Source
-    labelled: LabelledVideo | None
+    labelled: R | None
     error: HarvestError | None
     seconds: float
 
 
-class Workers:
+class Workers(Generic[R]):
     """A fixed number of processes. `submit` while `idle`, `events` until all is done, `close` in a finally."""
 
-    def __init__(self, config: HarvestConfig, downloads: Path, ledger_url: str) -> None:
+    def __init__(self, config: HarvestConfig, downloads: Path, ledger_url: str, make: "MakeWorker") -> None:
+        """`make(config, downloads, ledger_url)` is called in each process: what it returns does the items."""
         level = logging.getLogger("harvest").getEffectiveLevel()
-        self._config, self._serving = config, (config, downloads, ledger_url, level)
+        self._config, self._serving = config, (partial(make, config, downloads, ledger_url), level)
         self._context = mp.get_context("spawn")
         self._free: list[_Worker] = []
         self._busy: list[_Worker] = []
@@ -72,7 +77,7 @@ class Workers:
         worker.start(source)
         self._busy.append(worker)
 
-    def events(self, timeout_s: float) -> Iterator[Progress | Outcome]:
+    def events(self, timeout_s: float) -> Iterator[Progress | Outcome[R]]:
         """What the workers report within the timeout; nothing if none is busy."""
         if not self._busy:
             return
@@ -98,7 +103,7 @@ class Workers:
 
 
 class _Worker:
-    def __init__(self, context: Any, serving: tuple[HarvestConfig, Path, str, int]) -> None:
+    def __init__(self, context: Any, serving: tuple[Callable[[], Any], int]) -> None:
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, *serving), daemon=True)
         self._process.start()
@@ -120,12 +125,12 @@ class _Worker:
         with suppress(OSError):  # a dead process is seen by the next poll
             self._pipe.send(source)
 
-    def poll(self, ready: set[Any], limit_s: float) -> "Progress | Outcome | logging.LogRecord | None":
+    def poll(self, ready: set[Any], limit_s: float) -> "Progress | Outcome[Any] | logging.LogRecord | None":
         assert self._source is not None
         if self._pipe in ready:
             with suppress(EOFError, OSError):
                 self._heard = time.monotonic()
-                event: Progress | Outcome | logging.LogRecord = self._pipe.recv()
+                event: Progress | Outcome[Any] | logging.LogRecord = self._pipe.recv()
                 return event
         if not self._process.is_alive():
             code = self._process.exitcode
@@ -135,7 +140,7 @@ class _Worker:
             return self._lost(TooSlow(self._source.name, f"its process was silent for {limit_s:.0f} s and was killed"))
         return None
 
-    def _lost(self, error: HarvestError) -> Outcome:
+    def _lost(self, error: HarvestError) -> Outcome[Any]:
         assert self._source is not None
         return Outcome(self._source, None, error, time.monotonic() - self._since)
 
@@ -145,7 +150,7 @@ class _Worker:
         self._pipe.close()
 
 
-def _serve(pipe: Connection, config: HarvestConfig, downloads: Path, ledger_url: str, log_level: int) -> None:
+def _serve(pipe: Connection, make: Callable[[], Any], log_level: int) -> None:
     """Runs in the worker: takes items from the pipe until it closes. The parent handles Ctrl-C and writes log lines."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     send = _Sender(pipe)
@@ -156,7 +161,7 @@ def _serve(pipe: Connection, config: HarvestConfig, downloads: Path, ledger_url:
     import cv2
 
     cv2.setNumThreads(1)  # its own threads would take the other workers' cores
-    worker: ItemWorker | None = None
+    worker: Any = None
     while True:
         try:
             source: Source = pipe.recv()
@@ -165,7 +170,7 @@ def _serve(pipe: Connection, config: HarvestConfig, downloads: Path, ledger_url:
         began, send.item = time.monotonic(), source.item_id
         labelled, error = None, None
         try:
-            worker = worker or ItemWorker(config, downloads, ledger_url)
+            worker = worker or make()
             labelled = worker.do(source, _reporter(send, source))
         except HarvestError as caught:
             error = caught
@@ -206,6 +211,8 @@ def _reporter(send: _Sender, source: Source) -> Any:
 
 Report = Callable[[str, int, "int | None"], None]
 """(stage, done, total)"""
+MakeWorker = Callable[[HarvestConfig, Path, str], Any]
+"""Makes an object with `do(source, report) -> R`, such as `ItemWorker`."""
 
 
 class ItemWorker:

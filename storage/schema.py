@@ -153,7 +153,7 @@ SHOTS = pa.schema(
 RUNS = pa.schema(
     [
         _column("run_id", pa.string(), "stable id of everything that made the run"),
-        _column("kind", pa.string(), "train, evaluate, harvest, study"),
+        _column("kind", pa.string(), "train, evaluate, harvest, study, features (weights of a phi that was added)"),
         _column("started_at", pa.timestamp("us", tz="UTC"), "start"),
         _column("seconds", pa.float64(), "wall time"),
         _column("config", pa.string(), "JSON of the frozen configuration"),

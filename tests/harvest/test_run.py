@@ -13,7 +13,7 @@ from harvest.fetch.policy import Policy
 from harvest.filters.presets import HMMR_2019
 from harvest.run import harvest
 from harvest.session import Ended
-from harvest.workers import Outcome, Workers
+from harvest.workers import ItemWorker, Outcome, Workers
 from storage.atomic import file_sha256
 from storage.lake import Lake
 from storage.layout import STAGES
@@ -113,7 +113,7 @@ def test_limit_is_shared_out_by_weight_and_the_rest_stays_pending(tmp_path: Path
 def test_worker_that_is_killed_costs_its_own_item_only(films: Path, config: HarvestConfig) -> None:
     from harvest.sources.expand import expand
 
-    workers = Workers(config, films / "cache", f"sqlite:///{films}/ledger.db")
+    workers = Workers(config, films / "cache", f"sqlite:///{films}/ledger.db", ItemWorker)
     try:
         source = expand([films / "one.mp4"])[0]
         workers.submit(source)
