@@ -18,13 +18,11 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from harvest.config import HarvestConfig
+from harvest.config import AGENT, HarvestConfig
 from harvest.errors import Erased, NotAsLabelled, Unreadable
 from harvest.features.plan import changed, tracklets_without
-from harvest.fetch.download import AGENT, discard, download
 from harvest.fetch.pace import Pace
 from harvest.fetch.policy import Robots, check_before_contact, check_limits, seconds_limit
-from harvest.fetch.s3 import fetch_object
 from harvest.phi.protocol import Phi, TurnedPhi
 from harvest.registry import make_phis
 from harvest.sources.expand import Source
@@ -72,6 +70,10 @@ class FeatureWorker:
         if not source.is_url:
             check_before_contact(source, self._config.policy)
             return self._rows(Path(source.address), source, report)
+        # yt-dlp takes half a second to import, which a file on the disk need not wait for
+        from harvest.fetch.download import discard, download
+        from harvest.fetch.s3 import fetch_object
+
         fetch = fetch_object if source.is_s3 else partial(download, pace=self._pace, robots=self._robots)
         folder = self._downloads / source.item_id
         fetched = fetch(
