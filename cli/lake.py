@@ -157,6 +157,8 @@ def erase(
         typer.echo(f"snapshot {before[:12]} is now {after[:12]}")
     for checkpoint in receipt.checkpoints:
         typer.echo(f"trained on it: {checkpoint}")
+    for name in receipt.rounds:
+        typer.echo(f"a teacher of this label round had seen it: {name[:12]}")
     for path in receipt.still_holding:
         typer.echo(f"still names it, look yourself: {path}", err=True)
     typer.echo(f"receipt: {receipt.path}")

@@ -19,6 +19,7 @@ GROUPS: dict[str, str] = {
     "harvest": "Turn videos into pseudo-labelled tracklets.",
     "lake": "Look into the lake, freeze snapshots, erase a source.",
     "train": "Train HMMR on a lake and labelled data.",
+    "label3d": "One round of 3D pseudo-labels for a lake, by trained models.",
     "predict": "3D motion of every person in a video or an image.",
     "evaluate": "Score a checkpoint by a named protocol.",
     "data": "Check and prepare benchmark data that you have.",

@@ -20,6 +20,10 @@ DEVICE = typer.Option(help="cpu, cuda, cuda:1, mps. Under torchrun each process 
 PHI = typer.Option(help="Image feature of the lakes to train on, such as keypoints; else the preset's.")
 PRIOR = typer.Option(help="Real poses for the pose prior: an .npz, or a folder of AMASS files.")
 FROM = typer.Option("--from", help="Fine-tune this checkpoint, with its network and feature: released, or a model.pt.")
+PSEUDO3D = typer.Option(
+    help="Learn from this label round of the lake too (`hmmr label3d`): its id or first digits, or newest. Half of the "
+    "windows with 3D are then its own."
+)
 WARM = typer.Option(help="model.pt whose regressor and mean to start from, as HMMR starts from HMR's.")
 BODY = typer.Option(help="SMPL-format body file with a keypoint regressor; else the open body.")
 PRECISION = typer.Option(help="fp32, or bf16 for the network's forward pass.")
@@ -41,6 +45,7 @@ def train(
     steps: Annotated[int | None, STEPS] = None,
     resume: Annotated[bool, RESUME] = True,
     phi: Annotated[str | None, PHI] = None,
+    pseudo3d: Annotated[str, PSEUDO3D] = "",
     prior_poses: Annotated[Path | None, PRIOR] = None,
     warm_start: Annotated[Path | None, WARM] = None,
     initial: Annotated[str | None, FROM] = None,
@@ -69,7 +74,7 @@ def train(
         config = configured(
             preset, steps=steps, seed=seed, device=device, prior_poses=_text(prior_poses), body=_text(body),
             body_name=body_name, warm_start=_text(warm_start), precision=precision, compile=compile_network,
-            threads=threads, initial=initial, phi=phi,
+            threads=threads, initial=initial, phi=phi, pseudo3d=pseudo3d,
         )  # fmt: skip
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--from" if initial else "--preset") from None

@@ -23,12 +23,14 @@ FINE_TUNING_RATE = 0.2
 
 
 def configured(
-    preset: str, *, steps: int | None = None, initial: str | None = None, phi: str | None = None, **changes: Any
-) -> TrainConfig:
+    preset: str, *, steps: int | None = None, initial: str | None = None, phi: str | None = None, pseudo3d: str = "",
+    **changes: Any,
+) -> TrainConfig:  # fmt: skip
     """The preset of that name with what was asked to differ; ValueError names the presets.
 
     `initial` names the checkpoint to fine-tune, a path or `released`: its network and image feature are then taken, at
-    a lower learning rate. `phi` names another image feature than the preset's. Raises BadCheckpointError.
+    a lower learning rate. `phi` names another image feature than the preset's, `pseudo3d` a label round to learn from.
+    Raises BadCheckpointError.
     """
     if preset not in PRESETS:
         raise ValueError(f"no preset {preset}; there are {', '.join(PRESETS)}")
@@ -40,6 +42,8 @@ def configured(
         config = replace(config, initial=initial, model=start.model, optimiser=optimiser, data=data)
     if phi is not None:
         config = replace(config, data=replace(config.data, phi_name=phi))
+    if pseudo3d:
+        config = replace(config, data=replace(config.data, pseudo3d=pseudo3d))
     return replace(config, **changes) if steps is None else replace(config, steps=steps, **changes)
 
 
@@ -49,9 +53,14 @@ def train_on_lake(
 ) -> dict[str, Any]:  # fmt: skip
     """Train on `hours` (None: all) of a snapshot (None: frozen now) of the lake; OUT/model.pt is the checkpoint.
 
-    Writes a row of `runs` that names the snapshot of exactly what was trained on. Raises as hmmr_model.train does.
+    Writes a row of `runs` that names the snapshot of exactly what was trained on. Raises as hmmr_model.train does, and
+    LakeError for a label round (`config.data.pseudo3d`, an id or its first digits) that the lake does not have.
     """
     source = Lake(lake, create=False)
+    if config.data.pseudo3d:
+        from flows.label_round import named_round
+
+        config = replace(config, data=replace(config.data, pseudo3d=named_round(source, config.data.pseudo3d)))
     whole = load(source, snapshot) if snapshot else freeze(source)
     used = whole if hours is None else nested(whole, hours=hours, seed=config.seed)
     folders = [Lake(folder, create=False) for folder in labelled]
@@ -82,6 +91,7 @@ def _command(
     words = ["hmmr", "train", "--lake", str(lake), "--out", str(out), "--snapshot", whole.digest]
     words += [word for folder in labelled for word in ("--labelled", str(folder))]
     words += ["--preset", config.preset, "--steps", str(config.steps), "--seed", str(config.seed)]
+    words += ["--pseudo3d", config.data.pseudo3d] if config.data.pseudo3d else []
     words += [] if config.initial is None else ["--from", config.initial]
     words += [] if hours is None else ["--hours", str(hours)]
     return shlex.join(words)

@@ -124,6 +124,10 @@ class DataConfig:
     """Mirroring, and jitter of the crop as log-scale and shift in crop units: where φ can follow (data.augment)."""
     joint_dropout: float = 0.05
     """Share of input joints hidden where φ is the keypoints themselves."""
+    pseudo3d: str = added_field("")
+    """Label round (rounds.py) whose 3D the added tracklets bring along; empty: they bring 2D alone."""
+    pseudo3d_share: float = added_field(0.5)
+    """Share of the windows with 3D that come from that round; true labels keep the rest."""
 
     @property
     def turned(self) -> bool:

@@ -66,22 +66,29 @@ class Batch:
         return replace(self, keypoints_BUJ3=keypoints_BUJ3)
 
 
-LABELLED, PSEUDO, AUGMENT = 1, 2, 3
+LABELLED, PSEUDO, AUGMENT, ROUND = 1, 2, 3, 4
 """Salts that keep the random streams of one seed apart."""
 
 
 class TrainingSet:
     """Labelled tracks and pseudo-labelled ones. Without any of the latter the second half of a batch is the labelled
-    tracks' own detected 2D, so that every amount of added video sees the same number of 3D windows."""
+    tracks' own detected 2D, so that every amount of added video sees the same number of 3D windows.
+
+    `of_round` are tracks with the 3D of a label round; a fixed share of the windows with 3D is then theirs.
+    """
 
     def __init__(
-        self, labelled: Sequence[Track], pseudo: Sequence[Track] | WindowStore, config: DataConfig, seed: int
-    ) -> None:
+        self, labelled: Sequence[Track], pseudo: Sequence[Track] | WindowStore, config: DataConfig, seed: int,
+        of_round: Sequence[Track] = (),
+    ) -> None:  # fmt: skip
         if config.batch % 2:
             raise ValueError(f"a batch is half labelled, half not: {config.batch} windows cannot be halved")
         self.config, self._seed = config, seed
         self.labelled = Pool(labelled, config, seed, LABELLED)
         self.pseudo = Pool(labelled if isinstance(pseudo, Sequence) and not pseudo else pseudo, config, seed, PSEUDO)
+        self.of_round = Pool(of_round, config, seed, ROUND) if of_round else None
+        self._of_round = round(config.batch // 2 * config.pseudo3d_share) if of_round else 0
+        """Windows of a batch that the round's tracks give."""
 
     @property
     def phi_dim(self) -> int:
@@ -91,7 +98,7 @@ class TrainingSet:
     def digest(self) -> str:
         """Hash of everything that may be drawn."""
         digest = hashlib.sha256()
-        for pool in (self.labelled, self.pseudo):
+        for pool in (self.labelled, self.pseudo, *([self.of_round] if self.of_round else [])):
             digest.update("\n".join(pool.ids).encode())
             for array in (*map(pool.frames.phi, pool.pieces()), *map(pool.frames.keypoints, pool.pieces())):
                 digest.update(np.ascontiguousarray(array).tobytes())
@@ -109,28 +116,40 @@ class TrainingSet:
 
     def batch(self, step: int, rank: int = 0, world: int = 1) -> Batch:
         """The batch of one step and process: a pure function of the seed and these."""
-        config, half = self.config, self.config.batch // 2
-        first = (step * world + rank) * half
-        with_3d, pseudo = (pool.draw(range(first, first + half)) for pool in (self.labelled, self.pseudo))
-        phi = [self.labelled.frames.phi(with_3d.frames(config.window)[0])]
-        phi.append(self.pseudo.frames.phi(pseudo.frames(config.window)[0]))
-        labels, (frames_LU, inside_LU) = self.labelled.labels, with_3d.frames(config.window, config.target_margin)
+        config, half, at = self.config, self.config.batch // 2, step * world + rank
+        with_3d = [(self.labelled, self.labelled.draw(_positions(at, half - self._of_round)))]
+        if self.of_round:
+            with_3d.append((self.of_round, self.of_round.draw(_positions(at, self._of_round))))
+        pseudo = self.pseudo.draw(_positions(at, half))
+        inputs = [pool.frames.phi(drawn.frames(config.window)[0]) for pool, drawn in with_3d]
+        inputs.append(self.pseudo.frames.phi(pseudo.frames(config.window)[0]))
+        targets = [(pool.labels, *drawn.frames(config.window, config.target_margin)) for pool, drawn in with_3d]
+        inside_LU = np.concatenate([inside for _, _, inside in targets])
         frames_PU, inside_PU = pseudo.frames(config.window, config.target_margin)
-        keypoints_BUJ3 = np.concatenate([labels.keypoints_TJ3[frames_LU], self.pseudo.frames.keypoints(frames_PU)])
+
+        def gathered(name: str) -> Floats:
+            return np.concatenate([getattr(labels, name)[frames] for labels, frames, _ in targets])
+
+        keypoints_BUJ3 = np.concatenate([gathered("keypoints_TJ3"), self.pseudo.frames.keypoints(frames_PU)])
         seen_BUJ = keypoints_BUJ3[..., 2] >= config.min_score
         keypoints_BUJ3[..., 2] = seen_BUJ & np.concatenate([inside_LU, inside_PU])[..., None]
         batch = Batch(
-            phi_BTD=torch.from_numpy(np.concatenate(phi)),
+            phi_BTD=torch.from_numpy(np.concatenate(inputs)),
             keypoints_BUJ3=torch.from_numpy(keypoints_BUJ3),
-            joints_LUJ3=torch.from_numpy(labels.joints_TJ3[frames_LU]),
-            joints_weight_LUJ=torch.from_numpy(labels.joints_weight_TJ[frames_LU] * inside_LU[..., None]),
-            rotations_LUJ33=torch.from_numpy(labels.rotations_TJ33[frames_LU]),
-            rotations_weight_LU=torch.from_numpy(labels.rotations_weight_T[frames_LU] * inside_LU),
-            betas_LUK=torch.from_numpy(labels.betas_TK[frames_LU]),
-            betas_weight_LU=torch.from_numpy(labels.betas_weight_T[frames_LU] * inside_LU),
-            tracklet_ids=(*with_3d.ids, *pseudo.ids),
+            joints_LUJ3=torch.from_numpy(gathered("joints_TJ3")),
+            joints_weight_LUJ=torch.from_numpy(gathered("joints_weight_TJ") * inside_LU[..., None]),
+            rotations_LUJ33=torch.from_numpy(gathered("rotations_TJ33")),
+            rotations_weight_LU=torch.from_numpy(gathered("rotations_weight_T") * inside_LU),
+            betas_LUK=torch.from_numpy(gathered("betas_TK")),
+            betas_weight_LU=torch.from_numpy(gathered("betas_weight_T") * inside_LU),
+            tracklet_ids=tuple(name for drawn in (*[drawn for _, drawn in with_3d], pseudo) for name in drawn.ids),
         )
         return augment(batch, config, np.random.default_rng([self._seed, AUGMENT, step * world + rank]))
+
+
+def _positions(at: int, count: int) -> range:
+    """Those of the endless sequence of windows that one step and process draws, `count` a time."""
+    return range(at * count, (at + 1) * count)
 
 
 def _sum(pool: Pool) -> NDArray[np.float64]:

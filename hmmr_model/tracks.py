@@ -23,7 +23,15 @@ from hmmr_model.configs import DataConfig
 from storage.errors import NoWindows
 from storage.lake import LakeReader
 from storage.snapshot import Snapshot
-from storage.tables import Labels3D, TrackletArrays, iter_tracklets, read_labels3d, read_phi
+from storage.tables import (
+    Labels3D,
+    Pseudo3D,
+    TrackletArrays,
+    iter_tracklets,
+    read_labels3d,
+    read_phi,
+    read_pseudo3d,
+)
 from storage.windows import WindowStore
 
 Floats = NDArray[np.float32]
@@ -82,6 +90,41 @@ def read_tracks(
         converted = _labels(labels, tracklet, body) if labels and body else None
         tracks.append(Track(tracklet_id, features[tracklet_id], in_crop(tracklet.keypoints, tracklet.boxes), converted))
     return tracks
+
+
+def read_round_tracks(
+    lake: LakeReader, config: DataConfig, ids: Sequence[str], body: str, held_out: Collection[str] = ()
+) -> list[Track]:
+    """Tracks of `ids` with the 3D that the label round `config.pseudo3d` gave them, in the order of their ids.
+
+    Their 2D is the detected one. Tracklets without a row of that round, with another body, or held out are left out.
+    """
+    fit = set(_fit_ids(lake, config, ids, held_out).tracklet_ids)
+    labels_of = read_pseudo3d(lake, config.pseudo3d, sorted(fit))
+    features = read_phi(lake, config.phi_name, sorted(labels_of))
+    tracks = []
+    for tracklet in iter_tracklets(lake, sorted(labels_of)):
+        labels = labels_of[tracklet.tracklet_id]
+        if tracklet.tracklet_id not in features or labels.body != body or len(labels.rotations) != len(tracklet.pts):
+            continue
+        keypoints_TJ3 = in_crop(tracklet.keypoints, tracklet.boxes)
+        converted = _round_labels(labels, keypoints_TJ3)
+        tracks.append(Track(tracklet.tracklet_id, features[tracklet.tracklet_id], keypoints_TJ3, converted))
+    return tracks
+
+
+def _round_labels(labels: Pseudo3D, keypoints_TJ3: Floats) -> TrackLabels:
+    frames = len(labels.rotations)
+    every_T = np.ones(frames, np.float32)
+    return TrackLabels(
+        keypoints_TJ3=keypoints_TJ3,
+        joints_TJ3=labels.keypoints_3d,
+        joints_weight_TJ=np.ones((frames, 25), np.float32),
+        rotations_TJ33=labels.rotations,
+        rotations_weight_T=every_T,
+        betas_TK=np.tile(labels.betas, (frames, 1)),
+        betas_weight_T=every_T,
+    )
 
 
 _SCRATCH_PREFIX = f".windows-{socket.gethostname()}-"

@@ -32,7 +32,7 @@ from hmmr_model.devices import any_process, join_group, own_device
 from hmmr_model.objective import Keypoints
 from hmmr_model.prior import labelled_poses, read_prior_poses
 from hmmr_model.step import Curves, Stepper, TrainingState
-from hmmr_model.tracks import NoTrainingDataError, Track, read_tracks, store_tracks
+from hmmr_model.tracks import NoTrainingDataError, Track, read_round_tracks, read_tracks, store_tracks
 from storage.lake import LakeReader
 from storage.snapshot import select
 from storage.windows import WindowStore
@@ -106,7 +106,18 @@ def training_set(
         if stored is None:
             raise NoTrainingDataError(_nothing("one of the ids asked for", [pseudo.root], config))
         added = stored
-    return TrainingSet(with_3d, added, config.data, config.seed)
+    return TrainingSet(with_3d, added, config.data, config.seed, _of_round(config, pseudo, tracklet_ids))
+
+
+def _of_round(config: TrainConfig, pseudo: LakeReader | None, tracklet_ids: Sequence[str] | None) -> list[Track]:
+    """The added tracklets with the 3D of the label round that the configuration names; none without one."""
+    if not config.data.pseudo3d or pseudo is None or not tracklet_ids:
+        return []
+    tracks = read_round_tracks(pseudo, config.data, sorted(set(tracklet_ids)), config.body_name, config.data.held_out)
+    if not tracks:
+        words = f"3D of the label round {config.data.pseudo3d[:12]} (body {config.body_name})"
+        raise NoTrainingDataError(_nothing(words, [pseudo.root], config))
+    return tracks
 
 
 def _real_poses(config: TrainConfig, data: TrainingSet, given: NDArray[np.float32] | None) -> torch.Tensor:

@@ -20,7 +20,7 @@ from storage.schema import TABLES, check_times, schema_of, validated
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
-NEEDS_TRACKLET = ("features", "labels3d")
+NEEDS_TRACKLET = ("features", "labels3d", "pseudo3d")
 """Tables whose rows do not exist for a reader while their tracklet does not."""
 
 LAST_OF_SHARD = "tracklets"
@@ -92,8 +92,8 @@ class Lake:
     def read(self, name: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
         """Rows of a table in the schema's types; an empty table where nothing was written.
 
-        Rows of features and labels3d whose tracklet does not exist are left out, and so are all rows of a shard that
-        is not whole (yet).
+        Rows of features, labels3d and pseudo3d whose tracklet does not exist are left out, and so are all rows of a
+        shard that is not whole (yet).
         """
         for _ in range(_READS):
             try:

@@ -93,6 +93,25 @@ LABELS_3D = pa.schema(
     ]
 )  # fmt: skip
 
+PSEUDO_3D = pa.schema(
+    [
+        _column("tracklet_id", pa.string(), "row of tracklets"),
+        _column("source_id", pa.string(), "the video"),
+        _column("round_id", pa.string(), "hash of the teachers, the settings and the code's version: one label round"),
+        _column("teachers", pa.list_(pa.string()), "sha256 of each teacher's checkpoint"),
+        _column("body", pa.string(), "body file that rotations and betas belong to"),
+        _column("rotations", _ROWS_F32, "(T, 216) 24 rotation matrices, row-major, root in camera axes", width=216),
+        _column("betas", pa.list_(_F32), "(10) shape"),
+        _column("keypoints_3d", _ROWS_F32, "(T, 75) 25 x (x, y, z) m, camera axes, pelvis at the origin", width=75),
+        _column("confidence", _ROWS_F32, "(T, 25) the 2D network's score of each joint; 0 where it is too low to be "
+                "used", width=25),
+        _column("reprojection", _F32, "gate value: mean distance of the projected joints from the detected ones, in "
+                "halves of the crop's side"),
+        _column("apart_m", _F32, "gate value: mean distance of the teachers' joints from their mean, m"),
+        _column("label_key", pa.string(), "label_key of the tracklet that was labelled"),
+    ]
+)  # fmt: skip
+
 REJECTS = pa.schema(
     [
         _column("source_id", pa.string(), "the video"),
@@ -228,6 +247,7 @@ TABLES: dict[str, pa.Schema] = {
     "tracklets": TRACKLETS,
     "features": FEATURES,
     "labels3d": LABELS_3D,
+    "pseudo3d": PSEUDO_3D,
     "rejects": REJECTS,
     "videos": VIDEOS,
     "shots": SHOTS,
@@ -241,6 +261,7 @@ MEANINGS: dict[str, str] = {
     "tracklets": "One person followed through one stretch of a shot: the 2D pseudo-labels. Written last in a commit.",
     "features": "Image features of a tracklet, one row for each kind of feature.",
     "labels3d": "True 3D of a tracklet, where there is one: films, motion capture, benchmarks.",
+    "pseudo3d": "3D of a tracklet as trained models see it, moved onto its 2D: one label round. Never truth.",
     "rejects": "What a filter refused, with the reason and the measured value. A row is a stretch, a track or a video.",
     "videos": "One video under one label_key: where it came from, by what right, and what it cost.",
     "shots": "The cuts of a video.",
@@ -284,6 +305,7 @@ def _table_row(field: pa.Field) -> str:
 _PER_FRAME = {
     "tracklets": ("frame_index", "pts", "observed", "boxes", "keypoints"),
     "labels3d": ("valid", "keypoints_3d", "keypoints_2d", "rotations", "translation"),
+    "pseudo3d": ("rotations", "keypoints_3d", "confidence"),
 }
 """Columns of a table that all have T entries in each row."""
 

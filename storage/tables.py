@@ -59,6 +59,21 @@ class Labels3D:
     """(T, 3) m."""
 
 
+@dataclass(frozen=True)
+class Pseudo3D:
+    """3D of one tracklet by one label round; metres, camera axes (x right, y down, z forward), pelvis at the origin."""
+
+    body: str
+    rotations: Float32
+    """(T, 24, 3, 3), root in camera axes."""
+    betas: Float32
+    """(10,)"""
+    keypoints_3d: Float32
+    """(T, 25, 3) m."""
+    confidence: Float32
+    """(T, 25) 0 to 1; 0: not to be used."""
+
+
 def rows_to_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     """Rows as dicts to a table with the schema of `name`; numpy arrays are taken for list columns.
 
@@ -245,6 +260,22 @@ def read_labels3d(lake: LakeReader, ids: Sequence[str] | None = None, split: str
         chosen = pc.field("split") == split
         wanted = chosen if wanted is None else wanted & chosen
     return {row["tracklet_id"]: labels_3d(row) for row in row_views(lake.read("labels3d", None, wanted))}
+
+
+def read_pseudo3d(lake: LakeReader, round_id: str, ids: Sequence[str] | None = None) -> dict[str, Pseudo3D]:
+    """What a label round says of each tracklet, all or those of `ids`."""
+    wanted, chosen = _among(ids), pc.field("round_id") == round_id
+    table = lake.read("pseudo3d", None, chosen if wanted is None else wanted & chosen)
+    return {
+        row["tracklet_id"]: Pseudo3D(
+            body=str(row["body"]),
+            rotations=_flat(row, "rotations", np.float32).reshape(-1, 24, 3, 3),
+            betas=_flat(row, "betas", np.float32),
+            keypoints_3d=_flat(row, "keypoints_3d", np.float32).reshape(-1, 25, 3),
+            confidence=_flat(row, "confidence", np.float32).reshape(-1, 25),
+        )
+        for row in row_views(table)
+    }
 
 
 def read_zero_shot(

@@ -20,6 +20,7 @@ _VIDEO = (
     "url", "host", "uploader", "title", "content_sha256", "licence", "evidence", "provenance", "recipe", "label_key",
 )  # fmt: skip
 
+_ROUND = ("round_id", "teachers", "reprojection", "apart_m")
 _LISTED = ["tracklet_id", "source_id", "shot_index", "person_index", "n_frames", "seconds"]
 _ORDER = ("source_id", "shot_index", "person_index", "tracklet_id")
 
@@ -39,6 +40,7 @@ def why(lake: Lake, tracklet_id: str, ledger: Ledger | None = None) -> dict[str,
         "features": lake.read(
             "features", ["phi_name", "phi_dim"], pc.field("tracklet_id") == row["tracklet_id"]
         ).to_pylist(),
+        "label_rounds": lake.read("pseudo3d", _ROUND, pc.field("tracklet_id") == row["tracklet_id"]).to_pylist(),
         "rejected_beside_it": lake.read(
             "rejects", ["person_index", "stage", "reason", "measured", "threshold", "n_frames"], in_shot
         ).to_pylist(),

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from storage.erase.ledger_rows import others_uploaders, sources_of, uploaders_of
 from storage.errors import LakeError
-from storage.lake import Lake
+from storage.lake import NEEDS_TRACKLET, Lake
 from storage.ledger.ledger import Ledger
 from storage.schema import TABLES
 
@@ -124,7 +124,7 @@ def with_all_tracklets(lake: Lake, found: Found) -> Found:
     """Those too whose rows no reader sees (yet), because their commit is not whole."""
     mine = pc.field("source_id").isin(pa.array(found.sources, pa.string()))
     tracklet_ids = set(found.tracklets)
-    for name in ("tracklets", "features", "labels3d"):
+    for name in ("tracklets", *NEEDS_TRACKLET):
         dataset = lake.dataset(name)
         if dataset is not None:
             tracklet_ids.update(dataset.to_table(columns=["tracklet_id"], filter=mine)["tracklet_id"].to_pylist())

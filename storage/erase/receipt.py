@@ -2,11 +2,13 @@
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from storage.atomic import write_json_atomically
+from storage.json_text import BadJsonError, read_object
 from storage.lake import Lake
 from storage.layout import says_full
 from storage.snapshot import with_ancestors
@@ -32,16 +34,61 @@ class Receipt:
     likeness: int = 0
     """Sampled pictures that are remembered by keyed hashes, so that re-encoded copies are refused; 0: none."""
     checkpoints: tuple[str, ...] = ()
-    """Models trained on one of these lists: they have seen the source."""
+    """Models trained on one of these lists, or on a label round below: they have seen the source."""
+    rounds: tuple[str, ...] = ()
+    """Label rounds of which a teacher had seen the source, or a teacher's teacher."""
     path: str = ""
     """Where the receipt lies; not part of the file."""
 
 
-def trained_on(lake: Lake, digests: Sequence[str]) -> tuple[str, ...]:
-    """Checkpoints (or run ids where there is none) of runs on one of these snapshots."""
-    runs = lake.read("runs", ["run_id", "snapshot", "checkpoint"]).to_pylist()
-    wanted = with_ancestors(lake, digests)
-    return tuple(sorted({run["checkpoint"] or run["run_id"] for run in runs if run["snapshot"] in wanted}))
+@dataclass(frozen=True)
+class Learnt:
+    """What has learnt from a source: checkpoints (or run ids where there is none), and label rounds."""
+
+    checkpoints: tuple[str, ...]
+    rounds: tuple[str, ...]
+
+
+def learnt_from(lake: Lake, digests: Sequence[str]) -> Learnt:
+    """Checkpoints of runs on one of these snapshots, the label rounds that these models taught, the models that learnt
+    from those rounds, and so on until nothing more is found."""
+    runs = lake.read("runs", ["run_id", "kind", "config", "snapshot", "checkpoint"]).to_pylist()
+    seen = with_ancestors(lake, digests)
+    rounds: set[str] = set()
+    while True:
+        taught = {
+            name for run in runs if run["kind"] == "label3d"
+            if (name := _setting(run["config"], "round_id")) is not None and _learnt(run["config"], seen, rounds)
+        }  # fmt: skip
+        if taught <= rounds:
+            break
+        rounds |= taught
+    models = {
+        run["checkpoint"] or run["run_id"] for run in runs
+        if run["kind"] != "label3d" and (run["snapshot"] in seen or _setting(run["config"], "pseudo3d") in rounds)
+    }  # fmt: skip
+    return Learnt(tuple(sorted(models)), tuple(sorted(rounds)))
+
+
+def _learnt(config: str, seen: Collection[str], rounds: Collection[str]) -> bool:
+    """Whether a teacher of this round was trained on one of these snapshots or rounds."""
+    told = _parsed(config)
+    return bool({*told.get("teachers_snapshots", ())} & {*seen} or {*told.get("teachers_rounds", ())} & {*rounds})
+
+
+def _setting(config: str, name: str) -> str | None:
+    """A setting of a run, its own or its data's."""
+    told = _parsed(config)
+    data = told.get("data")
+    value = told.get(name) or (data.get(name) if isinstance(data, dict) else None)
+    return value if isinstance(value, str) and value else None
+
+
+def _parsed(config: str) -> dict[str, Any]:
+    try:
+        return read_object(config)
+    except BadJsonError:
+        return {}
 
 
 def write_receipt(lake: Lake, receipt: Receipt) -> str:

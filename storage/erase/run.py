@@ -25,7 +25,7 @@ from storage.erase.names import (
     tombstone_names,
     with_all_tracklets,
 )
-from storage.erase.receipt import Receipt, trained_on, write_receipt
+from storage.erase.receipt import Receipt, learnt_from, write_receipt
 from storage.erase.scrub import replace_cells, scrub_files
 from storage.labels.key import digest
 from storage.lake import Lake
@@ -63,6 +63,7 @@ def erase(lake: Lake, ledger: Ledger, target: Target, *, why: str = "", likeness
     scrubbed = scrub_files(lake, names, spoken(ledger, found))
     files += sum(clean_log(lake, name) for name in TABLES)
     snapshots = drop_sources(lake, found.sources, mark, partial(ledger.tombstones.among, "source"))
+    learnt = learnt_from(lake, [old for old, _ in snapshots])
     receipt = Receipt(
         targets=tuple(hashes),
         why=why,
@@ -72,7 +73,8 @@ def erase(lake: Lake, ledger: Ledger, target: Target, *, why: str = "", likeness
         still_holding=tuple(scrubbed.holding),
         snapshots=tuple(snapshots),
         likeness=pictures,
-        checkpoints=trained_on(lake, [old for old, _ in snapshots]),
+        checkpoints=learnt.checkpoints,
+        rounds=learnt.rounds,
     )
     receipt = replace(receipt, path=write_receipt(lake, receipt))
     anonymise(ledger, found.sources, mark, target.host)
