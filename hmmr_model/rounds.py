@@ -21,12 +21,12 @@ import torch
 from body.cameras import weak_perspective
 from hmmr_model.checkpoint import checkpoint_file, load_checkpoint
 from hmmr_model.predict import Floats, Prediction, Predictor, predict_lake
-from hmmr_model.refine import RefineConfig, refine
+from hmmr_model.refine import RefineConfig, refine_lake
 from hmmr_model.tracks import in_crop
 from storage.atomic import file_sha256
 from storage.labels.key import digest, identity
 from storage.lake import Lake
-from storage.tables import TrackletArrays, read_zero_shot, row_views, tracklet_arrays
+from storage.tables import TrackletArrays, row_views, tracklet_arrays
 
 VERSION = "1"
 """Of what this file does; another number makes another round."""
@@ -84,24 +84,21 @@ def label_tracklets(
 ) -> list[dict[str, Any]]:
     """Rows of `pseudo3d`, under the round's `name`, for those of `ids` that have every teacher's φ."""
     guesses = [predict_lake(teacher.predictor, lake, ids) for teacher in teachers]
-    own_3d = read_zero_shot(lake, ids) if config.refined and config.refine.own_3d else {}
+    complete = [one for one in guesses[0] if all(one in known for known in guesses)]
+    first, sha256s = teachers[0].predictor, sorted(teacher.sha256 for teacher in teachers)
+    of_teachers = {one: [known[one] for known in guesses] for one in complete}
+    predictions = {one: mean_prediction(of_teachers[one], first) for one in complete}
+    if config.refined:
+        phi_name = first.checkpoint.config.data.phi_name
+        predictions = refine_lake(predictions, lake, first.body, config.refine, phi_name=phi_name)
     rows = []
-    for row in _tracklets(lake, ids):
+    for row in _tracklets(lake, complete):
         tracklet = tracklet_arrays(row)
-        of_teachers = [known[tracklet.tracklet_id] for known in guesses if tracklet.tracklet_id in known]
-        if len(of_teachers) < len(teachers):
-            continue
-        keypoint_model = teachers[0].predictor.body
-        prediction = mean_prediction(of_teachers, teachers[0].predictor)
-        if config.refined:
-            own_TJ3 = own_3d.get(tracklet.tracklet_id)
-            prediction = refine(prediction, tracklet, keypoint_model, config.refine, own_TJ3)
         rows.append({
             "tracklet_id": tracklet.tracklet_id, "source_id": tracklet.source_id, "label_key": row["label_key"],
-            "round_id": name, "teachers": sorted(teacher.sha256 for teacher in teachers),
-            "body": teachers[0].predictor.checkpoint.body,
-            "apart_m": teachers_apart(of_teachers),
-            **_labels(prediction, tracklet, config.refine.min_score),
+            "round_id": name, "teachers": sha256s, "body": first.checkpoint.body,
+            "apart_m": teachers_apart(of_teachers[tracklet.tracklet_id]),
+            **_labels(predictions[tracklet.tracklet_id], tracklet, config.refine.min_score),
         })  # fmt: skip
     return rows
 
