@@ -114,18 +114,18 @@ class Panel:
         return filled("panel.html", panel=self, alone=alone)
 
 
-def table(caption: str, heads: Sequence[str], rows: Sequence[Cells], *, limit: int = 200) -> Html:
+def table(caption: str, heads: Sequence[str], rows: Sequence[Cells], *, limit: int = 200, of: int = 0) -> Html:
     """A table in a box that scrolls sideways and takes the keyboard's focus.
 
-    Rows after `limit` are counted in a last line, so that a lake with a million videos still gives a page
-    that opens.
+    Rows after `limit` are counted in a last line, so that a lake with a million videos still gives a page that opens;
+    `of` is how many rows there are where `rows` holds only the first.
     """
     if not rows:
         return element("p", f"{caption}: none yet.", class_="empty")
     cells = [[_cell(value) for value in row] for row in rows[:limit]]
     numeric = [any(_is_number(row[place]) for row in rows[:limit]) for place in range(len(heads))]
     return filled("table.html", caption=caption, heads=list(zip(heads, numeric, strict=True)), rows=cells,
-                  more=max(len(rows) - limit, 0))  # fmt: skip
+                  more=max(len(rows) - limit, of - len(rows[:limit]), 0))  # fmt: skip
 
 
 def folded(summary: str, *children: Child) -> Html:

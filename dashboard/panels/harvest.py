@@ -3,23 +3,19 @@
 Examples are drawn from keypoints: no pixel of a video is kept.
 """
 
-from collections import Counter, defaultdict
-
 from dashboard.markup import Html, Panel, bars, element, facts, hours_text, join, number, table
 from dashboard.skeleton import skeleton
 from dashboard.view import LakeView, Row
-from storage.stats import stage_seconds
 
 _STATES = ("done", "rejected", "failed", "pending", "erased")
 
 
 def funnel_panel(view: LakeView) -> Panel:
     """The ledger's books with the reasons of what did not end well, what the done items gave, rejects by stage."""
-    frames = sum(row["n_frames"] for row in view.tracklets)
-    hours = sum(row["seconds"] for row in view.tracklets) / 3600
+    totals = view.totals
     given = facts(
-        [("videos", len(view.videos)), ("tracklets", f"{len(view.tracklets):,}"), ("person-frames", f"{frames:,}"),
-         ("person-time", hours_text(hours))]
+        [("videos", f"{totals.videos:,}"), ("tracklets", f"{totals.tracklets:,}"),
+         ("person-frames", f"{totals.frames:,}"), ("person-time", hours_text(totals.seconds / 3600))]
     )  # fmt: skip
     return Panel("funnel", "Harvest", join(_books(view), given, _reasons(view)))
 
@@ -41,14 +37,11 @@ def _books(view: LakeView) -> Html:
 
 
 def _reasons(view: LakeView) -> Html:
-    counts = Counter((row["stage"], row["reason"]) for row in view.rejects)
-    frames: Counter[tuple[str, str]] = Counter()
-    for row in view.rejects:
-        frames[(row["stage"], row["reason"])] += row["n_frames"]
-    rows = [(stage, reason, frames[(stage, reason)], count) for (stage, reason), count in counts.most_common()]
     older = f"{view.older_rejects:,} more of earlier labels of the same videos are not counted."
     return join(
-        bars("Stretches of frames that were rejected", ["stage", "reason", "frames", "runs"], rows, of=3),
+        bars(
+            "Stretches of frames that were rejected", ["stage", "reason", "frames", "runs"], view.totals.rejects, of=3
+        ),
         element("p", older) if view.older_rejects else None,
     )
 
@@ -89,12 +82,7 @@ def _against(row: Row) -> str:
 
 def cost_panel(view: LakeView) -> Panel:
     """Wall and CPU seconds by stage over all videos, and of the training runs."""
-    totals: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for row in view.videos:
-        for stage, seconds in stage_seconds(row["stage_seconds"]).items():
-            for kind, value in seconds.items():
-                totals[stage][kind] += value
-    video_seconds = sum(row["duration_s"] for row in view.videos)
+    totals, video_seconds = view.totals.stages, view.totals.video_seconds
     kinds = sorted({kind for seconds in totals.values() for kind in seconds})
     rows = [
         (stage, *[number(round(seconds.get(kind, 0.0), 1)) for kind in kinds],
@@ -106,7 +94,7 @@ def cost_panel(view: LakeView) -> Panel:
     training_cost = (
         f"{len(trained)} training runs took {number(round(sum(trained) / 3600, 3))} hours in all." if trained else ""
     )
-    kept = sum(row["bytes"] for row in view.videos)
+    kept = view.totals.video_bytes
     fetched_size = f"{kept / 1e6:,.1f} MB of video were fetched; its pixels are not kept." if kept else ""
     return Panel(
         "cost", "Cost", join(table("Harvest by stage", heads, rows), element("p", f"{training_cost} {fetched_size}"))

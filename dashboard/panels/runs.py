@@ -45,8 +45,6 @@ def versions_panel(view: LakeView) -> Panel:
         (element("code", frozen.digest), len(frozen.members), len(frozen.sources), hours_text(frozen.hours))
         for frozen in view.snapshots
     ]
-    labellers = Counter((row["backend"], row["preset"]) for row in view.tracklets)
-    labeller_rows = [(backend, preset, count) for (backend, preset), count in labellers.most_common()]
     return Panel(
         "versions",
         "Snapshots and versions",
@@ -54,7 +52,7 @@ def versions_panel(view: LakeView) -> Panel:
             table("Frozen snapshots", ["digest", "tracklets", "videos", "person-time"], snapshots),
             left_out("these snapshots are damaged: delete their files and freeze them again", view.damaged),
             table("Version of each table", ["table", "version"], versions),
-            table("Who labelled", ["2D backend", "filter preset", "tracklets"], labeller_rows),
+            table("Who labelled", ["2D backend", "filter preset", "tracklets"], view.totals.labellers),
         ),
     )
 

@@ -3,59 +3,34 @@
 How long links live is the Kaplan-Meier estimate (JASA 53, 1958).
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from dashboard.charts import Axis, Chart, Choice, Dot, Figure, Series, chart_html, colour
-from dashboard.markup import Cells, Html, Panel, element, folded, hours_text, join, short, table, when
+from dashboard.markup import Cells, Html, Panel, element, folded, hours_text, join, table, when
 from dashboard.view import LakeView, Row
 
 
 def sources_panel(view: LakeView) -> Panel:
     """Tracklets and person-hours grouped by licence, by host, by tag, and by video."""
-    videos = {row["source_id"]: row for row in view.videos}
-
-    def host(row: Row) -> list[str]:
-        return [videos[row["source_id"]]["host"] if row["source_id"] in videos else "unknown"]
-
-    by_video = _grouped(view, lambda row: [row["source_id"]])
-    listed: list[Cells] = [(_title(videos.get(row[0]), row[0]), *row[1:]) for row in by_video]
     return Panel(
         "sources",
         "Hours by source and licence",
         join(
-            _table("By licence", "licence", _grouped(view, lambda row: [row["licence"]])),
-            _table("By host", "host", _grouped(view, host)),
-            _table("By tag", "tag", _grouped(view, lambda row: row["tags"] or ["(none)"])),
-            folded("Every video", _table("By video", "video", listed)),
+            *[_table(view, f"By {kind}", kind) for kind in ("licence", "host", "tag")],
+            folded("Every video", _table(view, "By video", "video")),
         ),
     )
 
 
-def _grouped(view: LakeView, keys: Callable[[Row], list[str]]) -> list[tuple[str, int, int, str]]:
-    """(key, videos, tracklets, time) with the most hours first; a row with several keys counts under each."""
-    seconds: dict[str, float] = defaultdict(float)
-    tracklets: dict[str, int] = defaultdict(int)
-    videos: dict[str, set[str]] = defaultdict(set)
-    for row in view.tracklets:
-        for key in keys(row):
-            seconds[key] += row["seconds"]
-            tracklets[key] += 1
-            videos[key].add(row["source_id"])
-    order = sorted(seconds, key=lambda key: -seconds[key])
-    return [(key, len(videos[key]), tracklets[key], hours_text(seconds[key] / 3600)) for key in order]
-
-
-def _table(caption: str, first: str, rows: Sequence[Cells]) -> Html:
-    return table(caption, [first, "videos", "tracklets", "person-time"], rows, limit=100)
-
-
-def _title(video: Row | None, source: str) -> str:
-    if video is None:
-        return short(source)
-    return str(video["title"] or video["url"] or short(source))
+def _table(view: LakeView, caption: str, kind: str) -> Html:
+    groups = view.totals.by.get(kind, ())
+    rows: list[Cells] = [
+        (group.name, group.videos, group.tracklets, hours_text(group.seconds / 3600)) for group in groups
+    ]
+    heads = [kind, "videos", "tracklets", "person-time"]
+    return table(caption, heads, rows, limit=100, of=view.totals.groups.get(kind, 0))
 
 
 _DAY_S = 86_400.0
@@ -71,7 +46,7 @@ class Life:
 
 def survival_panel(view: LakeView) -> Panel:
     """The survival curve of links, from the rows that `hmmr lake probe` leaves."""
-    links = lives(view.videos, view.probes)
+    links = lives(view.harvested, view.probes)
     if not links:
         summary = "No source has been asked for again; hmmr lake probe does it, politely."
         return Panel("survival", "Are the videos still there?", element("p", summary, class_="empty"))
@@ -91,9 +66,8 @@ def survival_panel(view: LakeView) -> Panel:
     return Panel("survival", "Are the videos still there?", join(element("p", summary), chart))
 
 
-def lives(videos: Iterable[Row], probes: Iterable[Row]) -> list[Life]:
+def lives(harvested: Mapping[str, datetime], probes: Iterable[Row]) -> list[Life]:
     """Of every source that was asked for again; it is gone from the first look that did not find it."""
-    harvested = {row["source_id"]: row["committed_at"] for row in videos}
     looks: dict[str, list[tuple[datetime, bool]]] = {}
     for row in probes:
         if row["source_id"] in harvested:

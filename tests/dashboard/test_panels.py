@@ -73,8 +73,8 @@ def test_a_source_that_was_labelled_again_counts_once(full_lake: Lake) -> None:
     full_lake.append("videos", rows_to_table("videos", [video | anew]))
     full_lake.append("rejects", rows_to_table("rejects", [reject]))
     view = read_view(full_lake)
-    assert [row["tracklet_id"] for row in view.tracklets if row["source_id"] == old["source_id"]] == ["new"]
-    assert ([row["reason"] for row in view.rejects], list(view.reject_examples)) == (["still"], ["still"])
+    assert [group.tracklets for group in view.totals.by["video"] if group.name != "squats"] == [1]
+    assert ([row[1] for row in view.totals.rejects], list(view.reject_examples)) == (["still"], ["still"])
     assert "2 more of earlier labels" in funnel_panel(view).body
     assert "2 s" in sources_panel(view).body
 

@@ -16,7 +16,7 @@ def test_kaplan_meier_by_hand() -> None:
 
 
 def test_a_source_is_gone_from_the_first_look_that_misses_it() -> None:
-    videos = [{"source_id": source, "committed_at": START} for source in "abc"]
+    harvested = dict.fromkeys("abc", START)
     looks = [("a", 5, True), ("a", 9, False), ("a", 12, False), ("b", 7, True), ("b", 8, True), ("unknown", 1, False)]
     probes = [{"source_id": s, "probed_at": START + timedelta(days=d), "alive": alive} for s, d, alive in looks]
-    assert lives(videos, probes) == [Life(9.0, True), Life(8.0, False)]
+    assert lives(harvested, probes) == [Life(9.0, True), Life(8.0, False)]
