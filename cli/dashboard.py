@@ -28,9 +28,10 @@ def dashboard(
     port: Annotated[int, PORT] = 8501,
     open_browser: Annotated[bool, OPEN] = False,
 ) -> None:
-    """Curve, verdict, baselines, harvest funnel, costs and runs of a lake, on one page that asks for no network.
+    """What runs now, the results, and the labels of a lake, served on this machine alone; or, with --export, the results
+    as one page that asks for no network: curve, verdict, baselines, harvest, costs and runs.
 
-    Served on loopback only; each reload reads the lake anew. Ctrl-C ends it.
+    What is served changes without reload (docs/dashboard.md). Ctrl-C ends it.
     """
     from dashboard.page import SUBJECTS, export
     from dashboard.serve import serve

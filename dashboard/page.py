@@ -83,9 +83,9 @@ def render(view: LakeView, *, title: str, about: str = "all", own: Own | None = 
     extra += [_next_panel(own.next_commands)] if own.next_commands else []
     panels = [*extra, *panels]
     drawn = any('class="plot"' in panel.body for panel in panels)
-    scripts = [_resource(name) for name in (*(_CHART_SCRIPTS if drawn else ()), "tables.js", "players.js")]
-    return filled("page.html", title=title, answer=answer, intro=own.intro, panels=panels, policy=_policy(scripts),
-                  css=Html(_resource("page.css")), scripts=[Html(script) for script in scripts])  # fmt: skip
+    scripts = [resource(name) for name in (*(_CHART_SCRIPTS if drawn else ()), "tables.js", "players.js")]
+    return filled("page.html", title=title, answer=answer, intro=own.intro, panels=panels, policy=policy(scripts),
+                  css=Html(resource("page.css")), scripts=[Html(script) for script in scripts])  # fmt: skip
 
 
 def _next_panel(commands: Sequence[tuple[str, str]]) -> Panel:
@@ -94,13 +94,16 @@ def _next_panel(commands: Sequence[tuple[str, str]]) -> Panel:
     return Panel("next", "What to do next", element("ol", *steps, class_="next"))
 
 
-def _policy(scripts: Sequence[str]) -> str:
-    """Only our own scripts may run, whatever a title says, and nothing may be fetched."""
+def policy(scripts: Sequence[str], *, served: bool = False) -> str:
+    """Only our own scripts may run, whatever a title says, and nothing may be fetched; a page that is `served` may ask
+    its own server."""
     hashes = " ".join(f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in scripts)
-    return f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
+    rules = f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
+    return f"{rules}; connect-src 'self'; form-action 'self'; frame-ancestors 'none'" if served else rules
 
 
-def _resource(name: str) -> str:
+def resource(name: str) -> str:
+    """A file of this folder, as text."""
     return files("dashboard").joinpath(name).read_text(encoding="utf-8")
 
 

@@ -14,7 +14,7 @@ from hmmr_model.checkpoint import checkpoint_file, load_checkpoint
 from hmmr_model.configs import PRESETS, TrainConfig, to_json
 from hmmr_model.train import Progress, train
 from storage.lake import Lake
-from storage.runs import run_row
+from storage.runs import announced, run_row
 from storage.snapshot import Snapshot, freeze, load, nested
 from storage.tables import rows_to_table
 
@@ -65,12 +65,14 @@ def train_on_lake(
     used = whole if hours is None else nested(whole, hours=hours, seed=config.seed)
     folders = [Lake(folder, create=False) for folder in labelled]
     began = datetime.now(UTC)
-    result = train(
-        config, source, folders, out, tracklet_ids=used.tracklet_ids, snapshot=whole.digest, resume=resume,
-        progress=progress,
-    )  # fmt: skip
+    run_id = f"{config.preset}-{used.digest[:8]}-{config.seed}-{began:%Y%m%dT%H%M%S}"
+    with announced(source.layout, run_id, progress) as told:
+        result = train(
+            config, source, folders, out, tracklet_ids=used.tracklet_ids, snapshot=whole.digest, resume=resume,
+            progress=told,
+        )  # fmt: skip
     row = run_row(
-        "train", f"{config.preset}-{used.digest[:8]}-{config.seed}-{began:%Y%m%dT%H%M%S}", began,
+        "train", run_id, began,
         json.loads(to_json(config)) | {"hours": used.hours, "lake_hours": whole.hours},
         command=_command(lake, labelled, out, config, whole, hours), commit=code_commit(), seconds=result.seconds,
         snapshot=whole.digest, checkpoint=str(result.checkpoint), curves=result.curves,

@@ -108,7 +108,7 @@ def _parsed(value: Any) -> Any:
 
 
 def _ledger_part(ledger: Ledger, source_id: str) -> dict[str, Any] | None:
-    entries = [entry for entry in ledger.entries() if entry.item.item_id == source_id]
+    entries = ledger.entries(among=[source_id])
     if not entries:
         return None
     entry = entries[0]

@@ -92,7 +92,7 @@ def answer_panel(view: LakeView, lead: Sequence[str] = ()) -> Panel:
         join(
             *[element("p", text, class_="lead") for text in sentences],
             element("p", where, class_="quiet"),
-            facts(_cards(main)),
+            facts(cards(main)),
             *[_curve_svg(lake_answers, width, name) for width, name in ((760, "wide"), (350, "narrow"))],
             _bars(view, main),
         ),
@@ -149,7 +149,8 @@ def _study_words(curve: Curve) -> str:
     return f"Study {curve.study or 'without a name'}, feature {curve.phi_name or 'none'}, {len(curve.seeds)} seeds."
 
 
-def _cards(answer: Answer) -> list[tuple[str, Child]]:
+def cards(answer: Answer) -> list[tuple[str, Child]]:
+    """The numbers of a series, as names and values."""
     unit = "mm" if "(mm)" in metric_name(answer.setting.metric) else ""
     cards: list[tuple[str, Child]] = [
         ("error with all film", f"{answer.end:.1f} {unit}"),

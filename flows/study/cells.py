@@ -27,7 +27,7 @@ from hmmr_model.configs import TrainConfig, to_json
 from hmmr_model.predict import predict_lake
 from hmmr_model.train import train
 from storage.lake import Lake, LakeReader
-from storage.runs import run_row
+from storage.runs import announced, run_row
 from storage.snapshot import Snapshot, load, nested, select
 from storage.tables import ZERO_SHOT, iter_tracklets, read_labels3d, rows_to_table
 
@@ -146,15 +146,17 @@ def _trained(cell: Cell, context: StudyContext, run_id: str) -> tuple[Path, floa
     if checkpoint.exists() and lake.read("runs", ["run_id"], pc.field("run_id") == run_id).num_rows:
         return checkpoint, data.nominal_hours
     began, ceiling = datetime.now(UTC), cell.variant == "ceiling"
-    result = train(
-        replace(cell.train, seed=cell.seed),
-        data.lake(),
-        [Lake(context.labelled), lake] if ceiling else [Lake(context.labelled)],
-        context.out / run_id,
-        tracklet_ids=None if ceiling else data.tracklet_ids,
-        labelled_ids=_with_3d(cell, data.tracklet_ids if ceiling else ()),
-        snapshot=data.snapshot,
-    )
+    with announced(lake.layout, run_id, study=context.study) as told:
+        result = train(
+            replace(cell.train, seed=cell.seed),
+            data.lake(),
+            [Lake(context.labelled), lake] if ceiling else [Lake(context.labelled)],
+            context.out / run_id,
+            tracklet_ids=None if ceiling else data.tracklet_ids,
+            labelled_ids=_with_3d(cell, data.tracklet_ids if ceiling else ()),
+            snapshot=data.snapshot,
+            progress=told,
+        )
     settings = asdict(cell.train)
     settings |= {"share": cell.share, "variant": cell.variant, "hours": data.hours, "seed": cell.seed}
     if cell.labelled_ids is not None:
