@@ -5,7 +5,8 @@ page's CPU at rest.
     python bench/page.py live /tmp/million [--root CHECKOUT]        # first paint of `hmmr dashboard`, CPU at rest
     python bench/page.py open PAGE.html ...                         # bytes and first paint of exported pages
 
-First paint is Chromium's own first-contentful-paint, of three loads the median; CPU is user and system time of the
+First paint is Chromium's own first-contentful-paint, of three loads the median (`open`: five such in
+turn, and the least of them); CPU is user and system time of the
 server's process.
 """
 
@@ -124,6 +125,7 @@ def paint(tab: Any, address: str) -> float:
     for _ in range(3):
         tab.call("Page.enable")
         tab.call("Page.navigate", url="about:blank")
+        tab.wait_for("location.href === 'about:blank'")
         tab.call("Page.navigate", url=address)
         tab.wait_for("performance.getEntriesByName('first-contentful-paint').length > 0")
         times.append(json.loads(tab.evaluate(PAINT))[0])
@@ -186,9 +188,10 @@ def main() -> None:
         live(options.places[0], options.root.resolve(), options.rest)
     else:
         with browser() as tab:
-            for place in options.places:
-                shown = paint(tab, place.resolve().as_uri())
-                print(f"{place}: {place.stat().st_size:,} bytes, first paint {shown:.0f} ms")
+            rounds = [[paint(tab, place.resolve().as_uri()) for place in options.places] for _ in range(5)]
+        for place, times in zip(options.places, zip(*rounds, strict=True), strict=True):
+            shown = statistics.median(times)
+            print(f"{place}: {place.stat().st_size:,} bytes, first paint {shown:.0f} ms (least {min(times):.0f})")
 
 
 if __name__ == "__main__":
