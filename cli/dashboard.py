@@ -28,7 +28,7 @@ def dashboard(
     port: Annotated[int, PORT] = 8501,
     open_browser: Annotated[bool, OPEN] = False,
 ) -> None:
-    """What runs now, the results, and the labels of a lake, served on this machine alone; or, with --export, the results
+    """What runs now, the results, and the labels of a lake, served on this machine; or, with --export, the results
     as one page that asks for no network: curve, verdict, baselines, harvest, costs and runs.
 
     What is served changes without reload (docs/dashboard.md). Ctrl-C ends it.
