@@ -27,8 +27,8 @@ test: setup  ## every test
 check: setup  ## ruff, mypy, hadolint
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/hadolint docker/*.Dockerfile
 
-bench: setup  ## speed, as ratios measured in one run
-	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+bench: setup  ## speed, as ratios measured in one run; writes docs/performance.md (CLIPS=folder AGAINST=checkout)
+	@$(BIN)/python bench/performance.py $(if $(CLIPS),--clips $(CLIPS)) $(if $(AGAINST),--against $(AGAINST))
 
 trial: setup  ## long trials: kills, damaged and hostile files, addresses (resumable, out/reliability), random histories
 	@$(BIN)/python scripts/reliability --out out/reliability

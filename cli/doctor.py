@@ -6,6 +6,7 @@ import platform
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import typer
@@ -66,6 +67,26 @@ def _gpu() -> Finding:
     return Finding(
         "GPU", has_gpu, torch.cuda.get_device_name() if has_gpu else "none: everything runs on the CPU", False
     )
+
+
+def _onnxruntime() -> Finding:
+    """Which of the two packages of ONNX Runtime is active. They write the same files, so the one that was installed
+    last is, and with both installed an update of either may change it."""
+    import onnxruntime
+
+    installed = [name for name in ("onnxruntime", "onnxruntime-gpu") if _version(name)]
+    devices = ", ".join(name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers())
+    detail = f"{' and '.join(f'{name} {_version(name)}' for name in installed)}: {devices}"
+    if len(installed) == 2:
+        detail += "; they exclude each other: pip uninstall both, then install the one that you want"
+    return Finding("ONNX Runtime (harvest on a GPU needs CUDA here)", len(installed) < 2, detail, needed=False)
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _mmlab() -> Finding:
@@ -135,7 +156,7 @@ def _receipts() -> Finding:
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
-    _python, _ffmpeg, _weights, _disk, _ledger, _store, _receipts, _script_runtime, _gpu, _mmlab,
+    _python, _ffmpeg, _weights, _disk, _ledger, _store, _receipts, _script_runtime, _gpu, _onnxruntime, _mmlab,
 )  # fmt: skip
 
 

@@ -137,6 +137,13 @@ class HarvestOptions:
         ),
     ] = None
     device: Annotated[str, typer.Option(help="Where the networks run: cpu, cuda, cuda:1, mps.")] = "cpu"
+    runtime: Annotated[
+        str,
+        typer.Option(
+            help="What runs the embedded networks on a CPU: onnxruntime, or openvino (pip install "
+            "'hmmr-harvest[openvino]'), whose labels agree to 0.01 px and have a key of their own."
+        ),
+    ] = "onnxruntime"
     limit: Annotated[
         int | None,
         typer.Option(
@@ -179,7 +186,7 @@ class HarvestOptions:
         config = HarvestConfig(
             policy=self._policy(), label=self._label(), download=self._download(), backend=self.backend,
             truth_films=self.truth_films, phis=tuple(self.phi) if self.phi else HarvestConfig().phis,
-            device=self.device, pace=PaceConfig(interval_s=self.interval_s, per_day=self.per_day),
+            device=self.device, runtime=self.runtime, pace=PaceConfig(interval_s=self.interval_s, per_day=self.per_day),
             apart_from=tuple(self.apart_from or ()), limit=self.limit, workers=self.workers, threads=self.threads,
             wait_for_others=self.wait, retry_failed=True,
         )  # fmt: skip

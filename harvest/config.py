@@ -13,6 +13,7 @@ from harvest.tracking.sides import SidesConfig
 from harvest.tracking.track import TrackConfig
 from harvest.video.decode import DecodeConfig
 from harvest.video.shots import ShotConfig
+from storage.labels.key import added_field
 from storage.ledger.leases import LEASE_S
 
 AGENT = "hmmr-harvest"
@@ -74,6 +75,8 @@ class HarvestConfig:
     phis: tuple[str, ...] = ("blazepose_penultimate",)
     device: str = "cpu"
     """Device of the networks: cpu, cuda, cuda:1, mps."""
+    runtime: str = added_field("onnxruntime")
+    """What runs the embedded networks: one of harvest/weights/onnx_session.py RUNTIMES."""
     pace: PaceConfig = field(default_factory=PaceConfig)
     apart_from: tuple[str, ...] = ()
     """Lakes (test sets, labelled sets) whose videos, and copies of them, are rejected as duplicates."""

@@ -4,11 +4,13 @@ After a colon a name may carry the user's own file or set: `mmlab:mm.yaml`, `rtm
 """
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from harvest.backends.protocol import PoseBackend
 from harvest.config import HarvestConfig
 from harvest.phi.protocol import Phi
+from harvest.weights.onnx_session import RUNTIMES
 
 BACKENDS = ("embedded", "truth", "rtm:SET or rtm:FILE.yaml", "mmlab:FILE.yaml")
 PHIS = (
@@ -18,7 +20,7 @@ PHIS = (
 
 
 def check_names(config: HarvestConfig) -> None:
-    """ValueError for a backend or φ that does not exist or lacks its files, before a network is loaded."""
+    """ValueError for a backend, φ or runtime that does not exist or lacks its files, before a network is loaded."""
     for wanted, kind, known in ((config.backend, "backend", BACKENDS), *((phi, "phi", PHIS) for phi in config.phis)):
         name, _, given = wanted.partition(":")
         forms = [form for form in known if form.partition(":")[0] == name]
@@ -26,6 +28,10 @@ def check_names(config: HarvestConfig) -> None:
             raise ValueError(f"{kind} {wanted!r} is none of {', '.join(known)}")
     if config.backend == "truth" and config.truth_films is None:
         raise ValueError("the backend truth needs the folder of the films: --truth-films DIR")
+    if config.runtime not in RUNTIMES:
+        raise ValueError(f"runtime {config.runtime!r} is none of {', '.join(RUNTIMES)}")
+    if config.runtime == "openvino" and find_spec("openvino") is None:
+        raise ValueError("the runtime openvino needs: pip install 'hmmr-harvest[openvino]'")
 
 
 def make_backend(config: HarvestConfig) -> PoseBackend:
@@ -37,7 +43,7 @@ def make_backend(config: HarvestConfig) -> PoseBackend:
 
         # weak detections do not start a track, but they confirm people who are already followed
         weak = config.label.people.keep_score
-        return EmbeddedBackend(EmbeddedConfig(detector_threshold=weak, device=config.device))
+        return EmbeddedBackend(EmbeddedConfig(detector_threshold=weak, device=config.device, runtime=config.runtime))
     if name == "truth":
         from harvest.backends.truth import TruthBackend, TruthConfig
 
@@ -63,22 +69,22 @@ def _make_rtm(given: str, device: str) -> PoseBackend:
     return RtmBackend(RtmConfig.by_name(given, device=device))
 
 
-def make_phis(names: Sequence[str], device: str = "cpu") -> list[Phi]:
+def make_phis(names: Sequence[str], device: str = "cpu", runtime: str = "onnxruntime") -> list[Phi]:
     """The φs with these names, in order. ValueError for an unknown name, CheckpointError for a checkpoint that does not
     fit."""
-    return [_make_phi(name, device) for name in names]
+    return [_make_phi(name, device, runtime) for name in names]
 
 
-def _make_phi(wanted: str, device: str) -> Phi:
+def _make_phi(wanted: str, device: str, runtime: str) -> Phi:
     name, _, given = wanted.partition(":")
     if name == "blazepose_penultimate":
         from harvest.phi.blazepose import BlazePosePhi
 
-        return BlazePosePhi(device=device)
+        return BlazePosePhi(device=device, runtime=runtime)
     if name == "blazepose_turned":
         from harvest.phi.blazepose import TurnedBlazePosePhi
 
-        return TurnedBlazePosePhi(device=device)
+        return TurnedBlazePosePhi(device=device, runtime=runtime)
     if name == "keypoints":
         from harvest.phi.keypoints import KeypointsPhi
 
@@ -86,7 +92,7 @@ def _make_phi(wanted: str, device: str) -> Phi:
     if name == "movenet_pyramid":
         from harvest.phi.movenet import MoveNetPhi
 
-        return MoveNetPhi(device=device)
+        return MoveNetPhi(device=device, runtime=runtime)
     if name in ("resnet50_v1", "resnet50_v2") and given:
         from harvest.phi.resnet import ResNetConfig, ResNetPhi
 

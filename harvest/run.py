@@ -165,7 +165,7 @@ def _ask(asked: Sequence[str | Path | Source], lake: Lake, ledger: Ledger, confi
 
 
 def _recipe_digest(config: HarvestConfig) -> str:
-    return str(recipe(config.label, make_backend(config), make_phis(config.phis, config.device)).digest)
+    return str(recipe(config.label, make_backend(config), make_phis(config.phis, config.device, config.runtime)).digest)
 
 
 def _work(

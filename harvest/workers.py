@@ -223,9 +223,9 @@ class ItemWorker:
         ledger = Ledger(ledger_url)
         self._pace, self._robots = Pace(ledger, config.pace), Robots(AGENT)
         self._graves = ledger.tombstones
-        backend = make_backend(config)
+        backend, phis = make_backend(config), make_phis(config.phis, config.device, config.runtime)
         self._labeller = Labeller(
-            backend, make_phis(config.phis, config.device), config.label, config.policy, cache=downloads,
+            backend, phis, config.label, config.policy, cache=downloads,
             threads=config.threads or 1,
         )  # fmt: skip
 

@@ -15,9 +15,9 @@ import queue
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -364,10 +364,11 @@ AHEAD = 4
 
 
 class Loader:
-    """Iterates (step, batch) over a range of steps; `waited_s` is how long the caller waited for data."""
+    """Iterates (step, batch) over a range of steps; `waited_s` is how long the caller waited for data. With `pin` the
+    batches lie in page-locked memory, from which a copy to a GPU runs beside the computation."""
 
-    def __init__(self, data: TrainingSet, steps: range, rank: int, world: int) -> None:
-        self._data, self._steps, self._rank, self._world = data, steps, rank, world
+    def __init__(self, data: TrainingSet, steps: range, rank: int, world: int, *, pin: bool = False) -> None:
+        self._data, self._steps, self._rank, self._world, self._pin = data, steps, rank, world, pin
         self._ready: queue.Queue[tuple[int, Batch] | BaseException] = queue.Queue(AHEAD)
         self._stop = threading.Event()
         self.waited_s = 0.0
@@ -390,7 +391,8 @@ class Loader:
     def _work(self) -> None:
         try:
             for step in self._steps:
-                if not self._put((step, self._data.batch(step, self._rank, self._world))):
+                batch = self._data.batch(step, self._rank, self._world)
+                if not self._put((step, _pinned(batch) if self._pin else batch)):
                     return
         except BaseException as error:  # handed to the training loop, which raises it where it can be seen
             self._put(error)
@@ -403,3 +405,9 @@ class Loader:
                 continue
             return True
         return False
+
+
+def _pinned(batch: Batch) -> Batch:
+    held = {f.name: getattr(batch, f.name) for f in fields(batch)}
+    pinned: dict[str, Any] = {name: value.pin_memory() for name, value in held.items() if isinstance(value, Tensor)}
+    return replace(batch, **pinned)

@@ -155,7 +155,8 @@ def fit(
     config = replace(config, device=own_device(config.device))
     state = _begin(config, data, state_file if resume else None, key)
     stepper = Stepper(config, state, keypoints, real_poses, rank)
-    loader = Loader(data, range(state.step, config.steps), rank, world)
+    on_gpu = config.device.startswith("cuda")
+    loader = Loader(data, range(state.step, config.steps), rank, world, pin=on_gpu)
     began, latest = time.perf_counter(), dict[str, Tensor]()
     for step, batch in loader:
         result = stepper(to_device(batch, config.device))

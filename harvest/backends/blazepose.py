@@ -13,7 +13,7 @@ import numpy as np
 from body.joints import BLAZEPOSE_33, KEYPOINTS_25
 from harvest.backends.roi import Crops, RefineLimits, cut, is_off, own_crops, to_frame
 from harvest.weights.files import BLAZEPOSE, path
-from harvest.weights.onnx_session import OnnxNetwork
+from harvest.weights.onnx_session import open_network
 
 CROP = 256
 """px of the network's input."""
@@ -38,10 +38,12 @@ class Reading:
 class BlazePose:
     """The landmark network on crops, for the pose backend and for φ."""
 
-    def __init__(self, *, threads: int = 1, device: str = "cpu", batch: int | None = None) -> None:
+    def __init__(
+        self, *, threads: int = 1, device: str = "cpu", batch: int | None = None, runtime: str = "onnxruntime"
+    ) -> None:
         # on a CPU a batch is slower than its crops one by one: the activations fall out of the cache (docs/LOG.md)
         self._batch = batch or (1 if device == "cpu" else 64)
-        self._network = OnnxNetwork(path(BLAZEPOSE), threads=threads, device=device)
+        self._network = open_network(path(BLAZEPOSE), runtime, threads=threads, device=device)
 
     def read(self, frames: Sequence[np.ndarray], crops: Crops) -> Reading:
         """Outputs for crop i, which is cut from the RGB frame frames[i]."""

@@ -18,7 +18,7 @@ from body.joints import KEYPOINTS_25, indices
 from harvest.backends.blazepose import JOINTS, SLOTS, BlazePose, keypoints_25
 from harvest.backends.roi import Crops, RefineLimits, crops_around, square_around, upright
 from harvest.weights.files import BLAZEPOSE, NANODET, path
-from harvest.weights.onnx_session import OnnxNetwork
+from harvest.weights.onnx_session import open_network, runtime_identity
 
 _MEAN_BGR = np.array([103.53, 116.28, 123.675], np.float32)
 _DEVIATION_BGR = np.array([57.375, 57.12, 58.395], np.float32)
@@ -36,6 +36,7 @@ class NanoDetConfig:
     overlap: float = 0.6
     threads: int = 1
     device: str = "cpu"
+    runtime: str = "onnxruntime"
 
 
 class NanoDet:
@@ -43,7 +44,7 @@ class NanoDet:
 
     def __init__(self, config: NanoDetConfig = NanoDetConfig()) -> None:
         self.config = config
-        self._network = OnnxNetwork(path(NANODET), threads=config.threads, device=config.device)
+        self._network = open_network(path(NANODET), config.runtime, threads=config.threads, device=config.device)
 
     def people(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Per RGB frame (P, 5) float32: x0 y0 x1 y1 px inside the frame, score; best first."""
@@ -111,6 +112,8 @@ class EmbeddedConfig:
     threads: int = 1
     """One, since each worker is a process of its own."""
     device: str = "cpu"
+    runtime: str = "onnxruntime"
+    """What runs the networks: one of harvest/weights/onnx_session.py RUNTIMES."""
 
 
 class EmbeddedBackend:
@@ -121,13 +124,15 @@ class EmbeddedBackend:
 
     def __init__(self, config: EmbeddedConfig = EmbeddedConfig()) -> None:
         self.config = config
-        self.weights: Mapping[str, str] = {w.name: w.sha256 for w in (NANODET, BLAZEPOSE)}
+        runtime = config.runtime
+        self.weights: Mapping[str, str] = {w.name: w.sha256 for w in (NANODET, BLAZEPOSE)} | runtime_identity(runtime)
         detector = NanoDetConfig(
-            size=config.detector_size, threshold=config.detector_threshold, threads=config.threads, device=config.device
-        )
+            size=config.detector_size, threshold=config.detector_threshold, threads=config.threads,
+            device=config.device, runtime=runtime,
+        )  # fmt: skip
         self._detector = NanoDet(detector)
         self._second_detector = NanoDet(replace(detector, size=config.second_size))
-        self._landmarks = BlazePose(threads=config.threads, device=config.device)
+        self._landmarks = BlazePose(threads=config.threads, device=config.device, runtime=runtime)
 
     def people(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Per frame (P, 5): x0 y0 x1 y1 px, score."""

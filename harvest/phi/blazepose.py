@@ -17,6 +17,7 @@ from body.joints import KEYPOINTS_25, indices
 from harvest.backends.blazepose import BlazePose, world_25
 from harvest.backends.roi import Crops, upright
 from harvest.weights.files import BLAZEPOSE
+from harvest.weights.onnx_session import runtime_identity
 
 MARGIN = 0.85
 """The network reads the middle of the tracklet's square, with this part of its side, since the square leaves more room
@@ -35,9 +36,9 @@ class BlazePosePhi:
     name = "blazepose_penultimate"
     dim = 1152
 
-    def __init__(self, *, threads: int = 1, device: str = "cpu") -> None:
-        self.weights: Mapping[str, str] = {BLAZEPOSE.name: BLAZEPOSE.sha256}
-        self._network = BlazePose(threads=threads, device=device)
+    def __init__(self, *, threads: int = 1, device: str = "cpu", runtime: str = "onnxruntime") -> None:
+        self.weights: Mapping[str, str] = {BLAZEPOSE.name: BLAZEPOSE.sha256} | runtime_identity(runtime)
+        self._network = BlazePose(threads=threads, device=device, runtime=runtime)
 
     def features(
         self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray

@@ -10,7 +10,7 @@ import numpy as np
 
 from harvest.backends.roi import cut
 from harvest.weights.files import MOVENET, path
-from harvest.weights.onnx_session import OnnxNetwork
+from harvest.weights.onnx_session import open_network, runtime_identity
 
 CROP = 192
 
@@ -21,10 +21,10 @@ class MoveNetPhi:
     name = "movenet_pyramid"
     dim = 6 * 6 * 64
 
-    def __init__(self, *, threads: int = 1, device: str = "cpu") -> None:
-        self.weights: Mapping[str, str] = {MOVENET.name: MOVENET.sha256}
+    def __init__(self, *, threads: int = 1, device: str = "cpu", runtime: str = "onnxruntime") -> None:
+        self.weights: Mapping[str, str] = {MOVENET.name: MOVENET.sha256} | runtime_identity(runtime)
         self._batch = 1 if device == "cpu" else 64
-        self._network = OnnxNetwork(path(MOVENET), threads=threads, device=device)
+        self._network = open_network(path(MOVENET), runtime, threads=threads, device=device)
 
     def features(
         self, frames: Sequence[np.ndarray], boxes_N4: np.ndarray, keypoints_N25x3: np.ndarray

@@ -7,13 +7,45 @@ back: a tenth of NanoDet's time and an eighth of BlazePose's. Folding the paddin
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
     import onnx
     import onnxruntime
+
+
+RUNTIMES = ("onnxruntime", "openvino")
+"""What can run the embedded networks, the default first."""
+
+
+class Network(Protocol):
+    """A network with named outputs, in one of the runtimes."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs, in order."""
+
+    def __call__(self, **inputs: np.ndarray) -> Mapping[str, np.ndarray]:
+        """All outputs by name."""
+
+
+def open_network(path: Path, runtime: str, *, threads: int = 1, device: str = "cpu") -> Network:
+    """The network in `runtime` (one of RUNTIMES). ValueError for another one or for a device that it cannot use,
+    ImportError with the way out where its package is missing."""
+    if runtime == "openvino":
+        from harvest.weights.openvino_session import OpenVinoNetwork
+
+        return OpenVinoNetwork(path, threads=threads, device=device)
+    if runtime != "onnxruntime":
+        raise ValueError(f"runtime {runtime!r} is none of {', '.join(RUNTIMES)}")
+    return OnnxNetwork(path, threads=threads, device=device)
+
+
+def runtime_identity(runtime: str) -> dict[str, str]:
+    """What the runtime adds to the weights that decide a label; nothing for ONNX Runtime, which made the first ones."""
+    return {} if runtime == "onnxruntime" else {"runtime": "openvino f32"}
 
 
 class OnnxNetwork:

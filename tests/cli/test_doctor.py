@@ -53,3 +53,17 @@ def test_an_s3_store_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_folder_for_receipts_that_may_be_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HMMR_RECEIPTS", str(tmp_path / "new" / "receipts"))
     assert doctor._receipts().ok
+
+
+def test_the_active_onnx_runtime_is_told_and_two_packages_are_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_version", lambda name: "1.32.0" if name == "onnxruntime" else "")
+    finding = doctor._onnxruntime()
+    assert finding.ok
+    assert finding.detail.startswith("onnxruntime 1.32.0: ")
+    assert finding.detail.endswith("CPU")
+    monkeypatch.setattr(doctor, "_version", lambda name: "1.32.0")
+    finding = doctor._onnxruntime()
+    assert not finding.ok
+    assert "onnxruntime-gpu 1.32.0" in finding.detail
+    assert "exclude each other" in finding.detail
+    assert not finding.needed

@@ -189,6 +189,27 @@ def test_gives_the_batch_of_each_step_in_order(make_tracks: Callable[..., list[T
         assert torch.equal(batch.phi_BTD, data.batch(expected).phi_BTD)
 
 
+def test_batches_for_a_gpu_are_pinned_whole_and_by_the_loading_thread(
+    make_tracks: Callable[..., list[Track]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Page-locked memory needs a GPU's driver, so what would be locked is noted here."""
+    import threading
+
+    pinned = []
+
+    def pin(tensor: torch.Tensor) -> torch.Tensor:
+        pinned.append((id(tensor), threading.current_thread()))
+        return tensor
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
+    list(Loader(_data(make_tracks), range(2), 0, 1))
+    assert not pinned
+    batches = [batch for _, batch in Loader(_data(make_tracks), range(2), 0, 1, pin=True)]
+    tensors = [id(value) for batch in batches for value in vars(batch).values() if isinstance(value, torch.Tensor)]
+    assert [name for name, _ in pinned] == tensors
+    assert threading.main_thread() not in {thread for _, thread in pinned}
+
+
 def test_leaving_early_stops_the_thread(make_tracks: Callable[..., list[Track]]) -> None:
     import threading
 
