@@ -3,15 +3,19 @@
     python bench/storage_fleet.py ledger --items 1000000 [--url postgresql://...]
     python bench/storage_fleet.py copies --videos 1000000 --prints 4 [--url postgresql://...]
     python bench/storage_fleet.py lake --commits 10000 --folder out/bench      # goes on where it was
+    python bench/storage_fleet.py lake --commits 10000 --folder out/bulk --bulk 9800   # the first 9,800 at once
 
 Each prints one line a step: its name and the median and the largest time in ms, of --repeats calls. The ledger is
 filled by bulk inserts of the rows that the steps would have left; 90 % of the items are done. The lake is filled by
-real commits of one video each, all tables, and then read by a new process.
+real commits of one video each, all tables, and then read by a new process. With --bulk the first ones are written as
+commits and the joining of their files leave them: their marks in each log, their rows in files of 500 videos.
+A part whose tables are filled already (--url) is not filled again.
 """
 
 import argparse
 import hashlib
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -22,10 +26,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import text
+from deltalake import CommitProperties, Transaction
+from sqlalchemy import select, text
 
 from storage.commit import ORDER, commit_shard, maintain
-from storage.delta import shard_of
+from storage.delta import DONE, shard_of
 from storage.example_rows import shard, source_name
 from storage.lake import Lake
 from storage.ledger.database import insert_new
@@ -44,17 +49,19 @@ def main() -> None:
     parser.add_argument("--videos", type=int, default=1_000_000)
     parser.add_argument("--prints", type=int, default=4, help="fingerprints a video")
     parser.add_argument("--commits", type=int, default=10_000)
+    parser.add_argument("--bulk", type=int, default=0, help="commits that are written at once")
     parser.add_argument("--repeats", type=int, default=50)
     parser.add_argument("--url", help="SQLAlchemy URL of an empty database; a temporary SQLite file if not given")
     parser.add_argument("--folder", type=Path, default=Path("out/bench"))
     asked = parser.parse_args()
     if asked.part == "lake":
-        bench_lake(asked.folder.absolute(), asked.commits, asked.repeats)
+        bench_lake(asked.folder.absolute(), asked.commits, asked.repeats, asked.bulk)
     elif asked.part == "read":
         read_once(asked.folder.absolute())
     else:
         with tempfile.TemporaryDirectory() as folder:
             ledger = Ledger(asked.url or f"sqlite:///{folder}/ledger.sqlite")
+            _note_server(ledger)
             if asked.part == "ledger":
                 bench_ledger(ledger, asked.items, asked.repeats)
             else:
@@ -67,17 +74,38 @@ def _name(number: int) -> str:
 
 
 def _timed(what: str, step: Callable[[int], object], repeats: int, per: int = 1) -> None:
-    spent = []
+    spent, began_here, began_there = [], time.process_time(), _server_cpu_s()
     for number in range(repeats):
         began = time.perf_counter()
         step(number)
         spent.append((time.perf_counter() - began) * 1000 / per)
-    print(f"{what:60s} median {statistics.median(spent):9.3f} ms, largest {max(spent):9.3f} ms", flush=True)
+    here = (time.process_time() - began_here) * 1000 / per / repeats
+    there = (_server_cpu_s() - began_there) * 1000 / per / repeats
+    cpu = f"CPU {here:.3f} here and {there:.3f} ms in PostgreSQL"
+    print(f"{what:50s} median {statistics.median(spent):8.3f} ms, largest {max(spent):8.3f} ms, {cpu}", flush=True)
+
+
+_SERVERS: list[int] = []
+"""Process id of the PostgreSQL backend that answers this process, if it runs on this machine."""
+
+
+def _server_cpu_s() -> float:
+    stats = [Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split() for pid in _SERVERS]
+    return sum(int(parts[11]) + int(parts[12]) for parts in stats) / os.sysconf("SC_CLK_TCK")
+
+
+def _note_server(ledger: Ledger) -> None:
+    if ledger.database.is_postgres:
+        with ledger.engine.connect() as connection:
+            pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        _SERVERS.extend([pid] if Path(f"/proc/{pid}/stat").exists() else [])
 
 
 def _fill(ledger: Ledger, table: Any, rows: Iterator[dict[str, Any]]) -> None:
     batch: list[dict[str, Any]] = []
     with ledger.engine.begin() as connection:
+        if connection.execute(select(table).limit(1)).first() is not None:
+            return
         for row in rows:
             batch.append(row)
             if len(batch) == _BATCH:
@@ -132,9 +160,11 @@ def bench_copies(ledger: Ledger, videos: int, prints: int, repeats: int) -> None
     _timed("a new video is kept", lambda n: copies.keep(f"new{n}", f"new{n}", [int(v) for v in new[n]]), repeats)
 
 
-def bench_lake(folder: Path, commits: int, repeats: int) -> None:
+def bench_lake(folder: Path, commits: int, repeats: int, bulk: int) -> None:
     """Commits of one video each up to `commits`, with a first read now and then; then both after maintenance."""
     lake, ledger = Lake(folder / "lake"), Ledger.open(folder / "lake")
+    while (there := ledger.books().done) < bulk:
+        _commits_at_once(lake, ledger, range(there, min(there + 500, bulk)))
     there, spent, began_cpu = ledger.books().done, list[float](), time.process_time()
     for number in range(there, commits):
         began = time.perf_counter()
@@ -175,6 +205,24 @@ def _commit(lake: Lake, ledger: Ledger, number: int) -> None:
     ledger.claim("w", only=[source])
     ledger.labels.among({(source, "k1")})
     commit_shard(lake, ledger, "w", shard([source], people=1, frames=2), {source: Finished("k1", 1)})
+
+
+def _commits_at_once(lake: Lake, ledger: Ledger, numbers: range) -> None:
+    sources = [source_name(number) for number in numbers]
+    ids = [_name(number)[:32] for number in numbers]
+    rows = shard(sources, people=1, frames=2)
+    for name in ORDER:
+        if name not in rows:
+            continue
+        folder = lake.folder(name)
+        table = folder.open_or_create()
+        marks = CommitProperties(app_transactions=[Transaction(commit_id, DONE) for commit_id in ids])
+        table.create_write_transaction([folder.write_file(rows[name])], "append", table.schema(),
+                                       commit_properties=marks)  # fmt: skip
+    ledger.ask([Item(source, "films.test") for source in sources])
+    ledger.claim("w", limit=len(sources), only=sources)
+    ledger.open_commit(ids[0], "w", {source: Finished("k1", 1) for source in sources})
+    ledger.close_commit(ids[0])
 
 
 def _first_read(folder: Path) -> None:

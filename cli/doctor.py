@@ -134,29 +134,94 @@ def _store() -> Finding:
     lake = lake_root(None)
     if not lake.startswith("s3://"):
         return Finding(f"lake ({LAKE_VARIABLE})", True, f"{lake}, a folder")
+    if half := _half_set():
+        return Finding(f"lake ({LAKE_VARIABLE})", False, f"{half} is set and its partner is not; see docs/cluster.md")
     disk = Disk(Layout.of(lake))
-    try:
-        disk.filesystem.get_file_info(disk.inner(lake))  # at once: reading through the disk would wait for the store
+    bucket = disk.inner(lake).split("/")[0]
+    try:  # at once: reading through the disk would wait for the store
+        info = disk.filesystem.get_file_info(bucket)
+        if info.type == info.type.NotFound:
+            return Finding(
+                f"lake ({LAKE_VARIABLE})", False, f"there is no bucket {bucket}: make it; see docs/cluster.md"
+            )
     except OSError as error:
         way_out = "check AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket; see docs/cluster.md"
         return Finding(f"lake ({LAKE_VARIABLE})", False, f"{lake} does not answer ({str(error)[:200]}): {way_out}")
     return Finding(f"lake ({LAKE_VARIABLE})", True, f"{lake} answers")
 
 
+def _half_set() -> str | None:
+    """Of the two keys of S3 the one that is set alone."""
+    keys = [name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if os.environ.get(name)]
+    return keys[0] if len(keys) == 1 else None
+
+
+VARIABLES = (
+    "HMMR_LAKE", "HMMR_LEDGER", "HMMR_RECEIPTS", "HMMR_PATIENCE_S", "HMMR_PROJECT", "HMMR_ALERT_URL", "HMMR_COMMIT",
+    "HMMR_WEIGHTS", "HMMR_PROGRESS",
+)  # fmt: skip
+"""Those that the project reads; docs/cluster.md explains them."""
+
+
+def _variables() -> Finding:
+    """Names that nothing reads, and values that cannot be used."""
+    from cli.common import near
+    from storage.errors import ServiceAway
+    from storage.patience import patience_s
+
+    wrong = [
+        f"nothing reads {name}{near(name, VARIABLES)}"
+        for name in sorted(os.environ)
+        if name.startswith("HMMR_") and name not in VARIABLES
+    ]
+    try:
+        patience_s()
+    except ServiceAway as error:
+        wrong.append(str(error))
+    project = os.environ.get("HMMR_PROJECT")
+    if project and not Path(project).is_dir():
+        wrong.append(f"HMMR_PROJECT: there is no folder {project}")
+    alert = os.environ.get("HMMR_ALERT_URL")
+    if alert and not alert.startswith(("http://", "https://")):
+        wrong.append("HMMR_ALERT_URL is no http address")
+    used = [name for name in VARIABLES if os.environ.get(name)]
+    detail = "; ".join(wrong) or (f"set: {', '.join(used)}" if used else "none is set")
+    return Finding("variables (HMMR_*)", not wrong, detail)
+
+
+def _prefect() -> Finding:
+    """The server that flows are told to use; without one the commands work all the same."""
+    from urllib.error import URLError
+    from urllib.request import urlopen
+
+    name, api = "Prefect server (PREFECT_API_URL)", os.environ.get("PREFECT_API_URL")
+    if not api:
+        return Finding(name, True, "not set: `hmmr up` starts one")
+    try:
+        with urlopen(f"{api.rstrip('/')}/health", timeout=5):
+            return Finding(name, True, f"{api} answers")
+    except (URLError, OSError, ValueError) as error:
+        return Finding(
+            "Prefect server (PREFECT_API_URL)", False, f"{api} does not answer ({error}); see docs/cluster.md"
+        )
+
+
 def _receipts() -> Finding:
-    from storage.layout import RECEIPTS_VARIABLE
+    from storage.layout import RECEIPTS_VARIABLE, lake_root
 
     folder = os.environ.get(RECEIPTS_VARIABLE)
     name = f"receipts of erasures ({RECEIPTS_VARIABLE})"
     if not folder:
-        return Finding(name, True, "not set: beside each lake")
+        remote = lake_root(None).startswith("s3://")
+        return Finding(name, True, f"not set: {'in the current folder' if remote else 'beside each lake'}")
     parent = next((place for place in (Path(folder), *Path(folder).absolute().parents) if place.is_dir()), Path("/"))
     writable = os.access(parent, os.W_OK)
     return Finding(name, writable, folder if writable else f"{parent} may not be written by this user")
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
-    _python, _ffmpeg, _weights, _disk, _ledger, _store, _receipts, _script_runtime, _gpu, _onnxruntime, _mmlab,
+    _python, _ffmpeg, _weights, _disk, _variables, _ledger, _store, _receipts, _prefect, _script_runtime, _gpu,
+    _onnxruntime, _mmlab,
 )  # fmt: skip
 
 

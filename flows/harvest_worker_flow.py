@@ -6,7 +6,7 @@ from prefect import flow
 
 from flows.fleet.harvest_settings import read_settings
 from flows.fleet.plan_file import read_plan
-from flows.fleet.told import HarvestLog
+from flows.fleet.told import HarvestLog, show_funnel
 from harvest.run import harvest_planned
 from storage.lake import Lake
 
@@ -22,4 +22,6 @@ def harvest_worker_flow(
     """
     place = Lake(lake)
     item_ids = None if plan is None else read_plan(place, plan)
-    return harvest_planned(item_ids, place, read_settings(config, opt_out), HarvestLog()).as_dict()
+    report = harvest_planned(item_ids, place, read_settings(config, opt_out), HarvestLog())
+    show_funnel(report)
+    return report.as_dict()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow, get_client, task
+from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterEndTime
 from prefect.deployments import run_deployment
@@ -16,7 +17,7 @@ from flows.fleet.crew import WORKER, is_deployed, working_on
 from flows.fleet.erase_queue import erase_queued
 from flows.fleet.gauges import measure
 from flows.fleet.plan_file import drop_old_plans, write_plan
-from flows.fleet.told import run_logger
+from flows.fleet.told import markdown_table, run_logger
 from harvest.fetch.link_probe import ask, due
 from storage.commit import join_small_files
 from storage.lake import Lake
@@ -62,10 +63,19 @@ def maintenance_flow(
         "alerts": lambda: upkeep.alert(Limits(quiet_hours * 3600, free_gb * 1e9)),
     }
     states = {name: part.with_options(name=name)(name, work, return_state=True) for name, work in parts.items()}
+    _show(states)
     failed = [name for name, state in states.items() if not state.is_completed()]
     if failed:
         raise MaintenanceFailedError(f"could not be done: {', '.join(failed)}")
     return {name: state.result() for name, state in states.items()}
+
+
+def _show(states: dict[str, Any]) -> None:
+    """What each part came to, as a table on Prefect's page."""
+    counts = {name: state.result() if state.is_completed() else {} for name, state in states.items()}
+    words = {name: ", ".join(f"{n} {what}" for what, n in part.items()) or "failed" for name, part in counts.items()}
+    create_markdown_artifact(markdown_table(("part", "what it came to"), words), key="maintenance",
+                             description="the hourly upkeep of the lake")  # fmt: skip
 
 
 def _asked(lake: str) -> int:

@@ -99,6 +99,19 @@ def answer_panel(view: LakeView, lead: Sequence[str] = ()) -> Panel:
     )
 
 
+def curve_picture(view: LakeView) -> str | None:
+    """The curve as an SVG picture that stands alone, on white; None where nothing was scored."""
+    lake_answers = answers(view)
+    if not lake_answers:
+        return None
+    colours = "--quiet: #555; --faint: #e6e6e6; --bar: #9aa7b3; --mine: #0072B2; background: #fff"
+    rules = ("text { fill: var(--quiet); } .grid { stroke: var(--faint); } "
+             ".level { stroke: var(--bar); stroke-width: 2; stroke-dasharray: 7 4; }")  # fmt: skip
+    head = (f'<svg xmlns="http://www.w3.org/2000/svg" width="760" height="320" style="{colours}; '
+            f'font: 13px sans-serif"><style>{rules}</style>')  # fmt: skip
+    return f"{head}{_curve_svg(lake_answers, 760, 'wide')}</svg>"
+
+
 def sentence(answer: Answer) -> str:
     """What the study says in one sentence, from its own numbers, with its verdict and what more would give."""
     name = metric_name(answer.setting.metric).removesuffix(" (mm)")

@@ -1,6 +1,7 @@
 """A harvest in numbers of one moment, from the ledger, the table `videos` and the disk; and as Prometheus wants it."""
 
 import shutil
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from storage.lake import Lake
 from storage.ledger.items import FAILED, PENDING
 from storage.ledger.ledger import Ledger
 from storage.ledger.tables import HOSTS, ITEMS
+from storage.stats import stage_seconds
 
 _RATE_S = 3600.0
 
@@ -37,6 +39,8 @@ class Gauges:
     banned_hosts: int
     frames_per_s: float
     """Decoded frames of the videos that came into the lake within the last hour, by second of that hour."""
+    stage_seconds: dict[tuple[str, str], float]
+    """Seconds that labelling those videos took, by stage and kind (wall, cpu; gpu where one was used)."""
     video_bytes: int
     """Size of all videos that were labelled; they are not kept."""
     free_bytes: int
@@ -63,12 +67,17 @@ def measure(lake: Lake, ledger: Ledger) -> Gauges:
             select(func.count()).select_from(HOSTS).where(HOSTS.c.banned_until > now)
         ).scalar_one()
     lately = datetime.now(UTC) - timedelta(seconds=_RATE_S)
-    frames = lake.read("videos", ["n_frames"], pc.field("committed_at") > lately).column("n_frames")
+    videos = lake.read("videos", ["n_frames", "stage_seconds"], pc.field("committed_at") > lately)
+    seconds = Counter[tuple[str, str]]()
+    for text in videos.column("stage_seconds").to_pylist():
+        for stage, kinds in stage_seconds(text).items():
+            seconds.update({(stage, kind): spent for kind, spent in kinds.items()})  # type: ignore[dict-item]
     return Gauges(
         items=items, waiting=waiting, held=n_held, due=due,
         oldest_lease_s=None if since is None else max(0.0, now - since),
         quiet_s=None if changed is None else max(0.0, now - changed), banned_hosts=banned,
-        frames_per_s=float(pc.sum(frames).as_py() or 0) / _RATE_S,
+        frames_per_s=float(pc.sum(videos.column("n_frames")).as_py() or 0) / _RATE_S,
+        stage_seconds=dict(seconds),
         video_bytes=int(pc.sum(lake.read("videos", ["bytes"]).column("bytes")).as_py() or 0),
         free_bytes=shutil.disk_usage("." if lake.layout.remote else lake.root).free,
     )  # fmt: skip
@@ -80,6 +89,9 @@ def prometheus_text(gauges: Gauges) -> str:
     items = Gauge("hmmr_items", "Items of the ledger", ["state", "reason"], registry=registry)
     for (state, reason), count in gauges.items.items():
         items.labels(state=state, reason=reason).set(count)
+    stages = Gauge("hmmr_stage_seconds", "Spent on videos of the last hour", ["stage", "kind"], registry=registry)
+    for (stage, kind), spent in gauges.stage_seconds.items():
+        stages.labels(stage=stage, kind=kind).set(spent)
     for name, meaning, value in (
         ("hmmr_queue_depth", "Pending items that no worker holds", gauges.waiting),
         ("hmmr_items_held", "Pending items that a worker holds", gauges.held),

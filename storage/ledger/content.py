@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, func, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage.ledger.database import Database, insert_new, transactional
+from storage.ledger.database import Database, among, insert_new, transactional
 from storage.ledger.items import Item
 from storage.ledger.tables import CONTENTS, LABELS, SECRETS, SIGHT_BANDS, SIGHTS, TOMBSTONES
 
@@ -127,6 +127,8 @@ were found again after CRF 35, a smaller size at another rate, a logo or another
 _BAND_BITS = (21, 21, 22)
 _CANDIDATES = 50
 """Videos with the most bands in common that are compared picture by picture."""
+_MOST_BANDS = 30_000
+"""Bands of one query: SQLite takes 32,766 parameters. A video has 1,800 at most (harvest/duplicates.py)."""
 _LOCK = 0x636F7079
 """Key of the advisory lock under which a video is looked for and kept: "copy" in ASCII."""
 _LEARNT_COPIES = "copies_of_the_lake"
@@ -191,27 +193,37 @@ class Copies:
         if owner is not None and owner != item_id:
             return str(owner)
         mine_S = distinct(fingerprints)
-        candidates = self._candidates(connection, item_id, mine_S) if len(mine_S) >= MIN_SAMPLES else []
-        sights = connection.execute(select(SIGHTS).where(SIGHTS.c.item_id.in_(candidates))).all()
-        shares = {row.item_id: shared(mine_S, np.frombuffer(row.prints, "<u8")) for row in sights}
-        alike = [candidate for candidate in candidates if shares.get(candidate, 0.0) >= SHARE]
-        return alike[0] if alike else None
+        for other, prints in self._candidates(connection, item_id, mine_S) if len(mine_S) >= MIN_SAMPLES else ():
+            if shared(mine_S, np.frombuffer(prints, "<u8")) >= SHARE:
+                return other
+        return None
 
-    def _candidates(self, connection: Connection, item_id: str, prints_S: NDArray[np.uint64]) -> list[str]:
-        """Other videos that share a band, those with the most first."""
-        bands, hits = _bands(prints_S), dict[str, int]()
-        for start in range(0, len(bands), _CHUNK):
-            among = SIGHT_BANDS.c.band.in_(bands[start : start + _CHUNK])
-            query = select(SIGHT_BANDS.c.item_id, func.count()).where(among, SIGHT_BANDS.c.item_id != item_id)
-            for other, count in connection.execute(query.group_by(SIGHT_BANDS.c.item_id)).tuples():
-                hits[other] = hits.get(other, 0) + count
-        return sorted(hits, key=lambda other: (-hits[other], other))[:_CANDIDATES]
+    def _candidates(
+        self, connection: Connection, item_id: str, prints_S: NDArray[np.uint64]
+    ) -> Sequence[tuple[str, bytes]]:
+        """Other videos that share a band, those with the most first, with their fingerprints."""
+        in_bands = SIGHT_BANDS.c.band.in_(_bands(prints_S)[:_MOST_BANDS])
+        hits = select(SIGHT_BANDS.c.item_id, func.count().label("hits")).where(
+            in_bands, SIGHT_BANDS.c.item_id != item_id
+        )
+        best = (
+            hits.group_by(SIGHT_BANDS.c.item_id).order_by(func.count().desc(), SIGHT_BANDS.c.item_id).limit(_CANDIDATES)
+        )
+        ranked = best.subquery()
+        query = select(SIGHTS.c.item_id, SIGHTS.c.prints).join(ranked, ranked.c.item_id == SIGHTS.c.item_id)
+        return connection.execute(query.order_by(ranked.c.hits.desc(), ranked.c.item_id)).tuples().all()
 
 
 def release(connection: Connection, item_ids: Sequence[str]) -> None:
     """Forget the content and sight of items that keep no tracklet, or are erased: the next copy is no copy."""
-    for table in (CONTENTS, SIGHTS, SIGHT_BANDS):
-        connection.execute(delete(table).where(table.c.item_id.in_(item_ids)))
+    tables = (CONTENTS, SIGHTS, SIGHT_BANDS)
+    releases = [delete(table).where(among(connection, table.c.item_id, item_ids)) for table in tables]
+    if connection.dialect.name == "postgresql":  # one round trip
+        *others, last = releases
+        connection.execute(last.add_cte(*(release.cte(f"of_{n}") for n, release in enumerate(others))))
+    else:
+        for one_table in releases:
+            connection.execute(one_table)
 
 
 def distinct(fingerprints: Sequence[int]) -> NDArray[np.uint64]:

@@ -5,7 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import wraps
+from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from urllib.parse import quote
@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     TableValuedAlias,
     Text,
+    bindparam,
     cast,
     create_engine,
     event,
@@ -147,18 +148,28 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
     if connection.dialect.name != "postgresql":
         statement = sqlite.insert(table).on_conflict_do_nothing().returning(key)
         return list(connection.execute(statement, [dict(row) for row in rows]).scalars())
-    columns = list(rows[0])
-    given = as_rows(table, {name: [row[name] for row in rows] for name in columns})
-    inserted = postgresql.insert(table).from_select(columns, select(*(given.c[name] for name in columns)))
-    return list(connection.execute(inserted.on_conflict_do_nothing().returning(key)).scalars())
+    columns = tuple(rows[0])
+    return list(connection.execute(_insertion(table, columns), column_arrays(columns, rows)).scalars())
 
 
-def as_rows(table: Table, values: Mapping[str, Sequence[Any]]) -> TableValuedAlias:
-    """Columns of values, in the types of the table's columns, as something to select from (PostgreSQL)."""
+@lru_cache
+def _insertion(table: Table, columns: tuple[str, ...]) -> Any:
+    given = as_rows(table, columns)
+    insertion = postgresql.insert(table).from_select(columns, select(*(given.c[name] for name in columns)))
+    return insertion.on_conflict_do_nothing().returning(next(iter(table.primary_key)))
+
+
+def as_rows(table: Table, columns: Sequence[str]) -> TableValuedAlias:
+    """Arrays, one a column of the table, to select from (PostgreSQL); `column_arrays` are its parameters."""
     # Text, not the column's own VARCHAR(n): a cast to that would cut a value that is too long, and not say so.
-    types = {name: Text() if isinstance(table.c[name].type, String) else table.c[name].type for name in values}
-    arrays = [cast(list(column), postgresql.ARRAY(types[name])) for name, column in values.items()]
-    return func.unnest(*arrays).table_valued(*(Column(name, types[name]) for name in values)).render_derived()
+    types = {name: Text() if isinstance(table.c[name].type, String) else table.c[name].type for name in columns}
+    arrays = [cast(bindparam(f"each_{name}"), postgresql.ARRAY(kind)) for name, kind in types.items()]
+    return func.unnest(*arrays).table_valued(*(Column(name, kind) for name, kind in types.items())).render_derived()
+
+
+def column_arrays(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The parameters of `as_rows`."""
+    return {f"each_{name}": [row[name] for row in rows] for name in columns}
 
 
 def among(connection: Connection, column: Column[Any], values: Sequence[str]) -> ColumnElement[bool]:

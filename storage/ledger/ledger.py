@@ -23,7 +23,7 @@ from storage.json_text import BadJsonError, read_object
 from storage.layout import Layout
 from storage.ledger.additions import end_addition
 from storage.ledger.content import CommittedLabels, Copies, Tombstones, note_labels, release
-from storage.ledger.database import Database, among, as_rows, insert_new, transactional
+from storage.ledger.database import Database, among, as_rows, column_arrays, insert_new, transactional
 from storage.ledger.items import DONE, ERASED, FAILED, PENDING, REJECTED, STATES, Books, Claim, Entry, Finished, Item
 from storage.ledger.leases import LEASE_S, HostBudgets, Leases, drop_from_plans
 from storage.ledger.tables import COMMITS, EVENTS, ITEMS
@@ -439,10 +439,11 @@ def _update_each(connection: Connection, updates: Sequence[Mapping[str, Any]]) -
     """Give each item (`of`) its own values, all of the same columns; on PostgreSQL in one statement."""
     columns = [name for name in updates[0] if name != "of"]
     if connection.dialect.name == "postgresql" and len(updates) > 1:
-        values = {name: [row[name] for row in updates] for name in columns}
-        given = as_rows(ITEMS, {"item_id": [row["of"] for row in updates], **values})
+        rows = [{**row, "item_id": row["of"]} for row in updates]
+        given = as_rows(ITEMS, ["item_id", *columns])
         statement = update(ITEMS).where(ITEMS.c.item_id == given.c.item_id)
-        connection.execute(statement.values({name: given.c[name] for name in columns}))
+        values = {name: given.c[name] for name in columns}
+        connection.execute(statement.values(values), column_arrays(["item_id", *columns], rows))
     else:
         statement = update(ITEMS).where(ITEMS.c.item_id == bindparam("of"))
         connection.execute(statement.values({name: bindparam(name) for name in columns}), list(updates))

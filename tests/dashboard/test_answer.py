@@ -1,13 +1,23 @@
 """The answer on top: its sentence is as strong as the verdict, its labels do not lie over each other."""
 
 import itertools
+import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.panels.answer import _Label, answer_panel, answers, round_steps, sentence, short_names, spread
+from dashboard.panels.answer import (
+    _Label,
+    answer_panel,
+    answers,
+    curve_picture,
+    round_steps,
+    sentence,
+    short_names,
+    spread,
+)
 from dashboard.view import LakeView, read_view
 from storage.lake import Lake
 
@@ -79,3 +89,13 @@ def test_names_leave_out_what_all_share() -> None:
 )
 def test_ticks_are_round(low: float, high: float, steps: list[float]) -> None:
     assert round_steps(low, high) == steps
+
+
+def test_the_curve_alone_is_a_picture_that_any_reader_of_svg_takes(full_lake: Lake) -> None:
+    picture = curve_picture(read_view(full_lake))
+    assert picture is not None
+    root = ElementTree.fromstring(picture)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert any(node.tag.endswith("polyline") for node in root.iter())
+    assert any("HMMR with film" in (node.text or "") for node in root.iter())
+    assert curve_picture(LakeView()) is None

@@ -1,4 +1,4 @@
-"""The blocks of README.md and docs/operations.md that speak of Prefect, run in a shell as they are printed."""
+"""Blocks of README.md, docs/operations.md and docs/cluster.md, run in a shell as they are printed."""
 
 import json
 import os
@@ -66,7 +66,7 @@ def _run_in_shell(script: str, project: Path) -> str:
 
 
 def test_operations_says_what_it_came_to(project: Path) -> None:
-    (block,) = _blocks("docs/operations.md")
+    block, _ = _blocks("docs/operations.md")
     said = _run_in_shell(block, project)
     assert "1 asked, 1 done" in said
     assert "cpu: 1 online" in said
@@ -83,3 +83,29 @@ def test_readme_to_a_trained_model_and_down(project: Path) -> None:
     fleet = read_fleet(project)
     assert fleet is not None
     assert not any(process.alive for process in fleet.processes), "hmmr down leaves nothing"
+
+
+def test_operations_parameters_are_taken(project: Path) -> None:
+    _, parameters = _blocks("docs/operations.md")
+    said = _run_in_shell(f"hmmr up\nsource .hmmr/env\n{parameters}\nhmmr down", project)
+    assert said.count("Created flow run") == 2
+
+
+SBATCH = """sbatch() { bash -c "${@: -1}" & one=$!; bash -c "${@: -1}" & two=$!; wait $one; wait $two; }
+"""
+"""Stands for Slurm, which is not here: what is wrapped is run by two tasks at once."""
+
+
+def test_slurms_tasks_share_the_list(project: Path) -> None:
+    (block,) = _blocks("docs/cluster.md")
+    variables = {
+        "HMMR_LAKE": "shared",
+        "HMMR_LEDGER": f"sqlite:///{project}/shared.sqlite",
+        "HMMR_RECEIPTS": "receipts",
+    }
+    (project / "hmmr.env").write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+    said = _run_in_shell(SBATCH + block, project)
+    assert said.count("1 asked: 1 done") == 2
+    assert Lake(project / "shared").read("tracklets", ["tracklet_id"]).num_rows == 1
+    said = _run_in_shell("set -a; source hmmr.env; hmmr doctor || true", project)
+    assert "ok       variables (HMMR_*): set: HMMR_LAKE, HMMR_LEDGER, HMMR_RECEIPTS" in said

@@ -3,7 +3,10 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,7 @@ from storage.ledger.items import Finished, Item
 from storage.ledger.ledger import Ledger
 from storage.reconcile import reconcile
 from storage.tables import rows_to_table
+from tests.dashboard.conftest import study_scores
 from tests.e2e.conftest import ROOT, Site
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
@@ -52,15 +56,15 @@ def films(site: Site) -> list[Path]:
 
 
 def test_a_killed_worker_run_comes_back_and_every_film_is_labelled_once(site: Site, films: list[Path]) -> None:
-    """`harvest` plans, two worker runs pull from the ledger; one is killed at once, and another takes its place."""
+    """`harvest` plans, three worker runs pull from the ledger; one is killed at once, and another takes its place."""
     config = json.dumps({"workers": 1})
-    site.prefect("deployment", "run", "harvest", "--param", "workers=2", "--param", f"config={config}")
+    site.prefect("deployment", "run", "harvest", "--param", "workers=3", "--param", f"config={config}")
     killed = site.wait("harvest-worker", lambda run: run["state_type"] == "RUNNING")
     os.kill(site.process_of(killed), signal.SIGKILL)
     parent = site.wait("harvest", lambda run: run["state_type"] in ("COMPLETED", "FAILED", "CRASHED"))
     workers = site.flow_runs("harvest-worker")
     assert parent["state_type"] == "COMPLETED", site.log_lines(parent)
-    assert sorted(run["state_type"] for run in workers) == ["COMPLETED", "COMPLETED", "CRASHED"]
+    assert sorted(run["state_type"] for run in workers) == ["COMPLETED"] * 3 + ["CRASHED"]
     lake = Lake(site.folder / "lake")
     assert lake.read("tracklets", ["tracklet_id"]).num_rows == 3
     ledger = Ledger.open(lake.root)
@@ -93,11 +97,26 @@ def test_each_alert_reaches_its_address_once(site: Site) -> None:
     site.prefect("deployment", "run", "maintenance", *in_lake, *everything, "--watch")
     (run,) = (run for run in site.flow_runs("maintenance") if run["parameters"]["lake"] == "sick")  # not the hourly one
     assert "books: 0 repaired, 1 problems" in site.log_lines(run)
+    assert "maintenance" in {row["key"] for row in site.post("/artifacts/filter", {})}
     end = time.monotonic() + 60
     while len(site.alerts) < len(KINDS) and time.monotonic() < end:
         time.sleep(0.2)
     assert sorted(alert["kind"] for alert in site.alerts) == sorted(KINDS)
     assert not [alert for alert in site.alerts if "example.org" in alert["message"]]
+
+
+def test_a_study_shows_its_scores_its_curve_and_its_page(site: Site) -> None:
+    """What the flow does after its cells, by itself: a grid takes minutes (tests/flows/study)."""
+    lake = Lake(site.folder / "scored")
+    lake.append("scores", rows_to_table("scores", study_scores("tiny")))
+    show = "from pathlib import Path; from flows.study_flow import show_study; "
+    show += f"show_study({lake.root!r}, 'tiny', Path('page.html'))"
+    subprocess.run([sys.executable, "-c", show], cwd=site.folder, env=site.env, check=True)
+    artifacts = {row["key"]: row for row in site.post("/artifacts/filter", {})}
+    assert {"study-scores", "study-curve", "study-page"} <= artifacts.keys()
+    kind, _, picture = artifacts["study-curve"]["data"].partition(",")
+    assert kind == "data:image/svg+xml;base64"
+    assert b"polyline" in b64decode(picture)
 
 
 def test_an_unreadable_list_fails_the_flow_and_trains_nothing(site: Site, films: list[Path]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from flows.fleet.alerts import KINDS, Alert, Limits, alerts_of, send_new
 from flows.fleet.erase_queue import erase_queued
 from flows.fleet.gauges import Gauges, measure, prometheus_text
-from storage.example_rows import source_name, tracklet_row
+from storage.example_rows import source_name, tracklet_row, video_row
 from storage.lake import Lake
 from storage.ledger.items import Finished, Item
 from storage.ledger.ledger import Ledger
@@ -71,7 +72,22 @@ def test_prometheus_reads_them(lake: Lake, ledger: Ledger) -> None:
     assert families["hmmr_disk_free_bytes"].samples[0].value > 0
 
 
-WELL = Gauges({}, 0, 0, 0, None, None, 0, 0.0, 0, 10**12)
+def test_prometheus_reads_the_seconds_of_each_stage(lake: Lake, ledger: Ledger) -> None:
+    """Of the last hour's videos; what a stranger wrote there is left out."""
+    spent = ['{"pose": {"wall": 2.0, "cpu": 3.0}}', '{"pose": {"wall": 1.5}, "decode": {"wall": "long"}}', "no JSON"]
+    old = video_row(
+        source_name(8), stage_seconds='{"pose": {"wall": 100}}', committed_at=datetime(2020, 1, 1, tzinfo=UTC)
+    )
+    new = [
+        video_row(source_name(n), stage_seconds=text, committed_at=datetime.now(UTC)) for n, text in enumerate(spent)
+    ]
+    lake.append("videos", rows_to_table("videos", [old, *new]))
+    families = {f.name: f for f in text_string_to_metric_families(prometheus_text(measure(lake, ledger)))}
+    seconds = {(s.labels["stage"], s.labels["kind"]): s.value for s in families["hmmr_stage_seconds"].samples}
+    assert seconds == {("pose", "wall"): 3.5, ("pose", "cpu"): 3.0}
+
+
+WELL = Gauges({}, 0, 0, 0, None, None, 0, 0.0, {}, 0, 10**12)
 
 
 @pytest.mark.parametrize(
