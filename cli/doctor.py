@@ -164,7 +164,7 @@ VARIABLES = (
 
 
 def _variables() -> Finding:
-    """Names that nothing reads, and values that cannot be used."""
+    """Mistyped names, and values that cannot be used. Names that look like none of ours may be somebody else's."""
     from cli.common import near
     from storage.errors import ServiceAway
     from storage.patience import patience_s
@@ -172,7 +172,7 @@ def _variables() -> Finding:
     wrong = [
         f"nothing reads {name}{near(name, VARIABLES)}"
         for name in sorted(os.environ)
-        if name.startswith("HMMR_") and name not in VARIABLES
+        if name.startswith("HMMR_") and name not in VARIABLES and near(name, VARIABLES)
     ]
     try:
         patience_s()

@@ -34,11 +34,12 @@ CHECKPOINT_EVERY = "25"
 
 _LOG_SETTINGS = {
     "delta.checkpointInterval": CHECKPOINT_EVERY,
-    "delta.logRetentionDuration": "interval 1 hours",
+    "delta.logRetentionDuration": "interval 1 days",
     "delta.deletedFileRetentionDuration": "interval 1 hours",
 }
-"""Commits older than an hour that a checkpoint holds leave the log with the next checkpoint, and so do the names of
-files that were replaced: as long as storage/rewrite.py keeps those files for readers (GRACE_S)."""
+"""Commits older than a day that a checkpoint holds leave the log with the next checkpoint: a writer that was stopped
+for hours in mid-commit must still find that its version is taken. Names of files that were replaced leave it after an
+hour, as long as storage/rewrite.py keeps those files for readers (GRACE_S)."""
 
 OLDEST = 1
 """Version 0 was never released; a table that says nothing of a version is not ours."""

@@ -140,6 +140,6 @@ def test_a_table_of_an_older_program_gets_the_settings_of_a_short_log(tmp_path: 
     folder.shorten_log()
     table = folder.open()
     assert table is not None
-    assert table.metadata().configuration["delta.logRetentionDuration"] == "interval 1 hours"
+    assert table.metadata().configuration["delta.logRetentionDuration"] == "interval 1 days"
     assert table.metadata().configuration["hmmr.schema_version"]
     assert lake.read("videos").num_rows == 1
