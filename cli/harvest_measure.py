@@ -22,6 +22,8 @@ PART = typer.Option("--part", help="Measure this part only, once or more: errors
 PAGE = typer.Option(
     "--page", help="Also write the newest tables of all parts into this Markdown page, below its marker line."
 )
+BEFORE = typer.Option(help="A checkout of an earlier commit: its labels of the same films get columns of their own.",
+                      exists=True, file_okay=False)  # fmt: skip
 BACKEND = typer.Option(help="2D networks, as for `hmmr harvest run`.")
 
 
@@ -33,6 +35,7 @@ def measure(
     part: Annotated[list[str] | None, PART] = None,
     page: Annotated[Path | None, PAGE] = None,
     backend: Annotated[str, BACKEND] = "embedded",
+    before: Annotated[Path | None, BEFORE] = None,
 ) -> None:
     """Measure label quality on synthetic films with known truth: errors, tracking, shots, filters, scores, smoothing,
     left and right; and on two real clips. Prints tables in Markdown and keeps each part in OUT/lake when it is done.
@@ -59,7 +62,7 @@ def measure(
         raise typer.BadParameter("part real needs --real, the folder of the real clips", param_hint="--part")
     if unknown := set(wanted) - set(PARTS):
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: there are {', '.join(PARTS)}", param_hint="--part")
-    config = MeasureConfig(films=films, seed=seed, backend=backend, real=real)
+    config = MeasureConfig(films=films, seed=seed, backend=backend, real=real, before=before)
     began, command, lake = time.time(), shlex.join(["hmmr", *sys.argv[1:]]), Lake(out / "lake")
     for name, tables in _measured(config, out, wanted):
         typer.echo("\n".join(markdown(table) for table in tables))

@@ -8,6 +8,10 @@ Value = float | int | str | None
 """None where there is nothing to measure."""
 
 
+BEFORE = ("missed", "false people", "mean", "HOTA", "IDF1")
+"""Columns that are worth a second one."""
+
+
 @dataclass(frozen=True)
 class Table:
     """`note` says what was measured on what. `bar` names the column that a page draws as bars; `chart` is
@@ -34,6 +38,20 @@ def from_rows(
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
     body = [[name, *[row.get(column) for column in columns]] for name, row in rows.items()]
     return Table(key, title, note, [of, *columns], body, bar, chart)
+
+
+def with_before(
+    now: Mapping[str, Mapping[str, Value]], before: Mapping[str, Mapping[str, Value]]
+) -> dict[str, dict[str, Value]]:
+    """Rows of a table whose columns of BEFORE have the earlier value beside them."""
+    rows: dict[str, dict[str, Value]] = {}
+    for name, row in now.items():
+        rows[name] = {}
+        for column, value in row.items():
+            if column in BEFORE and name in before:
+                rows[name][f"{column} before"] = before[name].get(column)
+            rows[name][column] = value
+    return rows
 
 
 def markdown(table: Table) -> str:

@@ -10,16 +10,25 @@ import numpy as np
 
 from body.boxes import iou_matrix
 from evaluation.label_quality.people import Labelled, Track, Truth, joint_boxes
-from evaluation.label_quality.table import Table, Value, from_rows
+from evaluation.label_quality.table import Table, Value, from_rows, with_before
 
 Film = tuple[Truth, Labelled]
 
 
-def tracking_table(by_kind: Mapping[str, Sequence[Film]], note: str) -> Table:
-    """One row for each kind of film, and one for all."""
-    rows = {kind: tracking_row(films) for kind, films in by_kind.items() if films}
-    rows["all"] = tracking_row([film for films in by_kind.values() for film in films])
+def tracking_table(
+    by_kind: Mapping[str, Sequence[Film]], note: str, before: Mapping[str, Sequence[Film]] | None = None
+) -> Table:
+    """One row for each kind of film, and one for all. `before`: other labels of the same films, for columns of their
+    own."""
+    rows = _kind_rows(by_kind)
+    if before is not None:
+        rows = with_before(rows, _kind_rows(before))
     return from_rows("tracking", "Tracking, by kind of film", note, rows, of="films of", bar="HOTA")
+
+
+def _kind_rows(by_kind: Mapping[str, Sequence[Film]]) -> dict[str, dict[str, Value]]:
+    rows = {kind: tracking_row(films) for kind, films in by_kind.items() if films}
+    return rows | {"all": tracking_row([film for films in by_kind.values() for film in films])}
 
 
 def tracking_row(films: Sequence[Film]) -> dict[str, Value]:

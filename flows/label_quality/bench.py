@@ -32,6 +32,8 @@ class MeasureConfig:
     backend: str = "embedded"
     real: Path | None = None
     """Folder with pose_squats and the pose2sim clips; None: real video is left out."""
+    before: Path | None = None
+    """A checkout of this repository whose labels get columns of their own (before.py); None: none."""
 
 
 class Told(Protocol):

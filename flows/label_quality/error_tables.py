@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from evaluation.label_quality.errors import acceleration_errors, film_row, joint_table
-from evaluation.label_quality.matching import SAME, JudgedFilm
-from evaluation.label_quality.table import Table, Value, from_rows
+from evaluation.label_quality.matching import SAME, JudgedFilm, judge
+from evaluation.label_quality.people import Labelled, Truth
+from evaluation.label_quality.table import Table, Value, from_rows, with_before
 from evaluation.label_quality.tracking import tracking_table
+from flows.label_quality.before import labels_before
 from flows.label_quality.bench import Bench
 from flows.label_quality.films import KnownFilm, by_kind
 from harvest.backends.truth import TruthBackend, TruthConfig
@@ -21,6 +23,11 @@ def error_tables(bench: Bench) -> list[Table]:
     films = bench.all_films
     judged = bench.judged("labels of all films", films)
     rows = kind_rows(films, judged)
+    if bench.config.before is not None:
+        earlier = labels_before(bench.config.before, films, bench.out)
+        rows = with_before(
+            rows, kind_rows(films, [judge(film.truth, each) for film, each in zip(films, earlier, strict=True)])
+        )
     note = (
         "What `hmmr harvest run` keeps of each kind of synthetic film under its default settings, against the films' "
         f"truth. {ERRORS} A person-frame is missed if no label overlaps it by {SAME}; a person of whom fewer than five "
@@ -40,15 +47,22 @@ def kind_rows(films: Sequence[KnownFilm], judged: Sequence[JudgedFilm]) -> dict[
 def tracking_tables(bench: Bench) -> list[Table]:
     """Tracks before any filter, against identities."""
     labels = bench.labels("tracks of all films", bench.films, bench.unfiltered())
-    of_film = {film.path: (film.truth, each) for film, each in zip(bench.films, labels, strict=True)}
-    kinds = by_kind(bench.films)
-    rows = {kind: [of_film[film.path] for film in kinds[kind]] for kind in TRACKED if kind in kinds}
+    rows = _tracked(bench.films, labels)
+    before = None
+    if bench.config.before is not None:
+        before = _tracked(bench.films, labels_before(bench.config.before, bench.films, bench.out, unfiltered=True))
     note = (
         "Tracks before any filter against known identities, by TrackEval on boxes around all joints (HOTA over "
         "overlaps of 0.05 to 0.95, the others at 0.5). A track ends with its shot and with its person's way out of the "
         "picture, so who leaves and comes back is a new identity by design: HOTA and IDF1 count that against it."
     )
-    return [tracking_table(rows, note)]
+    return [tracking_table(rows, note, before)]
+
+
+def _tracked(films: Sequence[KnownFilm], labels: Sequence[Labelled]) -> dict[str, list[tuple[Truth, Labelled]]]:
+    of_film = {film.path: (film.truth, each) for film, each in zip(films, labels, strict=True)}
+    kinds = by_kind(list(films))
+    return {kind: [of_film[film.path] for film in kinds[kind]] for kind in TRACKED if kind in kinds}
 
 
 def noise_tables(bench: Bench) -> list[Table]:

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harvest.backends.embedded import NanoDet, NanoDetConfig
+from body.boxes import suppress
+from harvest.backends.embedded import EmbeddedBackend, NanoDet, NanoDetConfig
+from harvest.tracking.people import PeopleConfig
 
 pytestmark = pytest.mark.usefixtures("embedded_weights")
 
@@ -61,3 +63,20 @@ def test_boxes_end_at_the_frame(squats: list[np.ndarray]) -> None:
     assert box[:2].min() >= 0
     assert (box[2:4] <= (720, 600)).all()
     assert box[3] > 550
+
+
+def test_two_sizes_find_more_pedestrians_and_nobody_else(
+    shared_data: Path, pedestrian_frames: Callable[[set[int]], list[np.ndarray]]
+) -> None:
+    """30 of 31 with the thresholds at which a detection starts a track, and no box is left over."""
+    truth = json.loads((shared_data / "vtest_people.json").read_text())["frames"]
+    numbers = sorted(map(int, truth))
+    frames, backend, config = pedestrian_frames(set(numbers)), EmbeddedBackend(), PeopleConfig()
+    hits, boxes_in_all = 0, 0
+    for number, first_P5, second_P5 in zip(numbers, backend.people(frames), backend.people_again(frames), strict=True):
+        second_P5 = second_P5[second_P5[:, 4] >= config.second_start_score]
+        boxes_P5 = np.concatenate([first_P5[first_P5[:, 4] >= config.start_score], second_P5])
+        boxes_P5 = boxes_P5[suppress(boxes_P5[:, :4], boxes_P5[:, 4], config.same_person_iou)]
+        hits, boxes_in_all = hits + matched(truth[str(number)], boxes_P5), boxes_in_all + len(boxes_P5)
+    assert hits >= 30
+    assert boxes_in_all == hits
