@@ -47,7 +47,9 @@ for video, kept, unfiltered in task["films"]:
 
 def labels_before(checkout: Path, films: Sequence[KnownFilm], out: Path, *, unfiltered: bool = False) -> list[Labelled]:
     """What the code of a checkout makes of the films under its defaults, or before any of its filters. Kept below
-    `out`. ValueError with the program's last lines if it fails."""
+    `out`. ValueError for another folder, and with the program's last lines if it fails."""
+    if not (checkout / "flows" / "label_quality" / "labels.py").is_file():
+        raise ValueError(f"{checkout} is no checkout of this repository that can label films")
     folder = out / "before" / sha256(str(checkout.resolve()).encode()).hexdigest()[:12]
     folder.mkdir(parents=True, exist_ok=True)
     what = "tracks" if unfiltered else "labels"
@@ -68,13 +70,9 @@ def labels_before(checkout: Path, films: Sequence[KnownFilm], out: Path, *, unfi
 
 def _read(path: Path) -> Labelled:
     with np.load(path, allow_pickle=False) as kept:
-        tracks = [
-            Track(
-                *kept[f"who{n}"].tolist(),
-                kept[f"frames{n}"],
-                kept[f"joints{n}"].reshape(-1, 25, 3),
-                kept[f"observed{n}"],
-            )
-            for n in range(int(kept["count"]))
-        ]
+        tracks = []
+        for n in range(int(kept["count"])):
+            shot, person = kept[f"who{n}"].tolist()
+            joints_TJ3 = kept[f"joints{n}"].reshape(-1, 25, 3)
+            tracks.append(Track(shot, person, kept[f"frames{n}"], joints_TJ3, kept[f"observed{n}"]))
         return Labelled(tracks, kept["starts"].tolist())
