@@ -28,7 +28,11 @@ function shortNames(series) {
   return names.map((name, place) => names.indexOf(name) === names.lastIndexOf(name) ? name : series[place].words.join(" "));
 }
 
-function clip(text, length) { return text.length <= length ? text : text.slice(0, length - 1) + "…"; }
+/** The text cut to so many characters, of a series' name the end, which tells it from others. */
+function clip(text, length, end = false) {
+  if (text.length <= length) return text;
+  return end ? "…" + text.slice(1 - length) : text.slice(0, length - 1) + "…";
+}
 
 /** Label heights moved apart by `gap` px, in the order of `wanted`, none below `bottom`. */
 function apart(wanted, gap, bottom) {
@@ -180,7 +184,7 @@ class Comparison {
     if (!this.state.picked.length) { this.plot.replaceChildren(this.words("No series is picked.")); return; }
     if (view === "sets") {
       const sets = [...new Set(this.data.settings.filter((one) => one.metric === this.state.metric).map((one) => one.set))];
-      const each = width < 700 ? width : Math.floor((width - 24) / 2);
+      const each = window.innerWidth <= 760 ? width : Math.floor((width - 24) / 2);
       this.plot.replaceChildren(...sets.map((set) => this.framed(set, this.over(this.setting(set), each, 280))));
       this.plot.classList.add("many");
       return;
@@ -225,13 +229,14 @@ class Comparison {
     const values = [...dots.map((dot) => dot.y), ...levels.map((level) => level[1])];
     const room = (Math.max(...values) - Math.min(...values) || 1) * 0.06;
     const domain = [Math.min(...values) - room, Math.max(...values) + room];
-    const narrow = width < 500, top = 28, bottom = 46;
+    const narrow = width < 560, top = 28, bottom = 46;
     const labels = [
       ...curves.slice(0, MOST_LABELLED).map(({ line, points }) => ({ y: points[points.length - 1].y, text: line.name, fill: line.colour, weight: 600 })),
       ...levels.map(([words, value]) => ({ y: value, text: words, fill: "var(--quiet)", weight: 400 })),
     ];
-    const written = labels.map((label) => `${clip(label.text, narrow ? 12 : 40)} ${short(label.y)}`);
-    const right = Math.min(14 + 7.6 * Math.max(...written.map((text) => text.length)), width * 0.45);
+    const most = Math.max(8, Math.min(40, Math.floor((width * 0.42 - 14) / 8.4) - 6));
+    const written = labels.map((label) => `${clip(label.text, most, label.weight === 600)} ${short(label.y)}`);
+    const right = Math.min(14 + 8.4 * Math.max(...written.map((text) => text.length)), width * 0.45);
     const px = (value) => top + (height - top - bottom) * (domain[1] - value) / (domain[1] - domain[0]);
     const heights = apart(labels.map((label) => px(label.y)), 16, height - bottom);
     const ticks = sizeTicks(sizes, at, narrow ? 4 : 9);
@@ -287,12 +292,13 @@ class Comparison {
     const dots = found.flatMap(({ line, rows }, rank) => rows.map((row) => ({ ...row, line, x: at(row.size) + step * (rank - (found.length - 1) / 2),
       tip: `${line.name}, ${hoursText(row.size)}: ${this.between(row)}` })));
     const narrow = width < 500, ticks = sizeTicks(sizes, at, narrow ? 4 : 9);
+    const ends = dots.flatMap((dot) => dot.low === null ? [dot.value] : [dot.low, dot.high]);
     const plot = Plot.plot({
       width, height: narrow ? 320 : 380, marginLeft: 52, marginRight: narrow ? 16 : 24, marginTop: 28, marginBottom: 46,
       style: { fontSize: "13px", background: "transparent" }, symbol: { type: "identity" }, color: { type: "identity" },
       x: { domain: [-step * found.length, last + step * found.length], label: "added film", labelAnchor: "center", labelArrow: "none", line: true,
         ticks: ticks.map(at), tickFormat: (place) => hoursText(ticks.find((size) => at(size) === place)) },
-      y: { label: "change of " + this.data.settings[number].name + "; negative is better", labelArrow: "none", grid: true, ticks: 6 },
+      y: { domain: [Math.min(0, ...ends), Math.max(0, ...ends)], nice: true, label: "change of " + this.data.settings[number].name + "; negative is better", labelArrow: "none", grid: true, ticks: 6 },
       marks: [
         Plot.ruleY([0], { stroke: "currentColor" }),
         Plot.ruleX(dots.filter((dot) => dot.low !== null), { x: "x", y1: "low", y2: "high", stroke: (dot) => dot.line.colour, strokeWidth: 1.5 }),

@@ -129,7 +129,7 @@ def _trainings(running: Sequence[Running]) -> Html:
 def _training(one: Running) -> Html:
     silent = time.time() - one.renewed_at
     left = one.seconds_left
-    words = f"step {one.step:,} of {one.steps:,}"
+    words = f"step {one.step:,} of {one.steps:,}" if one.steps else "no step told yet"
     words += "" if left is None else f", {span(left)} left"
     words += f", silent for {span(silent)}" if silent > _SILENT_S else ""
     terms = sorted(one.curves, key=lambda term: ("2d" not in term, term))[:1]

@@ -28,6 +28,8 @@ NEWEST_EVENTS = 5_000
 
 MOST_ERRORS = 50
 _HOUR_S, _DAY_S = 3600.0, 86_400.0
+_LEAST_S = 60.0
+"""What a rate is over at least."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ class Failure:
 
 @dataclass(frozen=True)
 class Glance:
-    """The newest of a harvest. Rates are items an hour, by the state in which they ended."""
+    """The newest of a harvest. Rates are items an hour, by the state in which they ended, over the last hour, or since
+    the workers that are alive began."""
 
     rates: Mapping[str, float]
     over_s: float
@@ -149,8 +152,10 @@ def glance(ledger: Ledger) -> Glance:
         failed = [row for row in events if row.state == FAILED][:MOST_ERRORS]
         among = ITEMS.c.item_id.in_([row.item_id for row in failed])
         items = {row.item_id: row for row in connection.execute(select(ITEMS).where(among))}
-    late = [row for row in events if now - row.at <= _HOUR_S]
-    over_s = now - late[-1].at if late and len(late) == NEWEST_EVENTS else _HOUR_S
+    began = [worker.running_s for worker in workers if worker.lease_s > 0]
+    window_s = min(_HOUR_S, max([_LEAST_S, *began])) if began else _HOUR_S
+    late = [row for row in events if now - row.at <= window_s]
+    over_s = now - late[-1].at if late and len(late) == NEWEST_EVENTS else window_s
     ended = Counter(row.state for row in late if row.state != PENDING)
     return Glance(
         rates={state: count * _HOUR_S / max(over_s, 1.0) for state, count in ended.items()}, over_s=over_s,

@@ -37,6 +37,7 @@ class Running:
     study: str
     step: int
     steps: int
+    """0 until the training has told of a step."""
     first: int
     """The step at which it began, or was resumed."""
     began_at: float
@@ -79,15 +80,19 @@ def announced(layout: Layout, name: str, progress: Step | None = None, study: st
             curve.append((step, value))
             if len(curve) > MOST_POINTS:
                 del curve[1::2]
-        if not silent and time.time() - last >= EVERY_S:
+        if time.time() - last >= EVERY_S:
             last = time.time()
-            content = {"name": name, "study": study, "step": step, "steps": steps, "first": first,
-                       "began_at": began, "renewed_at": last, "curves": curves}  # fmt: skip
-            with contextlib.suppress(OSError):
-                file.parent.mkdir(exist_ok=True)
+            write(step, steps)
+
+    def write(step: int, steps: int) -> None:
+        content = {"name": name, "study": study, "step": step, "steps": steps, "first": max(first, 0),
+                   "began_at": began, "renewed_at": time.time(), "curves": curves}  # fmt: skip
+        with contextlib.suppress(OSError):
+            if not silent:
                 write_atomically(file, json.dumps(content).encode())
 
     try:
+        write(0, 0)
         yield renew
     finally:
         with contextlib.suppress(OSError):

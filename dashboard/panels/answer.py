@@ -8,7 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.charts import COLOURS, HoursAxis
-from dashboard.markup import Child, Html, Panel, element, facts, hours_text, join, metric_name, share_text, variant_name
+from dashboard.markup import (
+    Child,
+    Html,
+    Panel,
+    clipped,
+    element,
+    facts,
+    hours_text,
+    join,
+    metric_name,
+    share_text,
+    variant_name,
+)
 from dashboard.studies import (
     CURVE_VARIANTS,
     Curve,
@@ -232,7 +244,8 @@ def _curve_svg(told: Sequence[Answer], width: int, name: str) -> Html:
             for p in answer.curve.points
         ]
         parts.append(element("polyline", points=line, fill="none", style=f"stroke: {tint}", stroke_width=3))
-        labels.append(_Label(y(answer.end), f"{short} {answer.end:.1f}", tint))
+        shown = clipped(short, 8) if narrow else short
+        labels.append(_Label(y(answer.end), f"{shown} {answer.end:.1f}", tint))
     ends = [
         element("text", label.text, x=width - right + 6, y=f"{at + 4:.1f}", style=f"fill: {label.tint}")
         for label, at in spread(labels, top, height - bottom)

@@ -117,6 +117,7 @@ def test_a_training_tells_how_far_it_is_and_leaves_nothing(tmp_path: Path, monke
     monkeypatch.setattr("storage.runs.EVERY_S", 0.0)
     seen: list[int] = []
     with announced(lake.layout, "a", lambda step, *_: seen.append(step)) as told:
+        assert [(one.step, one.seconds_left) for one in running(lake.layout)] == [(0, None)]
         for step in range(50, 1050):
             told(step, 2000, {"loss": 1.0 / step})
         (training,) = running(lake.layout)
