@@ -214,7 +214,7 @@ def _levels(answer: Answer, *, narrow: bool) -> list[tuple[str, float]]:
 def _curve_svg(told: Sequence[Answer], width: int, name: str) -> Html:
     """Error against film; series in colour, levels in grey, each labelled at its right end."""
     narrow = width < 500
-    height, left, right, top, bottom = 320, 48, 100 if narrow else 190, 30, 44
+    height, left, right, top, bottom = 320, 48, 118 if narrow else 190, 30, 44
     axis = HoursAxis.of(hours for answer in told for hours in answer.curve.hours)
     levels = _levels(told[0], narrow=narrow)
     values = [point.value for answer in told for point in answer.curve.points] + [value for _, value in levels]
