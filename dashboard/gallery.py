@@ -172,7 +172,7 @@ class Gallery:
     def _sources(self, asked: Asked) -> pa.Array:
         """Ids of the videos that the reader means."""
         videos = self._lake.read("videos", ["source_id", "title", "url", "host", "tags"])
-        wanted = pa.array([True] * videos.num_rows)
+        wanted = pa.array([True] * videos.num_rows, pa.bool_())
         if asked.source:
             named = pc.starts_with(videos["source_id"], asked.source)
             for column in ("title", "url", "host"):

@@ -7,9 +7,11 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 
+from dashboard.gallery import Asked, Gallery
 from dashboard.serve import Watch, application, make_server
 from storage.lake import Lake
 from storage.ledger.items import Item
@@ -141,3 +143,9 @@ def test_a_large_look_is_rare(full_lake: Lake, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(watch, "_count", slow)
     watch.look()
     assert watch._counts_due - time.monotonic() > 25  # a hundred times as long
+
+
+@pytest.mark.parametrize("asked", ["", "?kind=rejects&tag=a&source=b&least=1&most=2&page=99", "?page=-4&source=%00%ff"])
+def test_an_empty_lake_has_a_gallery(empty_lake: Lake, asked: str) -> None:
+    cards, more = Gallery(empty_lake).cards(Asked.of(dict(parse_qsl(asked[1:]))))
+    assert (cards, more) == ([], False)
