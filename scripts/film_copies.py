@@ -28,11 +28,12 @@ def make_sources(folder: Path, count: int, made_count: int = 4) -> Path:
         tagged = ["-c", "copy", "-metadata", f"comment={number}", str(copy)]
         command = [ffmpeg_program(), "-y", "-v", "error", "-i", str(video), *tagged]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-        _copy_truth(truth_path(video), truth_path(copy), file_sha256(copy))
+        copy_truth(truth_path(video), truth_path(copy), file_sha256(copy))
     return folder / "films"
 
 
-def _copy_truth(source: Path, target: Path, digest: str) -> None:
+def copy_truth(source: Path, target: Path, digest: str) -> None:
+    """Write the truth of a film for a copy of it whose bytes have this SHA-256."""
     table = pq.read_table(source)
     place = table.schema.get_field_index("video_sha256")
     pq.write_table(table.set_column(place, table.schema.field(place), pa.array([digest] * table.num_rows)), target)

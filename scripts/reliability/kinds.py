@@ -92,6 +92,8 @@ def _trial(
 def _difference(content: Content, whole: Content) -> tuple[str, dict[str, int]]:
     """What is not as in the undisturbed run: in words, and counted as lost, doubled and left."""
     words, counts = [], {"lost": 0, "doubled": 0, "left": len(content.get("left", []))}
+    if counts["left"]:
+        words.append(f"left: {content['left'][:3]}")
     for name in {**whole, **content}:
         expected, found = Counter(whole.get(name, [])), Counter(content.get(name, []))
         missing, more = expected - found, found - expected

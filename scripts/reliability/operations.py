@@ -132,8 +132,9 @@ def _filled(folder: Path) -> None:
     lake = Lake(folder / "lake")
     ledger = Ledger.open(lake.root)
     ledger.ask([_item(source) for source in SOURCES], recipe="k1")
-    for source in SOURCES:
-        ledger.claim("w", limit=1)
+    for _ in SOURCES:
+        (claim,) = ledger.claim("w", limit=1)
+        source = claim.item.item_id
         commit_shard(lake, ledger, "w", shard([source], frames=8), {source: Finished("k1", 2)})
     freeze(lake)
     titles = "".join(f"<p>a film {source[:6]} by uploader-{source[:6]}</p>" for source in SOURCES)
