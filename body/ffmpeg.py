@@ -2,7 +2,8 @@
 
 ffmpeg chooses the reader (demuxer) by the file's content, not by its name, from a list of known containers. Readers
 that open further files or addresses named in the content (HLS, DASH, ffconcat, image sequences, IMF) are not listed.
-ffmpeg may use no protocol but `file`, and Linux limits the memory and processor time of its process.
+ffmpeg may use no protocol but `file`, and Linux limits the memory and processor time of its process. Where the system
+lets an ordinary user do so, the process has a network namespace of its own, without any network (`hmmr doctor` says).
 
 Our MP4 files are H.264 with 4:2:0 sampling, which every player reads. Each is written whole or not at all.
 """
@@ -106,14 +107,25 @@ def input_arguments(
             "-i", f"file:{path}"]  # fmt: skip
 
 
+@cache
+def without_network() -> tuple[str, ...]:
+    """Words before a command that take the network from it; none where there is no `unshare`, or it is not allowed."""
+    program = shutil.which("unshare")
+    for options in (("--user", "--map-current-user", "--net"), ("--user", "--map-root-user", "--net"), ("--net",)):
+        words = (program or "", *options, "--")
+        if program and subprocess.run([*words, "true"], capture_output=True, stdin=subprocess.DEVNULL).returncode == 0:
+            return words
+    return ()
+
+
 def start_decoder(
     command: list[str], *, cpu_s: float, threads: int = 1, complaints: IO[bytes], pass_fds: tuple[int, ...] = ()
 ) -> "subprocess.Popen[bytes]":
-    """Runs ffmpeg with a pipe as its stdout. Memory, processor time and what it writes are limited where the system
-    can limit a running process (Linux); a process that goes beyond ends."""
+    """Runs ffmpeg with a pipe as its stdout and, where that can be, without network. Memory, processor time and what it
+    writes are limited where the system can limit a running process (Linux); a process that goes beyond ends."""
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, bufsize=1 << 20,
-        pass_fds=pass_fds,
+        [*without_network(), *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints,
+        bufsize=1 << 20, pass_fds=pass_fds,
     )  # fmt: skip
     memory = MEMORY_BYTES + (threads - 1) * _MEMORY_A_THREAD
     limits = {"RLIMIT_DATA": memory, "RLIMIT_CPU": int(cpu_s) + 1, "RLIMIT_FSIZE": _WRITTEN_BYTES, "RLIMIT_CORE": 0}

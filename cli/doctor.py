@@ -96,6 +96,16 @@ def _mmlab() -> Finding:
     )
 
 
+def _decoder() -> Finding:
+    from body.ffmpeg import without_network
+
+    alone = bool(without_network())
+    detail = (
+        "has no network" if alone else "keeps the network: `unshare` is missing, or user namespaces are forbidden here"
+    )
+    return Finding("decoder", alone, detail, False)
+
+
 def _disk() -> Finding:
     free_gb = shutil.disk_usage(os.getcwd()).free / 1e9
     return Finding("disk", free_gb > 5, f"{free_gb:.0f} GB free here")
@@ -220,7 +230,7 @@ def _receipts() -> Finding:
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
-    _python, _ffmpeg, _weights, _disk, _variables, _ledger, _store, _receipts, _prefect, _script_runtime, _gpu,
+    _python, _ffmpeg, _decoder, _weights, _disk, _variables, _ledger, _store, _receipts, _prefect, _script_runtime, _gpu,
     _onnxruntime, _mmlab,
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from body.npz_file import read_npz
 from body.rotations import axis_angle_to_matrix
 from hmmr_model.data import TrainingSet
 from hmmr_model.network import xavier
@@ -87,13 +88,13 @@ def labelled_poses(data: TrainingSet) -> Tensor:
 
 def _read_file(file: Path) -> Tensor | None:
     try:
-        with np.load(file, allow_pickle=False) as stored:
-            if "rotations" in stored:
-                rotations = torch.from_numpy(np.asarray(stored["rotations"], np.float32))
-                return rotations if rotations.shape[1:] == (24, 3, 3) else None
-            if "poses" in stored:
-                return _from_axis_angle(np.asarray(stored["poses"], np.float32))
-    except (OSError, ValueError) as error:
+        stored = read_npz(file, ("rotations", "poses"))
+        if "rotations" in stored:
+            rotations = torch.from_numpy(np.asarray(stored["rotations"], np.float32))
+            return rotations if rotations.shape[1:] == (24, 3, 3) else None
+        if "poses" in stored:
+            return _from_axis_angle(np.asarray(stored["poses"], np.float32))
+    except (OSError, ValueError, TypeError) as error:
         raise NoPriorPosesError(f"{file}: cannot be read as .npz: {error}") from error
     return None
 

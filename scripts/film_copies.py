@@ -1,5 +1,6 @@
 """Short films in many copies, each another file with the same truth: sources for trials of faults."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -36,4 +37,6 @@ def copy_truth(source: Path, target: Path, digest: str) -> None:
     """Write the truth of a film for a copy of it whose bytes have this SHA-256."""
     table = pq.read_table(source)
     place = table.schema.get_field_index("video_sha256")
-    pq.write_table(table.set_column(place, table.schema.field(place), pa.array([digest] * table.num_rows)), target)
+    table = table.set_column(place, table.schema.field(place), pa.array([digest] * table.num_rows))
+    facts = json.loads((table.schema.metadata or {})[b"film"])
+    pq.write_table(table.replace_schema_metadata({b"film": json.dumps({**facts, "video_sha256": digest})}), target)

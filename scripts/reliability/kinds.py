@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import addresses
 import media
+import readers
 from forks import Fault, disturbed, in_fork
 from operations import STORED, Content, Operation
 from pipelines import PIPELINES
@@ -17,6 +19,10 @@ from pipelines import PIPELINES
 Run = Callable[[int, Sequence[int], Path], Iterator[dict[str, Any]]]
 BOUND_S = 300.0
 """Wall time that one trial of a fault may take, beside other work on the machine."""
+
+
+REDIRECTED = 60
+"""Addresses that a page redirects to: the first ones of the table, which are the spellings of hosts."""
 
 
 @dataclass(frozen=True)
@@ -117,4 +123,16 @@ def media_kinds() -> dict[str, Kind]:
     return {**kinds, "media: whole harvests": Kind(4, media.harvest_folders, "media")}
 
 
-KINDS: dict[str, Kind] = {**fault_kinds(), **media_kinds()}
+def reader_kinds() -> dict[str, Kind]:
+    """A kind for each reader."""
+    return {f"readers: {name}": Kind(readers.FILES, readers.run_reader(name), "readers") for name in readers.READERS}
+
+
+KINDS: dict[str, Kind] = {
+    **media_kinds(),
+    **reader_kinds(),
+    "addresses: asked for": Kind(addresses.ADDRESSES, addresses.asked_for, "addresses"),
+    "addresses: redirected to": Kind(REDIRECTED, addresses.redirected_to, "addresses"),
+    "wordings: the tests' table": Kind(addresses.WORDINGS, addresses.wordings, "wordings"),
+    **fault_kinds(),
+}

@@ -1,7 +1,7 @@
 """A long run on loopback: harvest, train, freeze, erase, maintain, again and again; all that is used must stay flat.
 
     python scripts/reliability/long_run.py --minutes 60 --out out/long_run
-    python scripts/reliability/long_run.py --out out/long_run --plot docs/img/long_run.svg   # only draw what was measured
+    python scripts/reliability/long_run.py --out out/long_run --plot docs/img/long_run.svg   # only draw
 
 Each cycle serves two new films by HTTP, harvests them by URL, takes the two oldest out again, freezes a list, and keeps
 house; each fifth trains ten steps on all there is. A line a cycle in OUT/cycles.jsonl. The first quarter warms up; then

@@ -319,7 +319,7 @@ def trouble_of(error: BaseException, where: str) -> LakeError | None:
             "the ledger's file cannot be read or written (disk I/O error): the disk is failing, or a limit of this "
             "process (ulimit -f, ulimit -n) is too low; what was committed is safe, run again when that is mended"
         )
-    if "malformed" in words:
+    if "malformed" in words or isinstance(error, UnicodeDecodeError):  # damaged names in SQLite's own messages
         return LedgerError(
             f"{where} is damaged ({error}): restore it from a copy, or save what can be read by "
             "`sqlite3 ledger.sqlite .recover`"
@@ -332,7 +332,10 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # writer in mid-transaction would fail at once instead of waiting for its turn.
     connection.isolation_level = None
     for pragma in ("busy_timeout=60000", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-        connection.execute(f"PRAGMA {pragma}").fetchall()
+        try:
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        except UnicodeDecodeError as error:
+            raise trouble_of(error, "the ledger") or error from error
 
 
 def _begin_immediate(connection: Any) -> None:

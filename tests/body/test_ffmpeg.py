@@ -1,11 +1,14 @@
-from collections.abc import Iterator
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import decord
 import numpy as np
 import pytest
 
-from body.ffmpeg import VideoWriteError, write_mp4
+from body.ffmpeg import VideoWriteError, start_decoder, without_network, write_mp4
 
 
 def _pictures(count: int) -> Iterator[np.ndarray]:
@@ -42,3 +45,16 @@ def test_ffmpegs_complaint_is_passed_on_and_nothing_is_left(tmp_path: Path) -> N
     with pytest.raises(VideoWriteError, match="no picture"):
         write_mp4(iter([]), tmp_path / "a.mp4", 25)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_decoder_has_no_network(absent: Callable[[str], None], tmp_path: Path) -> None:
+    if not without_network():
+        absent("no unshare, or no user namespaces")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        reach = f"import socket; socket.create_connection(('127.0.0.1', {port}), 5)"
+        assert subprocess.run([sys.executable, "-c", reach]).returncode == 0, "the server does not answer"
+        with (tmp_path / "complaints").open("wb") as complaints:
+            process = start_decoder([sys.executable, "-c", reach], cpu_s=20, complaints=complaints)
+            assert process.wait(60) == 1
+    assert "OSError" in (tmp_path / "complaints").read_text()

@@ -116,3 +116,12 @@ def test_falls_back_to_the_labelled_poses_that_have_rotations(make_tracks: Calla
     assert labelled_poses(TrainingSet(tracks, [], DataConfig(batch=2), 0)).shape == torch.Size([30, 24, 3, 3])
     with pytest.raises(NoPriorPosesError):
         labelled_poses(TrainingSet(tracks[1:], [], DataConfig(batch=2), 0))
+
+
+def test_a_damaged_archive_of_poses_is_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "poses.npz", rotations=np.tile(np.eye(3), (5, 24, 1, 1)))
+    content = bytearray((tmp_path / "poses.npz").read_bytes())
+    content[300] ^= 255  # inside the array: the archive's checksum fails
+    (tmp_path / "poses.npz").write_bytes(content)
+    with pytest.raises(NoPriorPosesError, match=r"poses\.npz"):
+        read_prior_poses(tmp_path / "poses.npz")

@@ -219,3 +219,12 @@ def test_a_time_that_no_calendar_has_is_named(tmp_path: Path, ticks: int) -> Non
     for use in (lambda: lake.read("videos"), lambda: lake.append("videos", rows)):
         with pytest.raises(SchemaMismatch, match=r"videos\.committed_at: row 0 holds a time that no calendar has"):
             use()
+
+
+def test_a_ledger_whose_schema_is_no_text_is_called_damaged(tmp_path: Path) -> None:
+    Ledger.open(tmp_path).close()
+    content = (tmp_path / "ledger.sqlite").read_bytes()
+    place = content.index(b"CREATE TABLE")
+    (tmp_path / "ledger.sqlite").write_bytes(content[:place] + b"\xf0\x28 \xff" * 3 + content[place + 12 :])
+    with pytest.raises(LedgerError, match="damaged"):
+        Ledger.open(tmp_path)
