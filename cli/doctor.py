@@ -230,8 +230,8 @@ def _receipts() -> Finding:
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
-    _python, _ffmpeg, _decoder, _weights, _disk, _variables, _ledger, _store, _receipts, _prefect, _script_runtime, _gpu,
-    _onnxruntime, _mmlab,
+    _python, _ffmpeg, _decoder, _weights, _disk, _variables, _ledger, _store, _receipts, _prefect, _script_runtime,
+    _gpu, _onnxruntime, _mmlab,
 )  # fmt: skip
 
 
