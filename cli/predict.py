@@ -24,6 +24,7 @@ DEVICE = typer.Option(help="cpu, cuda, cuda:1, mps.")
 RENDER = typer.Option("--render/--no-render", help="Draw the overlay (MP4, or the strip of an image).")
 PHI = typer.Option(help="The checkpoint's image feature with what it needs, such as resnet50_v1:FILE; else its name.")
 REFINE = typer.Option("--refine/--no-refine", help="Move the body onto the 2D keypoints; else as the network says.")
+AT = typer.Option(help="Seconds: only the picture that the video shows then, as of an image.", min=0.0)
 PADDED = typer.Option("--padded", help="Windows padded past both ends, as the released tester; else inside the video.")
 
 
@@ -38,6 +39,7 @@ def predict(
     padded: Annotated[bool, PADDED] = False,
     phi: Annotated[str | None, PHI] = None,
     focal: Annotated[float | None, FOCAL] = None,
+    at: Annotated[float | None, AT] = None,
 ) -> None:
     """Predict everybody in VIDEO_OR_IMAGE, all frames.
 
@@ -61,12 +63,16 @@ def predict(
     out.mkdir(parents=True, exist_ok=True)
     phi_name = phi or model.config.data.phi_name
     with as_user_error(ValueError, ImportError):
-        if path.suffix.lower() in PHOTO_SUFFIXES or is_picture(path):
+        is_photo = path.suffix.lower() in PHOTO_SUFFIXES or is_picture(path)
+        if is_photo and at is not None:
+            raise typer.BadParameter(f"{source} is an image: it has one instant", param_hint="--at")
+        if is_photo or at is not None:
             if not (model.config.model.hallucinate and model.config.model.deltas):
                 _note(f"a {model.config.preset} model has no hallucinator: no past and future")
             people: Sequence[PersonMotion] = predict_photo(
-                path, model, out, device=device, phi=phi_name, refined=refine, render=render, focal=focal
-            )
+                path, model, out, device=device, phi=phi_name, refined=refine, render=render, focal=focal,
+                at_s=at,
+            )  # fmt: skip
         else:
             people = predict_video(
                 path, model, out, device=device, phi=phi_name, windows=paper_windows if padded else inner_windows,

@@ -14,8 +14,11 @@ from body.boxes import smooth_boxes, suppress
 from body.model import BodyModel
 from flows.predict import write_people
 from harvest.backends.embedded import EmbeddedBackend, NanoDet, NanoDetConfig
+from harvest.fetch.policy import Policy
 from harvest.filters.presets import DEFAULT
 from harvest.phi.joined import joined_features
+from harvest.video.decode import DecodeConfig
+from harvest.video.random_access import RandomAccess
 from hmmr_model.checkpoint import Checkpoint
 from hmmr_model.export.person_motion import PersonMotion, PictureGeometry, person_motion
 from hmmr_model.predict import Predictor
@@ -48,6 +51,14 @@ def read_photo(path: Path) -> Picture:
     scale = min(1.0, MAX_SIDE / max(raw.shape[:2]))
     resized = raw if scale == 1.0 else cv2.resize(raw, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def read_instant(video: Path, seconds: float) -> Picture:
+    """The RGB picture (H, W, 3) that a video shows at this time, by index, without decoding all before it."""
+    config = DecodeConfig(max_side=MAX_SIDE)
+    access = RandomAccess(video, video.name, config, max_pixels=Policy().max_pixels)
+    (frame,) = access.frames(np.array([access.index_at(seconds)]))
+    return frame.pixels_HW3
 
 
 def people_of_photo(
@@ -94,13 +105,16 @@ def _tracklet(number: int, keypoints_25x3: NDArray[np.float32]) -> TrackletArray
 
 def predict_photo(
     source: Path, model: Checkpoint, out: Path, *, device: str, phi: str, refined: bool, render: bool,
-    focal: float | None = None,
+    focal: float | None = None, at_s: float | None = None,
 ) -> list[PersonMotion]:  # fmt: skip
     """Motion of everybody in an image: past, present and future of one picture, where the model has a hallucinator.
 
-    Writes motion_N.npz, .glb, .bvh and, with `render`, strip.png into `out`. PictureError where nobody is to be seen.
+    With `at_s` the source is a video, and the picture the one that it shows so many seconds after its first. Writes
+    motion_N.npz, .glb, .bvh and, with `render`, strip.png into `out`. PictureError where nobody is to be seen,
+    ValueError for a time that the video does not have, and the harvest's errors for one that cannot be decoded.
     """
-    picture, body = read_photo(source), BodyModel.load(model.config.body)
+    picture = read_photo(source) if at_s is None else read_instant(source, at_s)
+    body = BodyModel.load(model.config.body)
     people = people_of_photo(picture, model, body, device, phi, refined=refined, name=source.name, focal=focal)
     write_people(people, body, out)
     if render:

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from body.draw import draw_skeleton
 from body.joints import KEYPOINTS_25
+from harvest.fetch.policy import Policy
+from harvest.video.decode import DecodeConfig
+from harvest.video.random_access import RandomAccess
 from storage.atomic import file_sha256
 from storage.lake import Lake
 from storage.tables import TrackletArrays, iter_tracklets
@@ -63,13 +66,10 @@ def sheet(lake: Lake, video: Path, frames: int, *, show_heads: bool) -> Picture:
     if not tracks:
         raise ValueError(f"{lake.root} has no tracklet of {video}")
     last = max(int(track.frame_index.max()) for track in tracks)
-    wanted = {round(place) for place in np.linspace(0, last, frames)}
-    reader, pictures, index = cv2.VideoCapture(str(video)), [], 0
-    while (read := reader.read())[0]:
-        if index in wanted:
-            rgb = np.ascontiguousarray(read[1][:, :, ::-1])
-            pictures.append(with_labels(rgb, index, tracks, show_heads=show_heads))
-        index += 1
+    wanted = np.unique(np.linspace(0, last, frames).round().astype(np.int64))
+    access = RandomAccess(video, video.name, DecodeConfig(), max_pixels=Policy().max_pixels)
+    found = access.frames(wanted)
+    pictures = [with_labels(frame.pixels_HW3, frame.index, tracks, show_heads=show_heads) for frame in found]
     blank = np.zeros_like(pictures[0])
     pictures += [blank] * (-len(pictures) % COLUMNS)
     rows = [np.hstack(pictures[i : i + COLUMNS]) for i in range(0, len(pictures), COLUMNS)]

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from flows.predict import predicted, tracklets_of
-from flows.predict_photo import people_boxes
+from flows.predict_photo import people_boxes, read_instant
 from harvest.sources.expand import expand
 from hmmr_model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from hmmr_model.configs import DataConfig, ModelConfig, TrainConfig
@@ -84,6 +84,25 @@ def test_without_a_checkpoint_the_released_model_stands_the_body_on_its_feet(sha
             assert not motion["focal_assumed"]
             depths.append(motion["joints"][0, 0, 2])
     assert depths[1] == pytest.approx(2 * depths[0], rel=0.1)
+
+
+@pytest.mark.slow
+def test_one_instant_of_a_video_is_a_photograph_of_it(shared_data: Path, tmp_path: Path) -> None:
+    clip = shared_data / "real_video" / "pose_squats.mp4"
+    video = cv2.VideoCapture(str(clip))
+    video.set(cv2.CAP_PROP_POS_FRAMES, 17)
+    np.testing.assert_allclose(read_instant(clip, 3.4)[::9, ::9, ::-1].astype(int), video.read()[1][::9, ::9], atol=6)
+    command = ["predict", str(clip), "--out", str(tmp_path / "out"), "--at", "3.4", "--no-render"]
+    result = RUN.invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "motion_0.bvh",
+        "motion_0.glb",
+        "motion_0.npz",
+    ]
+    late = RUN.invoke(app, [*command[:-2], "13", "--no-render"])
+    assert late.exit_code == 2
+    assert "error: pose_squats.mp4: is 13.00 s long, there is no picture at 13.0 s" in late.stderr
 
 
 @pytest.mark.slow
