@@ -1,6 +1,7 @@
 """A backend of OpenMMLab models: any detector of mmdet and any top-down estimator of mmpose, by config and checkpoint.
 
-It runs in the environment that scripts/install_mmlab makes. Its results equal those of mmdet's and mmpose's own
+Without a detector of mmdet the people are those of the default backend's NanoDet, and the backend has another name. It
+runs in the environment that scripts/install_mmlab makes. Its results equal those of mmdet's and mmpose's own
 inference functions with the same weights; it runs batches across frames and people. Letters: P people.
 """
 
@@ -12,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from harvest.backends.embedded import NanoDet, NanoDetConfig
 from harvest.backends.joint_names import JointMap
 from harvest.backends.mmlab_models import NdPipeline, build_detector, build_pose_estimator
+from harvest.weights.files import NANODET
 from storage.atomic import file_sha256
 
 
@@ -21,11 +24,12 @@ from storage.atomic import file_sha256
 class MmlabConfig:
     """Configs are paths, or the names of files that mmdet and mmpose ship (`rtmdet_m_640-8xb32_coco-person.py`).
 
-    Without a checkpoint the weights are random, for tests. `person_class` is the number of the class in the detector.
+    Without a checkpoint the weights are random, for tests. `detector_config` None: NanoDet detects. `person_class` is
+    the number of the class in the detector, `threshold` the score below which detections are dropped.
     """
 
-    detector_config: str
     pose_config: str
+    detector_config: str | None = None
     detector_checkpoint: Path | None = None
     pose_checkpoint: Path | None = None
     device: str = "cpu"
@@ -38,23 +42,32 @@ class MmlabConfig:
 class MmlabBackend:
     """`PoseBackend` from a detector of mmdet and a top-down estimator of mmpose."""
 
-    name = "mmlab"
-
     def __init__(self, config: MmlabConfig) -> None:
+        """`name` is mmlab, or nanodet+mmpose where the detector is not of mmdet."""
         self.config = config
-        self._detector = build_detector(config.detector_config, config.detector_checkpoint, config.device)
+        self._detector: NdPipeline | None = None
+        if config.detector_config is not None:
+            self._detector = build_detector(config.detector_config, config.detector_checkpoint, config.device)
+        else:
+            self._nanodet = NanoDet(NanoDetConfig(threshold=config.threshold, device=config.device))
+        self.name = "mmlab" if self._detector else "nanodet+mmpose"
         self._pose = build_pose_estimator(config.pose_config, config.pose_checkpoint, config.device)
         self._joints = JointMap.of(list(self._pose.joint_names))
         self.joints = self._joints.joints
-        checkpoints = {"detector": config.detector_checkpoint, "pose": config.pose_checkpoint}
-        configs = {"detector_config": self._detector.text, "pose_config": self._pose.text}
+        checkpoints, configs = {"pose": config.pose_checkpoint}, {"pose_config": self._pose.text}
+        if self._detector is not None:
+            checkpoints["detector"], configs["detector_config"] = config.detector_checkpoint, self._detector.text
+        nanodet = {} if self._detector is not None else {NANODET.name: NANODET.sha256}
         self.weights: Mapping[str, str] = {
+            **nanodet,
             **{name: file_sha256(path) if path else "random" for name, path in checkpoints.items()},
             **{name: hashlib.sha256(text.encode()).hexdigest() for name, text in configs.items()},
         }
 
     def people(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Per frame (P, 5): x0 y0 x1 y1 px, score; best first."""
+        if self._detector is None:
+            return self._nanodet.people(frames)
         items = [{"img": _bgr(frame), "img_id": 0} for frame in frames]
         samples = _in_batches(self._detector, items, self.config.frames_batch)
         return [self._boxes(sample.pred_instances.cpu().numpy()) for sample in samples]

@@ -11,6 +11,7 @@ from mmengine.logging import HistoryBuffer
 from mmpose.apis import inference_topdown, init_model
 
 from body.joints import COCO_17, KEYPOINTS_25
+from harvest.backends.embedded import NanoDet, NanoDetConfig
 from harvest.backends.joint_names import HALPE_26, JointMap
 from harvest.backends.mmlab import MmlabBackend, MmlabConfig
 from harvest.backends.mmlab_models import find_config
@@ -50,7 +51,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def backend(checkpoints: tuple[Path, Path]) -> MmlabBackend:
-    return MmlabBackend(MmlabConfig(DETECTOR, POSE, *checkpoints, threshold=0.0, frames_batch=2, people_batch=2))
+    return MmlabBackend(MmlabConfig(POSE, DETECTOR, *checkpoints, threshold=0.0, frames_batch=2, people_batch=2))
 
 
 def bare(path: Path) -> dict[str, torch.Tensor]:
@@ -85,7 +86,7 @@ def test_joints_are_those_of_mmpose(backend: MmlabBackend, checkpoints: tuple[Pa
 
 def test_checkpoint_of_another_network_is_named(checkpoints: tuple[Path, Path]) -> None:
     with pytest.raises(CheckpointError, match=r"detector\.pth: not a checkpoint of this config"):
-        MmlabBackend(MmlabConfig(DETECTOR, POSE, checkpoints[0], checkpoints[0]))
+        MmlabBackend(MmlabConfig(POSE, DETECTOR, checkpoints[0], checkpoints[0]))
 
 
 def test_metadata_is_not_loaded(checkpoints: tuple[Path, Path]) -> None:
@@ -97,3 +98,13 @@ def test_joint_orders_are_mmposes_own() -> None:
     names = model.dataset_meta["keypoint_id2name"]
     assert tuple(names[i] for i in range(26)) == HALPE_26
     assert "head_top" in JointMap.of(HALPE_26).joints
+
+
+def test_without_a_detector_of_mmdet_nanodet_detects_and_the_name_says_so(checkpoints: tuple[Path, Path]) -> None:
+    backend = MmlabBackend(MmlabConfig(POSE, pose_checkpoint=checkpoints[1], threshold=0.25))
+    assert backend.name == "nanodet+mmpose"
+    assert set(backend.weights) == {"nanodet.onnx", "pose", "pose_config"}
+    nanodet = NanoDet(NanoDetConfig(threshold=0.25))
+    for ours, theirs in zip(backend.people(FRAMES), nanodet.people(FRAMES), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert [len(people) for people in backend.pose(FRAMES, BOXES)] == [2, 0, 1]

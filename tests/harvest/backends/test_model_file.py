@@ -16,7 +16,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     (tmp_path / "d.pth").write_bytes(b"")
     (tmp_path / "b.py").write_text("")
     read = read_model_file(MmlabConfig, tmp_path / "mm.yaml", device="cuda")
-    expected = MmlabConfig("a.py", str(tmp_path / "b.py"), tmp_path / "d.pth", device="cuda", threshold=0.5)
+    expected = MmlabConfig(str(tmp_path / "b.py"), "a.py", tmp_path / "d.pth", device="cuda", threshold=0.5)
     assert read == expected
 
 
