@@ -50,7 +50,7 @@ def predict(
     --no-refine gives the network's own answer.
     """
     from flows.predict import predict_video
-    from flows.predict_photo import is_picture, predict_photo
+    from flows.predict_photo import predict_photo
     from hmmr_model.checkpoint import RELEASED, load_checkpoint
     from hmmr_model.predict import inner_windows, paper_windows
 
@@ -63,10 +63,7 @@ def predict(
     out.mkdir(parents=True, exist_ok=True)
     phi_name = phi or model.config.data.phi_name
     with as_user_error(ValueError, ImportError):
-        is_photo = path.suffix.lower() in PHOTO_SUFFIXES or is_picture(path)
-        if is_photo and at is not None:
-            raise typer.BadParameter(f"{source} is an image: it has one instant", param_hint="--at")
-        if is_photo or at is not None:
+        if _has_one_instant(path, at):
             if not (model.config.model.hallucinate and model.config.model.deltas):
                 _note(f"a {model.config.preset} model has no hallucinator: no past and future")
             people: Sequence[PersonMotion] = predict_photo(
@@ -81,6 +78,16 @@ def predict(
     for number, person in enumerate(people):
         frames = f"frames {person.frame_index[0]} to {person.frame_index[-1]}, {len(person.pts)} predicted"
         typer.echo(f"{out / f'motion_{number}.npz'} (.glb, .bvh): {frames}")
+
+
+def _has_one_instant(path: Path, at: float | None) -> bool:
+    """Whether one picture is asked for: of an image, or of a video with --at."""
+    from flows.predict_photo import is_picture
+
+    is_photo = path.suffix.lower() in PHOTO_SUFFIXES or is_picture(path)
+    if is_photo and at is not None:
+        raise typer.BadParameter(f"{path} is an image: it has one instant", param_hint="--at")
+    return is_photo or at is not None
 
 
 def _readable(source: str) -> Path:
