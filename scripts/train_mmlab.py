@@ -189,6 +189,7 @@ def _with_data(
         "paramwise_cfg": {"norm_decay_mult": 0, "bias_decay_mult": 0, "bypass_duplicate": True},
         "clip_grad": {"max_norm": 35, "norm_type": 2},
     }  # fmt: skip
+    config.default_hooks.pop("checkpoint")  # the shipped one keeps the best by a metric that is not measured here
     config.default_hooks.update(
         checkpoint={"type": "CheckpointHook", "by_epoch": False, "interval": 50, "max_keep_ckpts": 1},
         logger={"type": "LoggerHook", "interval": 10},
@@ -247,8 +248,8 @@ def train(out: Path, minutes: float) -> Path:
     runner.register_hook(UntilSpent(), priority="VERY_HIGH")
     runner.train()
     runner.save_checkpoint(str(out), "pose.pth", save_optimizer=False, save_param_scheduler=False)
-    runner.logger.info(f"{runner.iter} steps of {config.train_dataloader.batch_size}; {runner.val_loop.run()}")
     write_model_file(out)
+    runner.logger.info(f"{runner.iter} steps of {config.train_dataloader.batch_size}; {runner.val_loop.run()}")
     return out / "pose.pth"
 
 
