@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from evaluation.label_quality.errors import film_row
-from evaluation.label_quality.matching import JudgedFilm
+from evaluation.label_quality.matching import JudgedFilm, judge
 from evaluation.label_quality.people import Labelled
-from evaluation.label_quality.table import Table, Value, from_rows
+from evaluation.label_quality.table import Table, Value, from_rows, with_before
 from evaluation.label_quality.tracking import tracking_row
+from flows.label_quality.before import labels_before
 from flows.label_quality.bench import Bench
 from flows.label_quality.error_tables import ERRORS
 from flows.label_quality.films import KIND_WORDS, KnownFilm, by_kind
@@ -34,17 +36,32 @@ def condition_tables(bench: Bench) -> list[Table]:
     judged = bench.judged("labels under conditions", films)
     tracks = bench.labels("tracks under conditions", films, bench.unfiltered())
     answers = [_Answer(*each) for each in zip(films, judged, tracks, strict=True)]
-    return [_people_table(answers), _not_whole_table(answers)]
+    before = None if bench.config.before is None else _before(bench.config.before, films, bench.out)
+    return [_people_table(answers, before), _not_whole_table(answers)]
 
 
-def _people_table(answers: Sequence[_Answer]) -> Table:
-    whole = [answer for answer in answers if answer.film.kind not in NOT_WHOLE and _people(answer)]
-    rows = {kind: _people_row(some) for kind, some in _by_kind(whole).items()} | {"all": _people_row(whole)}
+def _before(checkout: Path, films: Sequence[KnownFilm], out: Path) -> list[_Answer]:
+    labels, tracks = (labels_before(checkout, films, out, unfiltered=unfiltered) for unfiltered in (False, True))
+    return [
+        _Answer(film, judge(film.truth, kept), every)
+        for film, kept, every in zip(films, labels, tracks, strict=True)
+    ]  # fmt: skip
+
+
+def _people_table(answers: Sequence[_Answer], before: Sequence[_Answer] | None) -> Table:
+    rows = _people_rows(answers)
+    if before is not None:
+        rows = with_before(rows, _people_rows(before))
     note = (
         "What `hmmr harvest run` keeps under its default settings of films that have one thing each which real video "
         f"has (`conditions_world`). {ERRORS} HOTA is of the tracks before any filter."
     )
     return from_rows("conditions", "What real video has", note, rows, of="film", bar="missed")
+
+
+def _people_rows(answers: Sequence[_Answer]) -> dict[str, dict[str, Value]]:
+    whole = [answer for answer in answers if answer.film.kind not in NOT_WHOLE and _people(answer)]
+    return {kind: _people_row(some) for kind, some in _by_kind(whole).items()} | {"all": _people_row(whole)}
 
 
 def _people_row(answers: Sequence[_Answer]) -> dict[str, Value]:
