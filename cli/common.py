@@ -129,9 +129,9 @@ def plain(text: str) -> str:
 
 def require_device(device: str) -> None:
     """NoSuchDeviceError with the way out if this torch cannot compute on `device`, before any work is done."""
-    from hmmr_model.devices import check_device
+    from hmmr_model.devices import check_device, own_device
 
-    check_device(device)
+    check_device(own_device(device))
 
 
 def leave_on_interrupt(message: str) -> None:

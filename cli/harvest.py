@@ -80,6 +80,13 @@ class HarvestOptions:
             "among the workers that have a video.",
         ),
     ] = None
+    engine: Annotated[
+        str, typer.Option(help="Where workers run: local, or ray (a cluster; docs/cluster.md).")
+    ] = "local"  # fmt: skip
+    networks: Annotated[int, typer.Option(min=1, help="With --engine ray: actors that run the networks.")] = 1
+    gpu_share: Annotated[
+        float, typer.Option(min=0.01, help="With --engine ray and --device cuda: GPUs, or part of one, of each.")
+    ] = 1.0  # fmt: skip
     backend: Annotated[
         str,
         typer.Option(
@@ -179,18 +186,20 @@ class HarvestOptions:
 
     def config(self) -> "HarvestConfig":
         """The settings of the harvest. typer.BadParameter names an option whose value cannot be."""
-        from harvest.config import HarvestConfig
+        from harvest.config import HarvestConfig, RayConfig
         from harvest.fetch.pace import PaceConfig
         from harvest.registry import check_names
 
+        one_of(self.engine, ("local", "ray"), "--engine")
         config = HarvestConfig(
             policy=self._policy(), label=self._label(), download=self._download(), backend=self.backend,
             truth_films=self.truth_films, phis=tuple(self.phi) if self.phi else HarvestConfig().phis,
             device=self.device, runtime=self.runtime, pace=PaceConfig(interval_s=self.interval_s, per_day=self.per_day),
             apart_from=tuple(self.apart_from or ()), limit=self.limit, workers=self.workers, threads=self.threads,
-            wait_for_others=self.wait, retry_failed=True,
+            wait_for_others=self.wait, retry_failed=True, engine="ray" if self.engine == "ray" else "local",
+            ray=RayConfig(networks=self.networks, gpus=self.gpu_share),
         )  # fmt: skip
-        with as_user_error(ValueError):
+        with as_user_error(ValueError, ImportError):
             check_names(config)
         return config
 

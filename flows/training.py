@@ -1,7 +1,6 @@
 """One training run on a lake: freeze a snapshot, take so many hours of it, train, write the row of the run."""
 
 import json
-import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import Any
 from flows.provenance import code_commit
 from hmmr_model.checkpoint import checkpoint_file, load_checkpoint
 from hmmr_model.configs import PRESETS, TrainConfig, to_json
+from hmmr_model.devices import join_group
 from hmmr_model.train import Progress, train
 from storage.lake import Lake
 from storage.runs import announced, run_row
@@ -61,7 +61,10 @@ def train_on_lake(
         from flows.label_round import named_round
 
         config = replace(config, data=replace(config.data, pseudo3d=named_round(source, config.data.pseudo3d)))
-    whole = load(source, snapshot) if snapshot else freeze(source)
+    group = join_group(config.device)
+    # the lake may grow while the processes start: all train on what the first one froze
+    digest = snapshot or group.gather(freeze(source).digest if group.rank == 0 else "")[0]
+    whole = load(source, digest)
     used = whole if hours is None else nested(whole, hours=hours, seed=config.seed)
     folders = [Lake(folder, create=False) for folder in labelled]
     began = datetime.now(UTC)
@@ -77,7 +80,7 @@ def train_on_lake(
         command=_command(lake, labelled, out, config, whole, hours), commit=code_commit(), seconds=result.seconds,
         snapshot=whole.digest, checkpoint=str(result.checkpoint), curves=result.curves,
     )  # fmt: skip
-    if os.environ.get("RANK", "0") == "0":  # under torchrun every process comes here, and the run is one
+    if group.rank == 0:  # under torchrun every process comes here, and the run is one
         source.append("runs", rows_to_table("runs", [row]), transaction=f"run/{row['run_id']}")
     return {"checkpoint": str(result.checkpoint), "snapshot": whole.digest, "hours": used.hours, "steps": result.steps}
 

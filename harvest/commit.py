@@ -18,7 +18,7 @@ from storage.labels.versions import make_current
 from storage.lake import Lake
 from storage.ledger.items import Finished
 from storage.ledger.ledger import Ledger
-from storage.stage_cache import Kept
+from storage.stage_cache import Deferred
 from storage.tables import rows_to_table
 
 STAMPED = ("tracklets", "videos")
@@ -98,13 +98,13 @@ class Shard:
             return ()
 
 
-def _stored_features(video: LabelledVideo) -> list[Kept]:
-    return [value for row in video.rows["features"] for value in row.values() if isinstance(value, Kept)]
+def _stored_features(video: LabelledVideo) -> list[Deferred]:
+    return [value for row in video.rows["features"] for value in row.values() if isinstance(value, Deferred)]
 
 
 def _is_whole(video: LabelledVideo) -> bool:
-    """Whether its features are still on disk. An erasure of its source deletes them with the cache."""
-    return all(features.path.exists() for features in _stored_features(video))
+    """Whether its features can still be read. An erasure of its source deletes them with the cache."""
+    return all(features.there for features in _stored_features(video))
 
 
 def _tables(videos: Sequence[LabelledVideo]) -> dict[str, pa.Table]:

@@ -63,6 +63,18 @@ class LabelConfig:
 
 
 @dataclass(frozen=True)
+class RayConfig:
+    """The engine `ray`: decoding actors, as many as `workers`, ask network actors (harvest/ray_engine.py)."""
+
+    networks: int = 1
+    """Network actors."""
+    gpus: float = 1.0
+    """GPUs, or the part of one, that a network actor takes; none where the device is a CPU."""
+    batch: int = 64
+    """Frames or crops that a network actor computes at once, at most."""
+
+
+@dataclass(frozen=True)
 class HarvestConfig:
     """One harvest: policy, download, labels, and how many workers run."""
 
@@ -83,6 +95,9 @@ class HarvestConfig:
     limit: int | None = None
     """Videos of one call, chosen by the sources' weights; the others stay pending. None: all."""
     workers: int = 2
+    engine: Literal["local", "ray"] = "local"
+    """What runs the workers: processes of this machine, or actors of a Ray cluster (extra `ray`)."""
+    ray: RayConfig = field(default_factory=RayConfig)
     threads: int | None = None
     """Threads of each worker. None: the cores, divided among the workers that have an item."""
     item_seconds: float = 4 * 3600.0

@@ -20,7 +20,10 @@ PHIS = (
 
 
 def check_names(config: HarvestConfig) -> None:
-    """ValueError for a backend, φ or runtime that does not exist or lacks its files, before a network is loaded."""
+    """ValueError for a backend, φ or runtime that does not exist or lacks its files, ImportError for an engine that is
+    not installed, before a network is loaded."""
+    if config.engine == "ray" and find_spec("ray") is None:
+        raise ImportError("the engine ray is not installed: pip install 'hmmr-harvest[ray]', or --engine local")
     for wanted, kind, known in ((config.backend, "backend", BACKENDS), *((phi, "phi", PHIS) for phi in config.phis)):
         name, _, given = wanted.partition(":")
         forms = [form for form in known if form.partition(":")[0] == name]

@@ -16,7 +16,7 @@ from harvest.fetch.pace import Pace
 from harvest.label import LabelledVideo
 from harvest.sources.expand import Source
 from harvest.video.overlap import threads_each
-from harvest.workers import ItemWorker, Outcome, Progress, Workers
+from harvest.workers import Executor, ItemWorker, Outcome, Progress, Workers
 from storage.commit import resume, scratch_folder, worker_name
 from storage.errors import HostClosed, LedgerError
 from storage.lake import Lake
@@ -60,9 +60,7 @@ class Session:
         self._scratch = _scratch(lake, ledger, self._name)
         self._shard = Shard(lake, ledger, self._name, max_videos=config.shard_videos, max_seconds=config.shard_seconds)
         threads = threads_each(config.threads, config.workers, len(sources))
-        self._workers: Workers[LabelledVideo] = Workers(
-            replace(config, threads=threads), self._scratch, ledger.url, ItemWorker
-        )
+        self._workers = _engine(replace(config, threads=threads), self._scratch, ledger.url)
         self._pace = Pace(ledger, config.pace)
         self._known = KnownVideos.of([Lake(other, create=False) for other in config.apart_from])
         self._working: set[str] = set()
@@ -223,6 +221,14 @@ class Session:
                     source.item_id, self._name, error.reason,
                     error_class=type(error).__name__, retry_in_s=error.retry_after_s, message=error.message,
                 )  # fmt: skip
+
+
+def _engine(config: HarvestConfig, scratch: Path, ledger_url: str) -> Executor[Source, Progress | Outcome[LabelledVideo]]:
+    if config.engine == "ray":
+        from harvest.ray_engine import RayWorkers
+
+        return RayWorkers(config, scratch, ledger_url)
+    return Workers(config, scratch, ledger_url, ItemWorker)
 
 
 def _log_outcome(event: Outcome[LabelledVideo]) -> None:

@@ -33,7 +33,7 @@ from harvest.tracking.sides import SidesConfig, repair_stretch
 from harvest.tracking.track import Track
 from harvest.video.decode import Frame
 from harvest.video.overlap import Overlap
-from storage.stage_cache import Kept
+from storage.stage_cache import Deferred
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -324,8 +324,8 @@ def feature_rows(
 
 
 def read_features(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of `features` with the features read from the disk. OSError or ValueError if the file is gone."""
-    features = {name: value.read() for name, value in row.items() if isinstance(value, Kept)}
+    """A row of `features` with the features read from where they lie. OSError or ValueError if they are gone."""
+    features = {name: value.read() for name, value in row.items() if isinstance(value, Deferred)}
     return {**row, **features, **({"phi": features["phi"].tobytes()} if "phi" in features else {})}
 
 

@@ -1,5 +1,6 @@
-"""Worker processes: each takes one item at a time, checks the policy, downloads the file, decodes and labels it,
-deletes the download and sends the rows back. Only the parent writes the lake.
+"""What a run asks of an engine (`Executor`), and the default one: worker processes of this machine. Each takes one item
+at a time, checks the policy, downloads the file, decodes and labels it, deletes the download and sends the rows back.
+Only the parent writes the lake. The other engine is harvest/ray_engine.py.
 
 If a worker dies or falls silent, its item fails and a new worker replaces it; the other items go on. Each worker is a
 fresh process (spawn): networks and decoders do not survive a fork, and the address guard must not touch the parent.
@@ -11,20 +12,22 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
+from harvest.backends.protocol import PoseBackend
 from harvest.config import AGENT, HarvestConfig
 from harvest.errors import Erased, HarvestError, InternalError, TooSlow, Unreadable, WorkerDied
 from harvest.fetch.pace import Pace
 from harvest.fetch.policy import Robots, check_before_contact, check_limits, licence_verdict
 from harvest.label import LabelledVideo, Labeller
+from harvest.phi.protocol import Phi
 from harvest.registry import make_backend, make_phis
 from harvest.sources.expand import Source
 from storage.ledger.ledger import Ledger
@@ -55,8 +58,32 @@ class Outcome(Generic[R]):
     seconds: float
 
 
+Work = TypeVar("Work", contravariant=True)
+Event = TypeVar("Event", covariant=True)
+
+
+class Executor(Protocol[Work, Event]):
+    """Does pieces of work side by side: `submit` while `idle`, `events` until all is done, `close` in a finally.
+
+    It knows no ledger: which work there is, who has it and what is finished is kept by whoever submits.
+    """
+
+    @property
+    def idle(self) -> int:
+        """How many pieces can be submitted now."""
+
+    def submit(self, work: Work) -> None:
+        """Start a piece of work; it must be idle."""
+
+    def events(self, timeout_s: float) -> Iterator[Event]:
+        """What was reported within the timeout. Each piece ends in one event, also if whatever did it has died."""
+
+    def close(self) -> None:
+        """End all that still works, at once."""
+
+
 class Workers(Generic[R]):
-    """A fixed number of processes. `submit` while `idle`, `events` until all is done, `close` in a finally."""
+    """The executor that needs nothing else: a fixed number of processes, which end with this one."""
 
     def __init__(self, config: HarvestConfig, downloads: Path, ledger_url: str, make: "MakeWorker") -> None:
         """`make(config, downloads, ledger_url)` is called in each process: what it returns does the items."""
@@ -153,14 +180,8 @@ class _Worker:
 def _serve(pipe: Connection, make: Callable[[], Any], log_level: int) -> None:
     """Runs in the worker: takes items from the pipe until it closes. The parent handles Ctrl-C and writes log lines."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    send = _Sender(pipe)
-    logger = logging.getLogger("harvest")
-    logger.handlers, logger.propagate = [send], False
-    logger.setLevel(log_level)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    import cv2
-
-    cv2.setNumThreads(1)  # its own threads would take the other workers' cores
+    send = Sender(pipe.send)
+    send.listen(log_level)
     worker: Any = None
     while True:
         try:
@@ -171,25 +192,40 @@ def _serve(pipe: Connection, make: Callable[[], Any], log_level: int) -> None:
         labelled, error = None, None
         try:
             worker = worker or make()
-            labelled = worker.do(source, _reporter(send, source))
-        except HarvestError as caught:
-            error = caught
+            labelled = worker.do(source, reporter(send, source))
         except Exception as caught:
-            where = traceback.extract_tb(caught.__traceback__)[-1]
-            error = InternalError(source.name, f"{type(caught).__name__}: {caught} ({where.name}, line {where.lineno})")
+            error = as_harvest_error(source, caught)
         send(Outcome(source, labelled, error, time.monotonic() - began))
 
 
-class _Sender(logging.Handler):
+def as_harvest_error(source: Source, error: Exception) -> HarvestError:
+    """The error with which an item ends: itself, or an InternalError that holds it."""
+    if isinstance(error, HarvestError):
+        return error
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return InternalError(source.name, f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})")
+
+
+class Sender(logging.Handler):
     """Sends a worker's results, progress and log records (with the id of their item) to the parent."""
 
-    def __init__(self, pipe: Connection) -> None:
+    def __init__(self, send: Callable[[Any], None]) -> None:
         super().__init__()
-        self._pipe, self._sending, self.item = pipe, Lock(), ""
+        self._send, self._sending, self.item = send, Lock(), ""
 
     def __call__(self, event: Any) -> None:
         with self._sending:  # φ is computed on a thread of its own, and may log too
-            self._pipe.send(event)
+            self._send(event)
+
+    def listen(self, log_level: int) -> None:
+        """Makes this process a worker: its log lines go to the parent, its libraries use one thread."""
+        logger = logging.getLogger("harvest")
+        logger.handlers, logger.propagate = [self], False
+        logger.setLevel(log_level)
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        import cv2
+
+        cv2.setNumThreads(1)  # its own threads would take the other workers' cores
 
     def emit(self, record: logging.LogRecord) -> None:
         """Sends a record with its message as text: its arguments may not be picklable."""
@@ -198,7 +234,8 @@ class _Sender(logging.Handler):
         self(record)
 
 
-def _reporter(send: _Sender, source: Source) -> Any:
+def reporter(send: Sender, source: Source) -> "Report":
+    """What a worker calls with its progress; it sends on every 0.3 s, and the last."""
     last = [0.0]
 
     def report(stage: str, done: int, total: int | None) -> None:
@@ -214,16 +251,21 @@ Report = Callable[[str, int, "int | None"], None]
 MakeWorker = Callable[[HarvestConfig, Path, str], Any]
 """Makes an object with `do(source, report) -> R`, such as `ItemWorker`."""
 
+Networks = tuple[PoseBackend, Sequence[Phi]]
+
 
 class ItemWorker:
     """Loads the networks once, then labels item after item."""
 
-    def __init__(self, config: HarvestConfig, downloads: Path, ledger_url: str) -> None:
+    def __init__(
+        self, config: HarvestConfig, downloads: Path, ledger_url: str, networks: "Networks | None" = None
+    ) -> None:
+        """`networks`: a backend and its φs that lie elsewhere; None loads the configuration's here."""
         self._config, self._downloads = config, downloads
         ledger = Ledger(ledger_url)
         self._pace, self._robots = Pace(ledger, config.pace), Robots(AGENT)
         self._graves = ledger.tombstones
-        backend, phis = make_backend(config), make_phis(config.phis, config.device, config.runtime)
+        backend, phis = networks or (make_backend(config), make_phis(config.phis, config.device, config.runtime))
         self._labeller = Labeller(
             backend, phis, config.label, config.policy, cache=downloads,
             threads=config.threads or 1,

@@ -14,7 +14,7 @@ import hashlib
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, Protocol
@@ -84,6 +84,7 @@ class TrainingSet:
         if config.batch % 2:
             raise ValueError(f"a batch is half labelled, half not: {config.batch} windows cannot be halved")
         self.config, self._seed = config, seed
+        self.store = pseudo if isinstance(pseudo, WindowStore) else None
         self.labelled = Pool(labelled, config, seed, LABELLED)
         self.pseudo = Pool(labelled if isinstance(pseudo, Sequence) and not pseudo else pseudo, config, seed, PSEUDO)
         self.of_round = Pool(of_round, config, seed, ROUND) if of_round else None
@@ -97,22 +98,36 @@ class TrainingSet:
 
     def digest(self) -> str:
         """Hash of everything that may be drawn."""
-        digest = hashlib.sha256()
-        for pool in (self.labelled, self.pseudo, *([self.of_round] if self.of_round else [])):
-            digest.update("\n".join(pool.ids).encode())
-            for array in (*map(pool.frames.phi, pool.pieces()), *map(pool.frames.keypoints, pool.pieces())):
-                digest.update(np.ascontiguousarray(array).tobytes())
-            for array in vars(pool.labels).values():
-                digest.update(np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()
+        return str(self._once("digest", self._digest)["sha256"])
 
     def phi_statistics(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and standard deviation (D) of φ over every frame that may be drawn."""
+        of_phi = self._once("statistics", self._statistics)
+        mean_D, deviation_D = np.asarray(of_phi["mean"]), np.asarray(of_phi["deviation"])
+        return torch.tensor(mean_D, dtype=torch.float32), torch.tensor(deviation_D, dtype=torch.float32)
+
+    def _once(self, what: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Beside pseudo-labels on the disk it is kept for the other processes of this machine and the next start: a
+        pass over a million tracklets' φ takes hours."""
+        if self.store is None:
+            return make()
+        held = hashlib.sha256()
+        for pool in (self.labelled, *([self.of_round] if self.of_round else [])):
+            _hash_pool(pool, held)
+        return self.store.once(f"{what}-{held.hexdigest()[:24]}", make)
+
+    def _digest(self) -> dict[str, Any]:
+        digest = hashlib.sha256()
+        for pool in (self.labelled, self.pseudo, *([self.of_round] if self.of_round else [])):
+            _hash_pool(pool, digest)
+        return {"sha256": digest.hexdigest()}
+
+    def _statistics(self) -> dict[str, Any]:
         pools = [self.labelled] + ([self.pseudo] if self.pseudo.ids != self.labelled.ids else [])
         count = sum(int(pool.lengths.sum()) for pool in pools)
         mean_D = np.asarray(sum(map(_sum, pools)) / count)
         variance_D = np.asarray(sum(_squared_distance(pool, mean_D) for pool in pools) / count)
-        return torch.tensor(mean_D, dtype=torch.float32), torch.tensor(np.sqrt(variance_D), dtype=torch.float32)
+        return {"mean": mean_D.tolist(), "deviation": np.sqrt(variance_D).tolist()}
 
     def batch(self, step: int, rank: int = 0, world: int = 1) -> Batch:
         """The batch of one step and process: a pure function of the seed and these."""
@@ -150,6 +165,14 @@ class TrainingSet:
 def _positions(at: int, count: int) -> range:
     """Those of the endless sequence of windows that one step and process draws, `count` a time."""
     return range(at * count, (at + 1) * count)
+
+
+def _hash_pool(pool: Pool, digest: hashlib._Hash) -> None:
+    digest.update("\n".join(pool.ids).encode())
+    for array in (*map(pool.frames.phi, pool.pieces()), *map(pool.frames.keypoints, pool.pieces())):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    for array in vars(pool.labels).values():
+        digest.update(np.ascontiguousarray(array).tobytes())
 
 
 def _sum(pool: Pool) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from hmmr_model.configs import LossConfig, OptimiserConfig, TrainConfig
 from hmmr_model.data import Batch
-from hmmr_model.devices import average_gradients
+from hmmr_model.devices import Group
 from hmmr_model.network import HMMR
 from hmmr_model.objective import Keypoints, fake_poses, supervised_terms
 from hmmr_model.prior import PosePrior, discriminator_loss, generator_loss
@@ -31,29 +31,33 @@ class StepResult:
 
     terms: dict[str, Tensor]
     diverged: bool
+    exploded: bool = False
+    """Whether it was this process's own loss."""
 
 
 class Stepper:
-    """Runs steps on a state. `forward` is the network's, compiled or not."""
+    """Runs steps on a state. `forward` is the network's, compiled or not. All processes of the group step together."""
 
     def __init__(
-        self, config: TrainConfig, state: TrainingState, keypoints: Keypoints, real: Tensor, rank: int
+        self, config: TrainConfig, state: TrainingState, keypoints: Keypoints, real: Tensor, group: Group
     ) -> None:
-        self.config, self.state, self.keypoints, self.rank = config, state, keypoints, rank
+        self.config, self.state, self.keypoints, self.group = config, state, keypoints, group
         self.real = real.to(config.device)
         self.forward = torch.compile(state.network) if config.compile else state.network
 
     def __call__(self, batch: Batch) -> StepResult:
-        """Do one step on a batch; where the loss is too large or a gradient not finite, no weight changes."""
+        """Do one step on a batch; where the loss of any process is too large or a gradient not finite, no weight of any
+        process changes."""
         state, optimiser = self.state, self.config.optimiser
-        seed_step(self.config.seed, state.step, self.rank)
+        seed_step(self.config.seed, state.step, self.group.rank)
         state.network.train()
         terms, fake = self.body_gradients(batch)
         parameters = list(state.network.parameters())
         norm = nn.utils.clip_grad_norm_(parameters, optimiser.clip or float("inf"))
-        total = torch.stack([t.detach() for t in terms.values()]).sum()
-        if not bool(torch.isfinite(norm) & (total < EXPLODED)):
-            return StepResult({name: value.detach() for name, value in terms.items()}, True)
+        exploded = not bool(torch.stack([t.detach() for t in terms.values()]).sum() < EXPLODED)
+        # asked before the prior's message: a process that left alone would answer it with another one
+        if self.group.any(exploded or not bool(torch.isfinite(norm))):
+            return StepResult({name: value.detach() for name, value in terms.items()}, True, exploded)
         self._move_body()
         if self.config.loss.adversarial:
             terms["prior"] = self._train_prior(fake)
@@ -75,7 +79,7 @@ class Stepper:
             self.state.prior.requires_grad_(True)
         self.state.body_optimiser.zero_grad()
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
-        average_gradients(self.state.network.parameters())
+        self.group.average_gradients(self.state.network.parameters())
         return terms, fake.detach()
 
     def _move_body(self) -> None:
@@ -91,7 +95,7 @@ class Stepper:
         loss = discriminator_loss(self.state.prior(fake), self.state.prior(real))
         self.state.prior_optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        average_gradients(self.state.prior.parameters())
+        self.group.average_gradients(self.state.prior.parameters())
         self.state.prior_optimiser.step()
         return loss
 

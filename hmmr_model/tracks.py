@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from body.cameras import to_crop
 from hmmr_model.configs import DataConfig
 from storage.errors import NoWindows
-from storage.lake import LakeReader
+from storage.lake import Lake, LakeReader
 from storage.snapshot import Snapshot
 from storage.tables import (
     Labels3D,
@@ -141,20 +141,27 @@ def store_tracks(
     """As `read_tracks` without labels, but the frames lie on the disk: memory does not grow with hours. None if no
     tracklet is fit.
 
-    The files are made below `scratch` (None: where the system keeps such) and are gone from there before this returns;
-    what they hold lives as long as the store. They take 2.6 KB a frame with 1,152 numbers of φ.
+    A lake's files lie in its `Layout.windows`, decoded once for all processes of the machine, and the next start finds
+    them. A lake in memory has its own below `scratch` (None: where the system keeps such), which are gone from there
+    before this returns; what they hold lives as long as the store. They take 2.6 KB a frame with 1,152 numbers of φ.
     """
     fit = _fit_ids(lake, config, ids, held_out)
     if not len(fit):
         return None
+    if isinstance(lake, Lake):
+        return _built(lake, fit, config.phi_name, None)
     if scratch is not None:
         scratch.mkdir(parents=True, exist_ok=True)
         _sweep(scratch)
     with tempfile.TemporaryDirectory(prefix=f"{_SCRATCH_PREFIX}{os.getpid()}-", dir=scratch) as folder:
-        try:
-            return WindowStore.build(lake, fit, config.phi_name, Path(folder))
-        except NoWindows:
-            return None
+        return _built(lake, fit, config.phi_name, Path(folder))
+
+
+def _built(lake: LakeReader, fit: Snapshot, phi_name: str, folder: Path | None) -> WindowStore | None:
+    try:
+        return WindowStore.build(lake, fit, phi_name, folder)
+    except NoWindows:
+        return None
 
 
 def _sweep(scratch: Path) -> None:

@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -28,12 +29,12 @@ from hmmr_model.checkpoint import (
 )
 from hmmr_model.configs import TrainConfig, to_json
 from hmmr_model.data import Batch, Loader, TrainingSet
-from hmmr_model.devices import any_process, join_group, own_device
-from hmmr_model.objective import Keypoints
+from hmmr_model.devices import Group, join_group
 from hmmr_model.prior import labelled_poses, read_prior_poses
-from hmmr_model.step import Curves, Stepper, TrainingState
+from hmmr_model.step import Curves, Stepper, StepResult, TrainingState
 from hmmr_model.tracks import NoTrainingDataError, Track, read_round_tracks, read_tracks, store_tracks
-from storage.lake import LakeReader
+from storage.lake import Lake, LakeReader
+from storage.layout import WINDOWS_VARIABLE
 from storage.snapshot import select
 from storage.windows import WindowStore
 
@@ -79,11 +80,19 @@ def train(
     Raises NoTrainingDataError, TrainingDivergedError, BadCheckpointError.
     """
     data = training_set(config, pseudo, labelled, tracklet_ids, labelled_ids, scratch=Path(out))
-    keypoints = KeypointModel.load(config.body).to(config.device)
-    return fit(
-        config, data, keypoints, _real_poses(config, data, prior_poses), Path(out),
+    result = fit(
+        config, data, KeypointModel.load(config.body), _real_poses(config, data, prior_poses), Path(out),
         snapshot=snapshot, resume=resume, progress=progress,
     )  # fmt: skip
+    if data.store is not None and not _is_kept(pseudo):
+        data.store.delete()
+    return result
+
+
+def _is_kept(lake: LakeReader | None) -> bool:
+    """Whether decoded frames stay after the training. Erase reaches those beside a local lake; of a lake on S3 a copy
+    stays only where somebody named the folder."""
+    return isinstance(lake, Lake) and (not lake.layout.remote or WINDOWS_VARIABLE in os.environ)
 
 
 def training_set(
@@ -91,7 +100,7 @@ def training_set(
     labelled_ids: Sequence[str] | None = None, *, scratch: Path | None = None,
 ) -> TrainingSet:  # fmt: skip
     """What `train` draws from; NoTrainingDataError names the lake that has nothing fit. Labelled tracks lie in memory,
-    pseudo-labelled ones in unlinked files below `scratch`."""
+    pseudo-labelled ones in files that the processes of this machine share (tracks.py `store_tracks`)."""
     held_out = config.data.held_out
     with_3d: list[Track] = []
     for lake in labelled:
@@ -140,7 +149,7 @@ def _nothing(what: str, where: Sequence[str], config: TrainConfig) -> str:
 
 
 def fit(
-    config: TrainConfig, data: TrainingSet, keypoints: Keypoints, real_poses: Tensor, out: Path, *,
+    config: TrainConfig, data: TrainingSet, keypoints: KeypointModel, real_poses: Tensor, out: Path, *,
     snapshot: str | None = None, resume: bool = True, progress: Progress | None = None,
 ) -> TrainResult:  # fmt: skip
     """Train to `config.steps` and write OUT/model.pt. Resumes from OUT/state.pt if that is of the same run.
@@ -149,32 +158,41 @@ def fit(
     """
     if config.threads:
         torch.set_num_threads(config.threads)
-    rank, world = join_group(config.device)
+    group = join_group(config.device)
     state_file, model_file = out / "state.pt", out / "model.pt"
-    key = run_key(config, data, snapshot, world)
-    config = replace(config, device=own_device(config.device))
+    key = run_key(config, data, snapshot, group.world)
+    config = replace(config, device=group.device)
     state = _begin(config, data, state_file if resume else None, key)
-    stepper = Stepper(config, state, keypoints, real_poses, rank)
+    group.wait()  # all have read the state before the first one writes
+    stepper = Stepper(config, state, keypoints.to(config.device), real_poses, group)
     on_gpu = config.device.startswith("cuda")
-    loader = Loader(data, range(state.step, config.steps), rank, world, pin=on_gpu)
+    loader = Loader(data, range(state.step, config.steps), group.rank, group.world, pin=on_gpu)
     began, latest = time.perf_counter(), dict[str, Tensor]()
     for step, batch in loader:
         result = stepper(to_device(batch, config.device))
         latest |= result.terms  # terms of auxiliary heads come every few steps only
-        if any_process(result.diverged):
-            terms = {name: float(value) for name, value in result.terms.items()}
-            _save(state, state_file, key, rank)
-            raise TrainingDivergedError(step, batch.tracklet_ids, terms, state_file)
+        if result.diverged:
+            _save(state, state_file, key, group.rank)
+            raise _diverged(group, step, batch, result, state_file)
         if state.step % config.log_every == 0 or state.step == config.steps:
-            _log(state, latest, config.steps, progress)
+            _log(state, latest, config.steps, progress if group.rank == 0 else None)
         if state.step % config.save_every == 0:
-            _save(state, state_file, key, rank)
+            _save(state, state_file, key, group.rank)
     seconds = time.perf_counter() - began
-    if rank == 0:
+    if group.rank == 0:
         weights = state.result_weights()
         save_checkpoint(model_file, Checkpoint(config, data.phi_dim, config.body_name, state.step, snapshot, weights))
-    _save(state, state_file, key, rank)
+    _save(state, state_file, key, group.rank)
     return TrainResult(model_file, state.curves, state.step, seconds, loader.waited_s / max(seconds, 1e-9))
+
+
+def _diverged(group: Group, step: int, batch: Batch, result: StepResult, state_file: Path) -> TrainingDivergedError:
+    """The same error in every process: of those whose own loss is nonsense, or of all where only a gradient is."""
+    terms = {name: float(value) for name, value in result.terms.items()}
+    of_ranks = group.gather((result.exploded, batch.tracklet_ids, terms))
+    guilty = [rank for rank in of_ranks if rank[0]] or of_ranks
+    tracklet_ids = tuple(tracklet_id for _, ids, _ in guilty for tracklet_id in ids)
+    return TrainingDivergedError(step, tracklet_ids, guilty[0][2], state_file)
 
 
 def run_key(config: TrainConfig, data: TrainingSet, snapshot: str | None, world: int) -> str:

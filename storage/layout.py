@@ -5,6 +5,7 @@ pyarrow's file systems.
 """
 
 import errno
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +30,9 @@ LEDGER_VARIABLE = "HMMR_LEDGER"
 
 RECEIPTS_VARIABLE = "HMMR_RECEIPTS"
 """Environment variable with the folder for receipts of erasures, for lakes on S3."""
+
+WINDOWS_VARIABLE = "HMMR_WINDOWS"
+"""Environment variable with the folder of this machine in which decoded frames of lakes on S3 are kept."""
 
 STAGES = "stages"
 """Folder of a source's stage outputs, within its cache."""
@@ -81,8 +85,12 @@ class Layout:
 
     @property
     def windows(self) -> str:
-        """Decoded frames for training, a folder a snapshot: erase removes them all."""
-        return f"{self.cache}/windows"
+        """Local folder of decoded frames for training, a folder a snapshot: erase removes them all. Of a lake on S3 a
+        folder of this machine, below $HMMR_WINDOWS or ~/.cache/hmmr/windows."""
+        if not self.remote:
+            return f"{self.cache}/windows"
+        base = os.environ.get(WINDOWS_VARIABLE) or str(Path.home() / ".cache" / "hmmr" / "windows")
+        return f"{base}/{hashlib.sha256(self.root.encode()).hexdigest()[:16]}"
 
     @property
     def checkpoints(self) -> str:

@@ -10,6 +10,7 @@ import logging
 import os
 import shutil
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -32,8 +33,27 @@ def question(*parts: bytes) -> bytes:
     return hashlib.blake2b(b"".join(parts), digest_size=_KEY_BYTES).digest()
 
 
+class Deferred(ABC):
+    """Answers that are read when they are committed: from the disk (`Kept`), or from another machine's memory
+    (harvest/ray_engine.py)."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Bytes that `read` takes into memory."""
+
+    @property
+    @abstractmethod
+    def there(self) -> bool:
+        """Whether they can still be read: an erasure deletes them on the disk."""
+
+    @abstractmethod
+    def read(self) -> NDArray[np.generic]:
+        """(N, ...) the answers. OSError or ValueError if they are gone."""
+
+
 @dataclass(frozen=True)
-class Kept:
+class Kept(Deferred):
     """A column of records of one store, left on the disk until it is read. Can be sent to another process."""
 
     path: Path
@@ -45,6 +65,11 @@ class Kept:
     def size(self) -> int:
         """Bytes that `read` takes into memory."""
         return len(self.rows_N) * int(self.record[self.name].itemsize)
+
+    @property
+    def there(self) -> bool:
+        """Whether the file still lies there."""
+        return self.path.exists()
 
     def read(self) -> NDArray[np.generic]:
         """(N, ...) the answers. OSError or ValueError if the file is gone."""

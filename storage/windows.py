@@ -1,15 +1,17 @@
 """Windows of T frames drawn at random for training: as fast as memory maps, in bounded memory, the same for a seed.
 
 Parquet is for keeping: to get 20 frames out of it, a row group is decoded. So the tables of a snapshot are decoded
-once, in one pass, into flat files below the lake's cache (erase removes them), and windows are slices of these.
-`scan` is that one pass: tracklets and their features side by side.
+once a machine, in one pass, into flat files in `Layout.windows` (erase removes them), and windows are slices of these.
+The processes of a machine share the files, and the next start finds them. `scan` is that one pass: tracklets and their
+features side by side.
 Legend: F frames of all tracklets, N tracklets, B windows of a batch, T frames of a window, D feature dimension.
 """
 
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from filelock import FileLock, Timeout
 
-from storage.atomic import work_folder
+from storage.atomic import write_atomically
 from storage.errors import LakeError, NoSuchLake, NoWindows
 from storage.json_text import read_object
 from storage.lake import Lake, LakeReader
@@ -45,6 +48,9 @@ _TRACKLET = (
 _BATCH_ROWS = 256
 
 Phi = npt.NDArray[np.float16]
+
+KEPT = 2
+"""Stores of a lake that stay on a machine: the newest. A store is as large as its snapshot's features."""
 
 
 @dataclass(frozen=True)
@@ -89,22 +95,49 @@ class WindowStore:
 
     @classmethod
     def build(cls, lake: LakeReader, snapshot: Snapshot, phi_name: str, folder: Path | None = None) -> "WindowStore":
-        """Decode a snapshot into `folder` (default: below the lake's cache), or take what an earlier call left there.
+        """Decode a snapshot into `folder` (default: the lake's `Layout.windows`), or take what an earlier call left
+        there. One process of the machine decodes, and others that want the same wait for it. All but the KEPT newest
+        stores of the folder are deleted, and those that hold a tracklet which the lake has no more.
 
         Memory: the largest row group of the tables, and the phi of tracklets whose row has not come up yet. Tracklets
-        without phi are left out; NoWindows if that is all of them. LakeError for a lake on S3 or in memory without
-        `folder`, and where an erasure came between.
+        without phi are left out; NoWindows if that is all of them. LakeError for a lake in memory without `folder`,
+        and where an erasure came between.
         """
         if folder is None:
-            if not isinstance(lake, Lake) or lake.layout.remote:
-                raise LakeError("windows of a lake on S3 or in memory need a local folder: name one, delete it later")
+            if not isinstance(lake, Lake):
+                raise LakeError("windows of a lake in memory need a local folder: name one, delete it later")
             folder = Path(lake.layout.windows)
         target = folder / hashlib.sha256(f"{snapshot.digest}/{phi_name}".encode()).hexdigest()[:24]
-        if not (target / "head.json").exists():
-            with says_full(target):
-                _write(lake, snapshot, phi_name, target)
-            _check_that_nothing_was_erased(lake, target)
-        return cls(target)
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(_lock(target)):
+            if not (target / "head.json").exists():
+                with says_full(target):
+                    _write(lake, snapshot, phi_name, target)
+                _check_that_nothing_was_erased(lake, target)
+            store = cls(target)
+            os.utime(target)
+            _tidy(lake, target)
+        return store
+
+    def once(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What `make` finds out about these windows, as JSON: one process of the machine makes it, for all and for the
+        next start."""
+        path = self.folder / f"{name}.json"
+        if not self.folder.exists():  # of a lake in memory, or erased by now
+            return make()
+        with FileLock(_lock(self.folder)):
+            try:
+                return read_object(path.read_bytes())
+            except (OSError, ValueError):
+                made = make()
+                if self.folder.exists():
+                    write_atomically(path, json.dumps(made))
+                return made
+
+    def delete(self) -> None:
+        """Remove the files, unless another process is about to open them; whoever has them open reads on."""
+        if self.folder.exists():
+            _delete(self.folder)
 
     def places(self, tracklet_ids: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Of each of these tracklets the row of its first frame in the store's files, which `phi_at` takes, and its
@@ -157,22 +190,62 @@ class WindowStore:
             number += workers
 
 
+def _lock(target: Path) -> Path:
+    return target.with_name(f".{target.name}.lock")
+
+
 def _write(lake: LakeReader, snapshot: Snapshot, phi_name: str, target: Path) -> None:
-    with work_folder(target.parent, "windows") as work:
-        try:
-            head = _write_arrays(lake, snapshot, phi_name, work)
-            (work / "head.json").write_text(json.dumps(head))
-            if not (target / "head.json").exists():
-                work.rename(target)
-        except FileNotFoundError as error:
-            raise LakeError(f"{target} was removed while it was made; begin again") from error
+    work = target.with_name(f".{target.name}.unfinished")
+    shutil.rmtree(work, ignore_errors=True)  # of a process that was killed
+    try:
+        work.mkdir()
+        head = _write_arrays(lake, snapshot, phi_name, work)
+        (work / "head.json").write_text(json.dumps(head))
+        work.rename(target)
+    except FileNotFoundError as error:
+        raise LakeError(f"{target} was removed while it was made; begin again") from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _delete(target: Path) -> None:
+    """Delete a store and what a killed process left of it, unless a process is making or opening it."""
+    try:
+        with FileLock(_lock(target), timeout=0):
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.rmtree(target.with_name(f".{target.name}.unfinished"), ignore_errors=True)
+    except (Timeout, OSError):
+        return
+
+
+def _tidy(lake: LakeReader, own: Path) -> None:
+    """Delete the older stores beside this one, and those of which something was erased meanwhile."""
+    for left in own.parent.glob(".*.unfinished"):
+        _delete(own.parent / left.name[1:].removesuffix(".unfinished"))
+    others = {path.parent: path.parent.stat().st_mtime for path in own.parent.glob("*/head.json")}
+    others.pop(own, None)
+    newest = sorted(others, key=lambda path: others[path], reverse=True)
+    kept = newest[: KEPT - 1]
+    for path in newest[KEPT - 1 :]:
+        _delete(path)
+    if kept:
+        present_ids = lake.read("tracklets", ["tracklet_id"])["tracklet_id"].combine_chunks()
+        for path in kept:
+            if not _all_present(path, present_ids):
+                _delete(path)
+
+
+def _all_present(folder: Path, present_ids: pa.Array) -> bool:
+    try:
+        ids = pa.array(read_object((folder / "head.json").read_bytes())["tracklet_ids"], pa.string())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return bool(pc.all(pc.is_in(ids, value_set=present_ids)).as_py() is not False)
 
 
 def _check_that_nothing_was_erased(lake: LakeReader, folder: Path) -> None:
     # An erasure deletes rows first and this cache afterwards: what it may have come too early for has no rows by now.
-    ids = pa.array(read_object((folder / "head.json").read_bytes())["tracklet_ids"], pa.string())
-    present_ids = lake.read("tracklets", ["tracklet_id"])["tracklet_id"].combine_chunks()
-    if not pc.all(pc.is_in(ids, value_set=present_ids)).as_py():
+    if not _all_present(folder, lake.read("tracklets", ["tracklet_id"])["tracklet_id"].combine_chunks()):
         shutil.rmtree(folder, ignore_errors=True)
         raise LakeError("some of these tracklets were erased while their windows were made; freeze a snapshot again")
 

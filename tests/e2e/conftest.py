@@ -85,7 +85,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Server, pools, deployments (made from another folder than the project's) and one worker a pool."""
     folder, elsewhere = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("elsewhere")
     (folder / "prefect.toml").write_text((ROOT / "prefect.toml").read_text())
-    port, alerts = _free_port(), list[dict[str, str]]()
+    port, alerts = free_port(), list[dict[str, str]]()
     env = os.environ | {
         "PREFECT_HOME": str(folder / "home"),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
@@ -133,7 +133,7 @@ def _receiver(alerts: list[dict[str, str]]) -> HTTPServer:
     return server
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -168,7 +168,7 @@ def film(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
-def _write_truth(path: Path, places: list[list[tuple[float, float]]]) -> None:
+def write_truth(path: Path, places: list[list[tuple[float, float]]]) -> None:
     """FILM.truth.parquet of painted people, who stand at places[person][frame]."""
     shape = np.random.default_rng(1).uniform((2, 2), (18, 38), (25, 2))
     rows = []
@@ -194,7 +194,7 @@ def films(film: Callable[..., Path], paint: Callable[..., np.ndarray], tmp_path:
         at = [(20 + 3 * n, 90 + 8 * np.sin(n / 3) + 30 * seed) for n in range(45)]
         places = [at] if seed == 0 else [at, [(220 - 2 * n, 40 + n) for n in range(45)]]
         frames = [paint({i: where[n] for i, where in enumerate(places)}) for n in range(45)]
-        _write_truth(film(frames, name), places)
+        write_truth(film(frames, name), places)
     return tmp_path
 
 

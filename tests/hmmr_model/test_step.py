@@ -7,6 +7,7 @@ import torch
 from body.keypoints import KeypointModel
 from hmmr_model.configs import LossConfig, OptimiserConfig, TrainConfig
 from hmmr_model.data import TrainingSet
+from hmmr_model.devices import Group
 from hmmr_model.prior import labelled_poses
 from hmmr_model.step import Stepper, TrainingState, average_decay, pseudo_weight, rate_factor, seed_step
 from hmmr_model.tracks import Track
@@ -15,7 +16,7 @@ MakeTracks = Callable[..., list[Track]]
 
 
 def _stepper(config: TrainConfig, data: TrainingSet, body: KeypointModel) -> Stepper:
-    return Stepper(config, TrainingState(config, data.phi_dim), body, labelled_poses(data), 0)
+    return Stepper(config, TrainingState(config, data.phi_dim), body, labelled_poses(data), Group(0, 1, "cpu"))
 
 
 def test_every_term_of_the_paper_is_there_by_name(

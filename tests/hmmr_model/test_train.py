@@ -22,7 +22,7 @@ from hmmr_model.prior import NoPriorPosesError, labelled_poses
 from hmmr_model.tracks import NoTrainingDataError, Track, read_tracks, store_tracks
 from hmmr_model.train import TrainingDivergedError, TrainResult, fit, open_board, train, training_set
 from storage.example_rows import feature_row, source_name, tracklet_row
-from storage.lake import Lake
+from storage.lake import Lake, MemoryLake
 from storage.rewrite import compact
 from storage.tables import rows_to_table
 
@@ -135,8 +135,7 @@ def test_windows_from_the_disk_train_as_those_in_memory(
     labelled, lake = make_lake("labelled", [0, 1], labelled=True), make_lake("lake", range(2, 9), labelled=True)
     compact(lake, "features")
     ids = _ids([7, 3, 4, 2, 8])
-    stored = training_set(config, lake, [labelled], ids, scratch=tmp_path / "scratch")
-    assert list((tmp_path / "scratch").iterdir()) == []
+    stored = training_set(config, lake, [labelled], ids)
     with_3d = read_tracks(labelled, config.data, None, config.body_name)
     held = TrainingSet(with_3d, read_tracks(lake, config.data, ids, None), config.data, config.seed)
     assert stored.pseudo.ids == held.pseudo.ids == sorted(ids)
@@ -155,31 +154,54 @@ def test_windows_from_the_disk_train_as_those_in_memory(
         training_set(kept_back, lake, [make_lake("other", [0, 1])], ids)
 
 
+def test_the_next_start_and_other_processes_decode_and_hash_nothing_again(
+    make_lake: MakeLake, config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labelled, lake, ids = make_lake("labelled", [0], labelled=True), make_lake("lake", range(2, 6)), _ids(range(2, 6))
+    first = training_set(config, lake, [labelled], ids)
+    digest, (mean_D, deviation_D) = first.digest(), first.phi_statistics()
+
+    def again(*_: object) -> None:
+        raise AssertionError("done a second time")
+
+    monkeypatch.setattr("storage.windows._write_arrays", again)
+    for name in ("_digest", "_statistics"):
+        monkeypatch.setattr(TrainingSet, name, again)
+    second = training_set(config, lake, [labelled], ids)
+    assert second.digest() == digest
+    assert torch.equal(second.phi_statistics()[0], mean_D)
+    assert torch.equal(second.phi_statistics()[1], deviation_D)
+
+
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
 import hmmr_model.tracks as tracks
 from hmmr_model.configs import DataConfig
-from storage.lake import Lake
+from storage.lake import Lake, MemoryLake
 
 class Killed(tracks.WindowStore):
     def __init__(self, folder):
         os.kill(os.getpid(), signal.SIGKILL)
 
 tracks.WindowStore = Killed
-tracks.store_tracks(Lake(sys.argv[1]), DataConfig(phi_name="keypoints"), sys.argv[3:], scratch=Path(sys.argv[2]))
+lake = Lake(sys.argv[1])
+held = MemoryLake("in memory", {name: lake.read(name) for name in ("tracklets", "features")})
+tracks.store_tracks(held, DataConfig(phi_name="keypoints"), sys.argv[3:], scratch=Path(sys.argv[2]))
 """
 
 
 def test_what_a_killed_run_left_goes_with_the_next(make_lake: MakeLake, config: TrainConfig, tmp_path: Path) -> None:
-    """Its files lie outside of the lake, where erase does not look; those of a run that still works stay."""
+    """Frames of a lake in memory lie outside of the lake, where erase does not look; those of a run that still works
+    stay."""
     lake, out, ids = make_lake("lake", range(3)), tmp_path / "out", _ids(range(3))
+    held = MemoryLake("in memory", {name: lake.read(name) for name in ("tracklets", "features")})
     command = [sys.executable, "-c", _KILLED, lake.root, str(out), *ids]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     assert list(out.glob(".windows-*/*/phi"))
     working = out / f".windows-{socket.gethostname()}-{os.getpid()}-abc"
     working.mkdir()
-    assert store_tracks(lake, config.data, ids, scratch=out) is not None
+    assert store_tracks(held, config.data, ids, scratch=out) is not None
     assert list(out.iterdir()) == [working]
 
 

