@@ -127,6 +127,16 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
+def only_local(out: Path | None) -> Path | None:
+    """Callback of an `--out`: typer.BadParameter for a URL."""
+    from storage.layout import local_folder
+
+    try:
+        return None if out is None else local_folder(out)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 def require_device(device: str) -> None:
     """NoSuchDeviceError with the way out if this torch cannot compute on `device`, before any work is done."""
     from hmmr_model.devices import check_device, own_device

@@ -168,7 +168,7 @@ def _half_set() -> str | None:
 
 VARIABLES = (
     "HMMR_LAKE", "HMMR_LEDGER", "HMMR_RECEIPTS", "HMMR_PATIENCE_S", "HMMR_PROJECT", "HMMR_ALERT_URL", "HMMR_COMMIT",
-    "HMMR_WEIGHTS", "HMMR_PROGRESS",
+    "HMMR_WEIGHTS", "HMMR_WINDOWS", "HMMR_PROGRESS",
 )  # fmt: skip
 """Those that the project reads; docs/cluster.md explains them."""
 

@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.common import UserError, one_of
+from cli.common import UserError, one_of, only_local
 
 if TYPE_CHECKING:
     from openworld.worlds import WorldConfig
 
 app = typer.Typer(add_completion=False, help="Make synthetic films with known 3D.", no_args_is_help=True)
 
-OUT = typer.Option("--out", help="Folder for the films: OUT/SPLIT/FILM.mp4 with FILM.truth.parquet beside it.")
+OUT = typer.Option(
+    "--out", callback=only_local,
+    help="Folder for the films: OUT/SPLIT/FILM.mp4 with FILM.truth.parquet beside it.",
+)  # fmt: skip
 PRESET = typer.Option(
     help="quickstart (70 short films), study (880 films of 2 s), tracking (30 films of people who cross, hide, leave "
     "and come back), conditions (45 films of what real video has: hand-held, faces, posters, blur, 4K ...), all of "

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.common import as_user_error, resumable
+from cli.common import as_user_error, only_local, resumable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from evaluation.label_quality.table import Table
     from flows.label_quality.bench import MeasureConfig
 
-OUT = typer.Option("--out", help="Folder for films, networks' answers, labels and a lake with the tables; kept.")
+OUT = typer.Option(
+    "--out", callback=only_local,
+    help="Folder for films, networks' answers, labels and a lake with the tables; kept.",
+)  # fmt: skip
 FILMS = typer.Option(min=1, help="Films of each kind; eight make 68 films, and 20 made from them.")
 SEED = typer.Option(help="Another seed, other films.")
 REAL = typer.Option(help="Folder with pose_squats.mp4 and the pose2sim clips and their references.", exists=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.common import UserError, absent, as_user_error, require_device
+from cli.common import UserError, absent, as_user_error, only_local, require_device
 
 if TYPE_CHECKING:
     from hmmr_model.export.person_motion import PersonMotion
@@ -19,7 +19,7 @@ PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 SOURCE = typer.Argument(help="A video file, or an image.", metavar="VIDEO_OR_IMAGE")
 CHECKPOINT = typer.Option("--checkpoint", help="model.pt of `hmmr train`; else the released model.")
 FOCAL = typer.Option(help="Focal length of the camera in px; else the frame's diagonal is assumed.", min=1.0)
-OUT = typer.Option("--out", help="Folder for the files; made if it is not there.")
+OUT = typer.Option("--out", callback=only_local, help="Folder for the files; made if it is not there.")
 DEVICE = typer.Option(help="cpu, cuda, cuda:1, mps.")
 RENDER = typer.Option("--render/--no-render", help="Draw the overlay (MP4, or the strip of an image).")
 PHI = typer.Option(help="The checkpoint's image feature with what it needs, such as resnet50_v1:FILE; else its name.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.common import JsonOption, UserError, absent, as_user_error
+from cli.common import JsonOption, UserError, absent, as_user_error, only_local
 
 if TYPE_CHECKING:
     from evaluation.study.config import StudyConfig
@@ -94,7 +94,7 @@ HELD_OUT = typer.Option(
     help="Lake to score on: LAKE, NAME=LAKE or NAME:PROTOCOL=LAKE, such as mocap=m; may be given more than once. One "
     "of them must have the split dev.",
 )
-OUT = typer.Option("--out", help="Folder for models, films and the page; else out/NAME.")
+OUT = typer.Option("--out", callback=only_local, help="Folder for models, films and the page; else out/NAME.")
 PERFECT = typer.Option(
     "--perfect",
     help="The pool's films harvested by their truth, for the row with perfect 2D. Without it that row takes the true "

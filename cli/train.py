@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
-from cli.common import LakeOption, UserError, as_user_error, one_of, require_device, resumable
+from cli.common import LakeOption, UserError, as_user_error, one_of, only_local, require_device, resumable
 
 app = typer.Typer(add_completion=False, help="Train HMMR on a lake and labelled data.")
 
 LABELLED = typer.Option("--labelled", help="Folder or s3:// URL of a lake with 3D labels; once or more. Required.")
-OUT = typer.Option("--out", help="Folder for model.pt, and state.pt that a killed run goes on from.")
+OUT = typer.Option(
+    "--out", callback=only_local, help="Folder for model.pt, and state.pt that a killed run goes on from."
+)  # fmt: skip
 PRESET = typer.Option(help="paper (2,048 wide, a GPU), open (all heads, minutes on a CPU) or tiny (seconds).")
 HOURS = typer.Option(min=0, help="So many hours of the lake, nested by source and seed; 0 is labelled data alone.")
 STEPS = typer.Option(min=1, help="Optimiser steps; else the preset's.")

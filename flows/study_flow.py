@@ -1,31 +1,34 @@
 """The data-scale study as a Prefect flow."""
 
 from base64 import b64encode
+from functools import partial
 from pathlib import Path
 
 import pyarrow.compute as pc
-from prefect import flow, task
+from prefect import flow
 from prefect.artifacts import create_image_artifact, create_link_artifact, create_table_artifact
-from prefect.cache_policies import NO_CACHE
 
 from dashboard.panels.answer import curve_picture
 from dashboard.view import read_view
 from flows.study.run import run_study
+from flows.study.task_cells import TaskCells
 from storage.lake import Lake
-
-study_task = task(name="run-grid", cache_policy=NO_CACHE)(run_study)
+from storage.layout import local_folder
 
 
 @flow(name="data-scale-study", log_prints=True)
 def study_flow(
     study: str = "open-quick", lake: str = "lake", labelled: str = "labelled", held_out: str = "held_out",
-    out: str = "studies", workers: int = 2,
+    out: str = "studies", workers: int = 2, tasks: bool = True,
 ) -> str:  # fmt: skip
     """Every cell of the grid that has no row yet, then the fit and the page; returns the page's path.
 
-    Lakes are folders or s3:// URLs. The scores are shown as a table, the curve as a picture, and the page as a link.
+    Lakes are folders or s3:// URLs. With `tasks` each training is a task run, by Prefect's task runner with `workers`
+    processes; without, the cells run as `hmmr study run` runs them. The scores are shown as a table, the curve as a
+    picture, and the page as a link.
     """
-    page = study_task(study, lake, labelled, held_out, Path(out), workers)
+    engine = partial(TaskCells, workers) if tasks else workers
+    page = run_study(study, lake, labelled, held_out, local_folder(out), engine)
     show_study(lake, study, page)
     return str(page)
 

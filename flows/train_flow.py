@@ -1,7 +1,6 @@
 """Training as a Prefect flow."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
@@ -14,6 +13,7 @@ from flows.fleet.ranks import Training, found_device, process_count, train_in_ra
 from flows.fleet.told import ProgressBar, markdown_table, run_logger
 from flows.training import configured
 from storage.lake import Lake
+from storage.layout import local_folder
 from storage.snapshot import freeze
 
 _LINE_EVERY_S = 30.0
@@ -41,10 +41,11 @@ def train_flow(
     if grown_to_version is not None and not take_up(Lake(lake, create=False), grown_to_version, str(flow_run.id)):
         run_logger().info("growth up to version %d has been taken up by another training", grown_to_version)
         return {"skipped": f"growth up to version {grown_to_version} was taken up before"}
+    place_out = local_folder(out)
     where = found_device(device)
     config = configured(preset, steps=steps, seed=seed, device=where)
     snapshot = freeze(Lake(lake, create=False)).digest
-    place = Path(out) / f"{preset}-seed{seed}-{snapshot[:12]}"
+    place = place_out / f"{preset}-seed{seed}-{snapshot[:12]}"
     training = Training(lake, tuple(labelled or ["labelled"]), str(place), config, hours, snapshot)
     result = train_task(training, process_count(where, processes))
     create_markdown_artifact(markdown_table(("what", "value"), result), key="training", description="the trained model")

@@ -243,8 +243,9 @@ class DecodingActor:
     def __init__(
         self, config: HarvestConfig, downloads: Path, home: str, ledger_url: str, log_level: int, network: Any
     ) -> None:
-        """`network` None: this actor loads the networks itself. `downloads` is a folder of the node `home`; on another node the files lie in a folder of their own, which is
-        emptied after each item, since no erasure would look there."""
+        """`network` None: this actor loads the networks itself. `downloads` is a folder of the node `home`; on another
+        node the files lie in a folder of their own, which is emptied after each item, since no erasure would look
+        there."""
         import ray
 
         self._news: deque[Progress | logging.LogRecord] = deque()
@@ -459,8 +460,7 @@ def _start() -> Any:
     except ImportError as error:
         raise ImportError("the engine ray is not installed: pip install 'hmmr-harvest[ray]'") from error
     if not ray.is_initialized():
-        own = {} if os.environ.get(_ADDRESS) else {"num_cpus": 1, "include_dashboard": False, "address": "local"}
-        if own:
-            own["_node_ip_address"] = "127.0.0.1"
-        ray.init(log_to_driver=False, **own)
+        own = {"num_cpus": 1, "include_dashboard": False, "address": "local", "_node_ip_address": "127.0.0.1"}
+        given: dict[str, Any] = {} if os.environ.get(_ADDRESS) else own
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, **given)
     return ray

@@ -223,7 +223,9 @@ class Session:
                 )  # fmt: skip
 
 
-def _engine(config: HarvestConfig, scratch: Path, ledger_url: str) -> Executor[Source, Progress | Outcome[LabelledVideo]]:
+def _engine(
+    config: HarvestConfig, scratch: Path, ledger_url: str
+) -> Executor[Source, Progress | Outcome[LabelledVideo]]:
     if config.engine == "ray":
         from harvest.ray_engine import RayWorkers
 

@@ -7,6 +7,7 @@ pyarrow's file systems.
 import errno
 import hashlib
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -121,6 +122,16 @@ class Layout:
 def lake_root(given: str | Path | None) -> str:
     """The lake that a command means: `--lake`, else $HMMR_LAKE, else ./lake."""
     return str(given or os.environ.get(LAKE_VARIABLE) or "lake")
+
+
+def local_folder(out: str | Path) -> Path:
+    """The folder that files are written into while they grow. ValueError for a URL, with the way out."""
+    if re.match(r"\w{2,}:/", str(out)):  # pathlib makes s3:/ of s3://
+        raise ValueError(
+            f"{out} is no folder of this machine, which --out must be, since its files are written again and again; "
+            "copy what is finished (`aws s3 cp --recursive`). Lakes may be s3:// URLs"
+        )
+    return Path(out)
 
 
 Result = TypeVar("Result")

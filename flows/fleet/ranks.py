@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -61,9 +62,8 @@ def train_in_ranks(training: Training, processes: int, log: Callable[[str], None
         request = Path(folder) / "request.json"
         request.write_text(json.dumps(asdict(training) | {"config": to_json(training.config)}))
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-        with subprocess.Popen(
-            [*command, "-m", "flows.fleet.ranks", str(request)], stdout=subprocess.PIPE, text=True
-        ) as running:
+        command += ["-m", "flows.fleet.ranks", str(request)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
             assert running.stdout is not None
             for line in running.stdout:
                 log(line.rstrip())
@@ -80,6 +80,7 @@ def main(arguments: Sequence[str]) -> int:
     content = json.loads(request.read_text())
     content |= {"config": from_json(content["config"]), "labelled": tuple(content["labelled"])}
     is_first = os.environ.get("RANK", "0") == "0"
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         result = Training(**content).run(_print_progress if is_first else None)
     except Exception as error:
@@ -89,6 +90,14 @@ def main(arguments: Sequence[str]) -> int:
     if is_first:
         request.with_name("result.json").write_text(json.dumps(result))
     return 0
+
+
+def _end_with_parent() -> None:
+    """Our input is a pipe of the flow that started us, which closes however that ends. Processes that lived on would
+    train beside the flow's restart and write the same files."""
+    while os.read(sys.stdin.fileno(), 1):
+        continue
+    os._exit(1)
 
 
 def _print_progress(step: int, steps: int, terms: dict[str, float]) -> None:

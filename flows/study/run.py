@@ -14,7 +14,7 @@ from flows.study.baselines import score_baselines
 from flows.study.begin import LabelledSets, begin, cell_of, hours_of, labelled_sets, train_config
 from flows.study.cells import Cell, StudyContext
 from flows.study.labels import compare_versions, of_version, with_versions
-from flows.study.parallel import Pair, best_on_dev, run_cells, run_pairs
+from flows.study.parallel import Pair, Workers, best_on_dev, run_cells, run_pairs
 from flows.study.places import Places, held_out_set
 from flows.study.worst import show_worst
 from hmmr_model.configs import TrainConfig
@@ -29,7 +29,7 @@ INTRO = (
 
 
 def run_study(
-    study: str, lake: str | Path, labelled: str | Path, held_out: str | Path, out: Path, workers: int
+    study: str, lake: str | Path, labelled: str | Path, held_out: str | Path, out: Path, workers: Workers
 ) -> Path:
     """The study of that preset or YAML file on the films of these lakes, scored on dev; returns the page's path."""
     places = Places(lake, labelled, (held_out_set(str(held_out)),), out)
@@ -65,7 +65,7 @@ class Begun:
         return [*map(self.cell, series), *beside]
 
 
-def study_on(config: StudyConfig, places: Places, workers: int, command: str, *, score_test: bool = False) -> Path:
+def study_on(config: StudyConfig, places: Places, workers: Workers, command: str, *, score_test: bool = False) -> Path:
     """Runs every cell that lacks scores, then the statistics; returns the page, OUT/NAME.html.
 
     It may be killed and run again. Only dev is scored unless `score_test`; the caller then makes sure that the
@@ -117,7 +117,7 @@ def base_config(config: StudyConfig, places: Places) -> TrainConfig:
     return replace(base, prior_poses=str(places.prior_poses)) if places.prior_poses else base
 
 
-def _without_film(study: Begun, labelled: int | None, workers: int) -> list[Cell]:
+def _without_film(study: Begun, labelled: int | None, workers: Workers) -> list[Cell]:
     """For each φ the cells without film at the number of steps that is best on dev. The page draws them as a line."""
     grid_cells = list(candidates(study.config, labelled))
     if not grid_cells:

@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from tests.flows.conftest import fill_lake as fill_lake
+
 ROOT = Path(__file__).resolve().parents[2]
 PREFECT = [sys.executable, "-m", "prefect"]
 LIMIT_S = 300
@@ -66,12 +68,20 @@ class Site:
             time.sleep(0.5)
         raise AssertionError([(run["name"], run["state_name"], run["auto_scheduled"]) for run in self.flow_runs(flow)])
 
-    def process_of(self, run: dict[str, Any]) -> int:
-        """Process id of a flow run on this machine."""
-        mark = f"PREFECT__FLOW_RUN_ID={run['id']}\0".encode()
+    def processes_with(self, run: dict[str, Any]) -> list[int]:
+        """Processes of a flow run on this machine, those that it started too."""
+        mark, of_run = f"PREFECT__FLOW_RUN_ID={run['id']}\0".encode(), []
         for pid in _ours(self.env["PREFECT_API_URL"]):
             with contextlib.suppress(OSError):
-                if mark in Path(f"/proc/{pid}/environ").read_bytes() and b"spawn_main" not in _command(pid):
+                if mark in Path(f"/proc/{pid}/environ").read_bytes():
+                    of_run.append(pid)
+        return of_run
+
+    def process_of(self, run: dict[str, Any]) -> int:
+        """Process id of a flow run on this machine: the oldest."""
+        for pid in sorted(self.processes_with(run)):
+            with contextlib.suppress(OSError):
+                if b"spawn_main" not in _command(pid):
                     return pid
         raise AssertionError(f"no process of run {run['name']}")
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from base64 import b64decode
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,10 @@ from storage.ledger.ledger import Ledger
 from storage.reconcile import reconcile
 from storage.tables import rows_to_table
 from tests.dashboard.conftest import study_scores
-from tests.e2e.conftest import ROOT, Site
+from tests.e2e.conftest import LIMIT_S, ROOT, Site
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
+_ALIVE = ("SCHEDULED", "PENDING", "RUNNING")
 
 
 def test_the_cron_schedule_makes_runs(site: Site) -> None:
@@ -131,19 +133,76 @@ def test_an_unreadable_list_fails_the_flow_and_trains_nothing(site: Site, films:
     assert not site.flow_runs("train-hmmr")
 
 
-def test_train_by_name_over_two_processes_and_trigger(site: Site, films: list[Path]) -> None:
-    """Training runs by the command as people type it; growth starts one more, once."""
-    tiny = ("--param", "preset=tiny", "--param", "steps=3")
-    site.prefect("deployment", "run", "train-hmmr", *tiny, "--param", "processes=2", "--watch")
-    (first,) = site.flow_runs("train-hmmr")
+def test_a_killed_training_over_two_processes_goes_on_at_once_and_growth_starts_one_more(
+    site: Site, films: list[Path]
+) -> None:
+    """Training runs by the command as people type it, and leaves no process behind that would train beside the next."""
+    assert harvest([str(film) for film in films], Lake(site.folder / "lake"), HarvestConfig(workers=1)).tracklets == 3
+    tiny = ("--param", "preset=tiny", "--param", "steps=400", "--param", "processes=2")
+    site.prefect("deployment", "run", "train-hmmr", *tiny)
+    running = site.wait("train-hmmr", lambda run: run["state_type"] == "RUNNING")
+    end = time.monotonic() + LIMIT_S
+    while not list((site.folder / "runs").glob("tiny-seed0-*/state.pt")):
+        assert time.monotonic() < end, site.log_lines(running)
+        time.sleep(0.2)
+    os.kill(site.process_of(running), signal.SIGKILL)
+    killed = site.wait("train-hmmr", lambda run: run["state_type"] in ("CRASHED", "COMPLETED"))
+    assert killed["state_type"] == "CRASHED"
+    began = time.monotonic()
+    site.prefect("deployment", "run", "train-hmmr", *tiny)
+    again = site.wait("train-hmmr", lambda run: run["id"] != killed["id"] and run["state_type"] == "RUNNING")
+    assert time.monotonic() - began < 90, "before, the dead run held the only place for 17 minutes"
+    assert not site.processes_with(killed)
+    first = site.wait("train-hmmr", lambda run: run["id"] == again["id"] and run["state_type"] not in _ALIVE)
     assert first["state_type"] == "COMPLETED", site.log_lines(first)
+    steps = [int(line.split()[1]) for line in site.log_lines(first) if line.startswith("step ")]
+    assert min(steps) > 200, "it goes on from the state that was saved"
     assert list((site.folder / "runs").glob("tiny-seed0-*/model.pt"))
     assert Lake(site.folder / "lake").read("runs", ["kind"]).num_rows == 1
 
-    again = ("deployment", "run", "harvest", "--param", "grow_hours=0", "--param", "workers=0", "--watch")
-    site.prefect(*again)
-    triggered = site.wait("train-hmmr", lambda run: run["id"] != first["id"] and run["state_type"] == "RUNNING")
+    again_harvest = ("deployment", "run", "harvest", "--param", "grow_hours=0", "--param", "workers=0", "--watch")
+    site.prefect(*again_harvest)
+    known = {first["id"], killed["id"]}
+    triggered = site.wait("train-hmmr", lambda run: run["id"] not in known and run["state_type"] == "RUNNING")
     assert triggered["created_by"]["type"] == "AUTOMATION"
     assert triggered["parameters"]["grown_to_version"] >= 0
     for name in site.folder.glob("home/prefect.db*"):
         assert all(str(film).encode() not in name.read_bytes() for film in films), "Prefect's database holds no source"
+
+
+def test_cells_of_a_study_are_task_runs_and_a_killed_study_goes_on(site: Site, fill_lake: Callable[..., Path]) -> None:
+    """Killed while it trains, it leaves no training behind; its restart trains what lacks scores, and no cell twice."""
+    for name, first, splits in (("pool", 0, ["unlabelled"] * 3), ("taught", 100, ["labelled"] * 2),
+                                ("tests", 200, ["dev", "dev", "test"])):  # fmt: skip
+        fill_lake(site.folder / name, first, splits)
+    (site.folder / "cells.yaml").write_text(
+        "name: cells\nshares: [0.0, 1.0]\nseeds: [0]\nphi: [keypoints]\nbudgets: [steps]\n"
+        "train: {preset: tiny, model.groups: 4, model.width: 24, steps: 60}\n"
+    )
+    places = ("study=cells.yaml", "lake=pool", "labelled=taught", "held_out=tests")
+    command = ("deployment", "run", "data-scale-study", *(word for place in places for word in ("--param", place)))
+    site.prefect(*command)
+    models = site.folder / "studies"
+    end = time.monotonic() + LIMIT_S
+    while not list(models.glob("**/.lock")):
+        assert time.monotonic() < end, [site.log_lines(run) for run in site.flow_runs("data-scale-study")]
+        time.sleep(0.1)
+    running = site.flow_runs("data-scale-study")[0]
+    os.kill(site.process_of(running), signal.SIGKILL)
+    killed = site.wait("data-scale-study", lambda run: run["state_type"] in ("CRASHED", "COMPLETED"))
+    assert killed["state_type"] == "CRASHED"
+    site.prefect(*command, "--watch")
+    assert not site.processes_with(killed)
+    (done,) = (run for run in site.flow_runs("data-scale-study") if run["id"] != killed["id"])
+    assert done["state_type"] == "COMPLETED", site.log_lines(done)
+    tasks = site.post("/task_runs/filter", {"task_runs": {"flow_run_id": {"any_": [done["id"]]}}})
+    cells = [run for run in tasks if run["name"].startswith("cells/")]
+    assert cells
+    assert {run["state_type"] for run in cells} == {"COMPLETED"}
+    lake = Lake(site.folder / "pool")
+    runs = lake.read("runs", ["run_id"])["run_id"].to_pylist()
+    assert len(runs) == len(set(runs)) >= 2
+    keys = ["study", "run_id", "variant", "dataset", "split", "sequence", "metric"]
+    scores = lake.read("scores", keys).to_pylist()
+    assert len({tuple(row.values()) for row in scores}) == len(scores) > 0
+    assert {row["key"] for row in site.post("/artifacts/filter", {})} >= {"study-scores", "study-page"}

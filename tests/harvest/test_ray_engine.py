@@ -1,4 +1,4 @@
-"""The engine `ray`: real actors on a cluster of this process, some of which are killed; labels as the local engine's."""
+"""The engine `ray`: real actors on a cluster of this process, some of them killed; labels as the local engine's."""
 
 import asyncio
 import importlib.util
@@ -25,8 +25,8 @@ from storage.reconcile import reconcile
 from tests.harvest.conftest import write_truth
 
 TABLES = ("tracklets", "features", "rejects", "shots", "videos")
-OF_THE_RUN = {"committed_at", "stage_seconds"}
-"""Columns that say when and how fast, not what."""
+OF_THE_RUN = {"committed_at", "stage_seconds", "evidence"}
+"""Columns that hold a time of this run."""
 
 
 @pytest.fixture

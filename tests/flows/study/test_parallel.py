@@ -8,12 +8,12 @@ from pathlib import Path
 PARENT = """
 import sys, time, multiprocessing
 from concurrent.futures import ProcessPoolExecutor
-from flows.study.parallel import _die_quietly
+from flows.study.parallel import end_with_parent
 sys.path.insert(0, {folder!r})
 from busy import work
 
 if __name__ == "__main__":
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_die_quietly) as pool:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent) as pool:
         pool.submit(work, {out!r}).result()
 """
 BUSY = """
