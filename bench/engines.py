@@ -1,9 +1,9 @@
 """What it gains that a network actor answers many decoding actors at once: `python bench/engines.py`.
 
 The network is a stand-in that costs so many ms a call and so many a frame, as a GPU's does; no GPU is needed. Each of
-the decoders asks frame by frame, as people are followed. Compared: a network that takes one frame a call, which is what
-worker processes with networks of their own make of one GPU, and one that takes what is waiting (`Batches`, the inside of
-a network actor). All run in one process: Ray's transport of frames is not in these figures.
+the decoders asks frame by frame, as people are followed. Compared: a network that takes one frame a call, as worker
+processes with networks of their own use one GPU, and one that takes what is waiting (`Batches`, the inside of a network
+actor). All run in one process: Ray's transport of frames is not in these figures.
 """
 
 import argparse
