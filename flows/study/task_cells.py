@@ -51,8 +51,11 @@ class TaskCells:
 
 
 def _error_of(future: Any) -> BaseException | None:
+    future.wait()
+    if future.state.is_completed():  # its result stays in the other process
+        return None
     try:
         future.result()
     except Exception as error:
         return error
-    return None
+    return RuntimeError(f"a training ended as {future.state.name}")

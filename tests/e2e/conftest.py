@@ -79,11 +79,19 @@ class Site:
 
     def process_of(self, run: dict[str, Any]) -> int:
         """Process id of a flow run on this machine: the oldest."""
-        for pid in sorted(self.processes_with(run)):
+        for pid in sorted(self.processes_with(run), key=_began):
             with contextlib.suppress(OSError):
                 if b"spawn_main" not in _command(pid):
                     return pid
         raise AssertionError(f"no process of run {run['name']}")
+
+
+def _began(pid: int) -> int:
+    """In ticks of the system's clock; process ids begin again at some time."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19])
+    except OSError:
+        return 0
 
 
 def _command(pid: int) -> bytes:
