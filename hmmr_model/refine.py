@@ -44,15 +44,17 @@ class RefineConfig:
     learning_rate: float = 0.02
     keypoints_2d: float = 60.0
     """On the mean absolute distance, crop units, of keypoints weighted by their score."""
-    own_3d: float = 30.0
+    own_3d: float = 10.0
     """On the mean absolute difference, m, of keypoints about the mid-hip from the 2D network's own 3D; 0 leaves it."""
     own_3d_smoothing: float = 2.0
     """Standard deviation, frames, of the Gaussian that smooths the 2D network's own 3D over time."""
-    rotations: float = 100.0
-    """On the mean squared difference of rotation matrices from the network's."""
-    root: float = 0.0
+    rotations: float = 200.0
+    """On the mean squared difference of rotation matrices from the network's, smoothed over time."""
+    start_smoothing: float = 2.0
+    """Standard deviation, frames, of the Gaussian that smooths the network's rotations, from which it starts."""
+    root: float = 600.0
     """On the mean squared second difference of the root's rotation matrix, per frame^2."""
-    acceleration: float = 90.0
+    acceleration: float = 150.0
     """On the keypoints' mean absolute second difference, m/frame^2."""
     camera: float = 60.0
     """On that of scale and shift."""
@@ -128,7 +130,7 @@ def refine(
     weight_TJ = seen_TJ3[..., 2] * (seen_TJ3[..., 2] >= config.min_score)
     if not weight_TJ.any():
         return prediction
-    network_TJ33 = torch.from_numpy(prediction.rotations)
+    network_TJ33 = smoothed_rotations(torch.from_numpy(prediction.rotations), config.start_smoothing)
     own_TJ3, own_weight_TJ = smoothed_own_3d(own_3d, len(seen_TJ3), config.own_3d_smoothing)
     targets = _Targets(
         seen_TJ3=seen_TJ3, weight_TJ=weight_TJ, network_TJ33=network_TJ33,
@@ -156,6 +158,14 @@ def smoothed_own_3d(own_3d: NDArray[np.float32] | None, frames: int, smoothing: 
         filtered = gaussian_filter1d(points_TJ3 * weight_TJ1, smoothing, axis=0, mode="nearest")
         points_TJ3 = filtered / np.maximum(share_TJ1, 1e-9)
     return torch.from_numpy(points_TJ3.astype(np.float32)), torch.from_numpy(known_TJ.astype(np.float32))
+
+
+def smoothed_rotations(rotations_TJ33: Tensor, smoothing: float) -> Tensor:
+    """Rotations (T, J, 3, 3) averaged over time by a Gaussian of `smoothing` frames; 0 leaves them as they are."""
+    if smoothing <= 0:
+        return rotations_TJ33
+    mean_TJ33 = gaussian_filter1d(rotations_TJ33.numpy(), smoothing, axis=0, mode="nearest")
+    return rot6d_to_matrix(matrix_to_rot6d(torch.from_numpy(mean_TJ33)))
 
 
 @dataclass

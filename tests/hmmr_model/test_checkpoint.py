@@ -41,7 +41,8 @@ def test_weights_stored_in_half_precision_come_back_as_single(tmp_path: Path) ->
     assert {value.dtype for value in whole.weights.values()} == {torch.float32}
     assert RELEASED.stat().st_size < 20_000_000
     assert whole.config.prior_poses is None, "a path of the machine that made it is of no use elsewhere"
-    assert whole.config.data.phi_name == "blazepose_penultimate"
+    assert whole.config.initial is None
+    assert whole.config.data.phi_name == "blazepose_turned+turn"
 
 
 def test_comes_back_and_predicts_the_same(tmp_path: Path, checkpoint: Checkpoint) -> None:
