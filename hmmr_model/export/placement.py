@@ -52,6 +52,8 @@ class PlacementConfig:
     """Residuals beyond so many standard deviations count linearly."""
     contact_speed: float = 0.35
     """m/s in the picture's plane, at the person's depth, below which a foot may stand."""
+    contact_depth_speed: float = 0.5
+    """m/s towards or away from the camera, below which a foot may stand: the picture does not show it, the body does."""
     contact_height: float = 0.08
     """m above the lower foot, up to which the other one may stand too."""
     min_score: float = 0.3
@@ -102,7 +104,10 @@ def standing_feet(
     points_TJ3: Floats, pixels_TJ3: Floats, pelvis_T3: Floats, weight_TJ: Floats, focal: float, step_s: float,
     config: PlacementConfig,
 ) -> NDArray[np.bool_]:  # fmt: skip
-    """(T, 2) whether each foot stands, by its speed in the picture and its height against the other foot's."""
+    """(T, 2) whether each foot stands, by its speed in the picture and in depth, and its height against the other's.
+
+    Without the depth, the swinging foot of somebody who walks towards the camera would seem to stand.
+    """
     contact = np.zeros((len(points_TJ3), 2), bool)
     if len(points_TJ3) < 3:
         return contact
@@ -114,7 +119,10 @@ def standing_feet(
         velocity_T2 = np.gradient(place_T2, axis=0) * (pelvis_T3[:, 2:] / focal) / step_s
         speed_T = np.linalg.norm(gaussian_filter1d(velocity_T2, 1.0, axis=0, mode="nearest"), axis=1)
         low_T = lowest_T1[:, 0] - height_TF[:, side] <= config.contact_height
-        contact[:, side] = seen_T & low_T & (speed_T <= config.contact_speed)
+        depth_T = (points_TJ3[:, foot, 2] + pelvis_T3[:, 2:]).mean(axis=1)
+        depth_speed_T = np.abs(np.gradient(gaussian_filter1d(depth_T, 2.0, mode="nearest"))) / step_s
+        stands_T = (speed_T <= config.contact_speed) & (depth_speed_T <= config.contact_depth_speed)
+        contact[:, side] = seen_T & low_T & stands_T
     return contact
 
 
