@@ -17,9 +17,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import pyarrow.compute as pc
-
 from flows.films import harvest_all
 from flows.progress import counting_bar
 from harvest.config import HarvestConfig
@@ -31,7 +28,6 @@ from openworld.film.truth import attach_truth
 from openworld.motion.prior_poses import write_prior_poses
 from openworld.worlds import SplitConfig, WorldConfig
 from storage.lake import Lake
-from storage.tables import row_views, rows_to_table
 
 BROAD, ACROBATIC, DEV = 240, 160, 40
 """How many films of each split the released model was made with."""
@@ -71,7 +67,6 @@ def make(out: Path, broad: int, acrobatic: int, dev: int, steps: tuple[int, int]
     if not prior_poses.exists():
         write_prior_poses(prior_poses)
     upright = _harvested(out, "released", ("blazepose_penultimate",), workers)
-    add_turned_by_zero(upright)
     turned = _harvested(out, "released_acrobatic", ("blazepose_turned",), workers)
     if dev:
         _harvested(out, "dev_acrobatic", ("blazepose_penultimate", "blazepose_turned"), workers)
@@ -88,22 +83,6 @@ def _harvested(out: Path, split: str, phis: tuple[str, ...], workers: int) -> La
     harvest_all([films], out / split, HarvestConfig(workers=workers, retry_failed=True, phis=phis))
     attach_truth(lake, films)
     return lake
-
-
-def add_turned_by_zero(lake: Lake) -> int:
-    """Write φ of upright crops once more as φ of turned crops whose turn is zero; returns how many rows are new."""
-    held = lake.read("features", ["tracklet_id"], pc.field("phi_name") == "blazepose_turned")
-    done = set(held["tracklet_id"].to_pylist())
-    upright = lake.read("features", None, pc.field("phi_name") == "blazepose_penultimate")
-    rows = [
-        {**row, "phi_name": "blazepose_turned", "zero_shot_3d": None,
-         "turn": np.zeros(len(row["phi"]) // (2 * row["phi_dim"]), np.float32)}
-        for row in row_views(upright)
-        if row["tracklet_id"] not in done
-    ]  # fmt: skip
-    if rows:
-        lake.append("features", rows_to_table("features", rows))
-    return len(rows)
 
 
 def install(checkpoint: Path, target: Path = RELEASED) -> Path:

@@ -210,6 +210,10 @@ ZERO_SHOT = "zero_shot"
 TURN = "turn"
 """As a part of a φ's name: one number, the radians by which the crop of a turned φ is turned (storage/schema.py)."""
 
+TURNED, UPRIGHT = "blazepose_turned+turn", "blazepose_penultimate"
+"""φ of turned crops with their turn, and the same network's φ of upright crops, which are turned by zero: a tracklet
+that lacks the first is read as the second with turn 0."""
+
 
 def read_phi(lake: LakeReader, phi_name: str, ids: Sequence[str] | None = None) -> dict[str, npt.NDArray[np.float16]]:
     """Image features by tracklet: (T, D) float16.
@@ -222,7 +226,16 @@ def read_phi(lake: LakeReader, phi_name: str, ids: Sequence[str] | None = None) 
     if len(parts) == 1:
         return parts[0]
     complete = [tracklet_id for tracklet_id in parts[0] if all(tracklet_id in part for part in parts)]
-    return {tracklet_id: np.concatenate([part[tracklet_id] for part in parts], axis=1) for tracklet_id in complete}
+    joined = {tracklet_id: np.concatenate([part[tracklet_id] for part in parts], axis=1) for tracklet_id in complete}
+    if phi_name != TURNED:
+        return joined
+    upright = _one_phi(lake, UPRIGHT, ids, phi_name)
+    return {tracklet_id: turned_by_zero(phi) for tracklet_id, phi in upright.items()} | joined
+
+
+def turned_by_zero(phi_TD: npt.NDArray[np.float16]) -> npt.NDArray[np.float16]:
+    """φ of upright crops with a turn of 0 beside it (T, D + 1)."""
+    return np.concatenate([phi_TD, np.zeros((len(phi_TD), 1), np.float16)], axis=1)
 
 
 def zero_shot_phi(points: Float32) -> npt.NDArray[np.float16]:

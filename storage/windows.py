@@ -30,11 +30,14 @@ from storage.layout import says_full
 from storage.snapshot import Snapshot
 from storage.tables import (
     TURN,
+    TURNED,
+    UPRIGHT,
     ZERO_SHOT,
     TrackletArrays,
     row_views,
     tracklet_arrays,
     turn_phi,
+    turned_by_zero,
     zero_shot_of,
     zero_shot_phi,
 )
@@ -283,7 +286,24 @@ def scan(lake: LakeReader, phi_name: str, ids: pa.Array | None = None) -> Iterat
     not found its partner yet waits in memory. LakeError if a phi does not fit its tracklet; LakeDamaged names a file
     that cannot be read, NoSuchLake a table of which one is missing.
     """
-    among, parts = pc.scalar(True) if ids is None else pc.field("tracklet_id").isin(ids), phi_name.split("+")
+    if phi_name == TURNED:
+        features = lake.read("features", ["tracklet_id", "phi_name"], _is_among(ids))
+        names, turned = features["tracklet_id"].to_numpy(), TURNED.split("+")[0]
+        kinds = features["phi_name"].to_numpy()
+        upright = pa.array(sorted(set(names[kinds == UPRIGHT]) - set(names[kinds == turned])), pa.string())
+        if len(upright):
+            yield from _scan(lake, phi_name, pa.array(sorted(set(names[kinds == turned])), pa.string()))
+            yield from ((track, turned_by_zero(phi_TxD)) for track, phi_TxD in _scan(lake, UPRIGHT, upright))
+            return
+    yield from _scan(lake, phi_name, ids)
+
+
+def _is_among(ids: pa.Array | None) -> pc.Expression:
+    return pc.scalar(True) if ids is None else pc.field("tracklet_id").isin(ids)
+
+
+def _scan(lake: LakeReader, phi_name: str, ids: pa.Array | None) -> Iterator[tuple[TrackletArrays, Phi]]:
+    among, parts = _is_among(ids), phi_name.split("+")
     own_3d = _own_3d(lake, among, phi_name) if ZERO_SHOT in parts else {}
     tracks = _rows(lake, "tracklets", _TRACKLET, among)
     phis = _phi_rows(lake, among, parts)

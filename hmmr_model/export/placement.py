@@ -53,7 +53,7 @@ class PlacementConfig:
     contact_speed: float = 0.35
     """m/s in the picture's plane, at the person's depth, below which a foot may stand."""
     contact_depth_speed: float = 0.5
-    """m/s towards or away from the camera, below which a foot may stand: the picture does not show it, the body does."""
+    """m/s towards or away from the camera, below which a foot may stand: the picture hides it, the body shows it."""
     contact_height: float = 0.08
     """m above the lower foot, up to which the other one may stand too."""
     min_score: float = 0.3

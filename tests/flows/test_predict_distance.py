@@ -1,4 +1,4 @@
-"""A walking person of a film, through `hmmr predict` with the released model, in the files as other readers see them."""
+"""A walking person of a film, through `hmmr predict` with the released model, in the files as others read them."""
 
 import json
 import struct

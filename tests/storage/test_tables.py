@@ -97,6 +97,24 @@ def test_the_turn_of_a_crop_is_a_phi_of_one_number(tmp_path: Path) -> None:
     np.testing.assert_array_equal(own["keypoints"], upright["zero_shot_3d"])
 
 
+def test_a_tracklet_with_upright_crops_alone_is_read_as_turned_by_zero(tmp_path: Path) -> None:
+    lake, rows = Lake(tmp_path), [tracklet_row(source_name(i), frames=7) for i in range(3)]
+    upright = [{**feature_row(row, dim=3), "phi_name": "blazepose_penultimate"} for row in rows[:2]]
+    turn = np.linspace(-3, 3, 7).astype(np.float32)
+    turned = [{**feature_row(row, dim=3), "phi_name": "blazepose_turned", "turn": turn} for row in rows[1:]]
+    lake.append("tracklets", rows_to_table("tracklets", rows))
+    lake.append("features", rows_to_table("features", upright + turned))
+    read = read_phi(lake, "blazepose_turned+turn")
+    turns = {row["tracklet_id"]: expected for row, expected in zip(rows, (0 * turn, turn, turn), strict=True)}
+    assert read.keys() == turns.keys()
+    for name, expected in turns.items():
+        np.testing.assert_array_equal(read[name][:, -1], expected.astype(np.float16))
+    scanned = {track.tracklet_id: phi for track, phi in scan(lake, "blazepose_turned+turn")}
+    assert scanned.keys() == read.keys()
+    for name, phi in scanned.items():
+        np.testing.assert_array_equal(phi, read[name])
+
+
 def test_labels_with_and_without_a_body(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     tracklets = [tracklet_row(source_name(i), frames=4) for i in range(2)]
