@@ -54,8 +54,8 @@ Html = Markup
 @cache
 def _templates() -> Environment:
     return Environment(
-        loader=PackageLoader("dashboard"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
+        loader=PackageLoader("dashboard"), autoescape=True, undefined=StrictUndefined, auto_reload=False,
+        trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
 
 
