@@ -34,6 +34,10 @@ CLIPS = {
     "H.264 4K30": ("3840x2160", 30, ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"], "mp4"),
 }  # fmt: skip
 PYAV = "av==18.1.0"
+CHOICE = (
+    "The pipe stays. What it costs more is in part the start of two programs, which a short clip cannot spread, and\n"
+    "in part that pictures are written and read; for it, a file that brings the decoder down brings down no worker."
+)
 RATE = 25
 
 
@@ -158,7 +162,7 @@ def measure(given: argparse.Namespace, command: str) -> tuple[list[Any], list[st
                 sentence = sentence or damaged(path, python)
             except (subprocess.CalledProcessError, RuntimeError) as error:
                 failures.append(f"{name}: {error}")
-        ROWS.extend(["", sentence])
+        ROWS.extend(["", sentence, "", CHOICE])
     return [], failures
 
 

@@ -38,13 +38,20 @@ def run_part(name: str, head: str | None, measure: Measure, table: Callable[[], 
     """The main function of a part's script: measure, save, print; exits with 1 if something could not be measured."""
     parser = options(argparse.ArgumentParser(description=head, formatter_class=argparse.RawDescriptionHelpFormatter))
     given = parser.parse_args()
-    claims, failures = measure(given, f"bench/{name}_claims.py")
+    claims, failures = measure(given, " ".join([f"bench/{name}_claims.py", *_shown(given)]))
     part = Part(
         name, datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), machine(), claims, table() if table else "", failures
     )
     part.save(RESULTS)
     print(section(part))
     sys.exit(1 if failures else 0)
+
+
+def _shown(given: argparse.Namespace) -> list[str]:
+    """The options of this run for the page, without the paths of this machine."""
+    shown = [f"--{name} {name.upper()}" for name in ("clips", "against") if getattr(given, name)]
+    shown += ["--names", *given.names] if given.names else []
+    return [*shown, f"--rounds {given.rounds}", f"--seconds {given.seconds:g}"]
 
 
 def options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
