@@ -4,8 +4,8 @@ They run in processes of Prefect's own task runner, since a training seeds torch
 would disturb each other. A flow run that is killed leaves no training behind, and its restart runs what lacks scores.
 """
 
+import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
 from typing import Any
 
 from prefect import task
@@ -15,6 +15,8 @@ from prefect.task_runners import ProcessPoolTaskRunner
 from flows.study.parallel import CellsEnded, Pair, end_with_parent, train_and_score
 
 _task = task(name="train-and-score", cache_policy=NO_CACHE, persist_result=False)(train_and_score)
+_POLL_S = 0.2
+"""The runner's futures cannot be waited for together."""
 
 
 class TaskCells:
@@ -24,8 +26,7 @@ class TaskCells:
         self._runner = ProcessPoolTaskRunner(max_workers=workers, initializer=end_with_parent)
         self._runner.__enter__()
         self._workers = workers
-        self._working: dict[Any, Any] = {}
-        """The pool's future -> Prefect's."""
+        self._working: list[Any] = []
 
     @property
     def idle(self) -> int:
@@ -36,14 +37,16 @@ class TaskCells:
         """Begin a training."""
         cell, context = pairs[0]
         name = f"{context.study}: {cell.variant} {cell.share:g} of {cell.train.data.phi_name}, seed {cell.seed}"
-        future = self._runner.submit(_task.with_options(task_run_name=name), {"pairs": list(pairs)})
-        self._working[future.wrapped_future] = future
+        self._working.append(self._runner.submit(_task.with_options(task_run_name=name), {"pairs": list(pairs)}))
 
     def events(self, timeout_s: float) -> Iterator[CellsEnded]:
         """What ended within the timeout."""
-        done, _ = wait(self._working, timeout_s, FIRST_COMPLETED)
-        for wrapped in done:
-            yield CellsEnded(_error_of(self._working.pop(wrapped)))
+        end = time.monotonic() + timeout_s
+        while not any(future.wrapped_future.done() for future in self._working) and time.monotonic() < end:
+            time.sleep(_POLL_S)
+        for future in [future for future in self._working if future.wrapped_future.done()]:
+            self._working.remove(future)
+            yield CellsEnded(_error_of(future))
 
     def close(self) -> None:
         """Begin nothing more, and wait for what works."""
