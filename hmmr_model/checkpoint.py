@@ -114,9 +114,13 @@ def _why(path: Path, error: Exception) -> str:
     if "GLOBAL" in str(error):  # torch's name for a function or class that a pickle wants called
         return "holds Python objects besides tensors and may run code when loaded: refused"
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if not any(name.endswith("/data.pkl") for name in archive.namelist()):
-                return "is a NumPy or zip archive and no checkpoint; `hmmr train` writes OUT/model.pt"
+        try:
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+        except Exception:  # its list of files is damaged, which zipfile says in several kinds of error
+            return "is damaged or truncated: copy it again"
+        if not any(name.endswith("/data.pkl") for name in names):
+            return "is a NumPy or zip archive and no checkpoint; `hmmr train` writes OUT/model.pt"
     if path.read_bytes()[:2] == b"PK":
         return "is damaged or truncated: copy it again"
     return "is not a checkpoint of this program"

@@ -233,10 +233,12 @@ _IMF = ('<?xml version="1.0"?><AssetMap xmlns="http://www.smpte-ra.org/schemas/4
 
 BOXES = (b"moov", b"free", b"stsd", b"uuid", b"\0\0\0\0", b"mdat", b"trak")
 
+_EACH_FRAME = ("-fps_mode", "passthrough")
+
 KINDS: dict[str, Make] = {
     **{damage.__name__.replace("_", " "): _by_bytes(damage) for damage in BYTE_DAMAGES},
     "two containers joined": _pair(lambda a, b, rng: a + b),
-    "head of one, tail of another": _pair(lambda a, b, rng: a[: rng.randrange(len(a))] + b[rng.randrange(len(b)) :]),
+    "head of one and tail of another": _pair(lambda a, b, rng: a[: rng.randrange(len(a))] + b[rng.randrange(len(b)) :]),
     "one inside of another": _pair(lambda a, b, rng: a[: len(a) // 2] + b + a[len(a) // 2 :]),
     "suffix of another": _pair(lambda a, b, rng: b),
     "MP4 box of a wrong size": _mp4(_box_size),
@@ -260,7 +262,7 @@ KINDS: dict[str, Make] = {
     "sound only": _made_by("wav", ["-vn", "-f", "lavfi", "-i", "sine=duration=1", "-map", "1:a"]),
     "odd sizes": _made_by("mkv", *[["-vf", f"scale={size},format=yuv444p", "-c:v", "ffv1"] for size in
                                    ("1:1", "3:5", "2:4000", "5000:2", "17:13")]),
-    "strange rates": _made_by("mkv", *[["-vf", f"settb={base},setpts=N*{step}", "-c:v", "ffv1", "-vsync", "0"]
+    "strange rates": _made_by("mkv", *[["-vf", f"settb={base},setpts=N*{step}", "-c:v", "ffv1", *_EACH_FRAME]
                                        for base, step in (("1/1", "1"), ("1/1000000", "1"), ("1/90000", "900000000"))]),
     "times far away": _made_by("mp4", *[["-c", "copy", "-output_ts_offset", offset] for offset in
                                         ("90000", "-5", "2000000")]),

@@ -121,3 +121,14 @@ def test_content_that_does_not_fit_is_refused(tmp_path: Path, checkpoint: Checkp
         write_torch(path, MODEL_FORMAT, good | change)
         with pytest.raises(BadCheckpointError, match=reason):
             load_checkpoint(path)
+
+
+@pytest.mark.parametrize("place", [0, 46])
+def test_an_archive_with_a_damaged_list_of_files_is_named(tmp_path: Path, place: int) -> None:
+    torch.save({"format": "hmmr-model/1"}, tmp_path / "model.pt")
+    content = bytearray((tmp_path / "model.pt").read_bytes())
+    listed = content.rindex(b"PK\x01\x02")  # the last entry of the central directory: its mark, then its name
+    content[listed + place] ^= 0xF0
+    (tmp_path / "model.pt").write_bytes(content)
+    with pytest.raises(BadCheckpointError, match=r"model\.pt"):
+        load_checkpoint(tmp_path / "model.pt")
