@@ -30,6 +30,9 @@ def write_page(path: Path, rows: list[Row]) -> None:
         short = len(mine) < trials or len(kinds) < count
         lack = f"**So far {len(mine)} of {trials} trials, {len(kinds)} of {count} kinds.**\n\n" if short else ""
         parts.append(f"## {title}\n\n{what}\n\n{lack}{_table(mine) if mine else ''}")
+    wrong = Counter(row["kind"] for row in rows if row["problem"])
+    known = [f"- {kind}: {count} trials" for kind, count in wrong.items()] or ["- nothing"]
+    parts.append("\n".join(["## Known to be wrong", "", *known, ""]))
     path.write_text("\n".join(parts))
 
 

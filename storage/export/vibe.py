@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from storage.errors import LakeError, LakeFull
+from storage.errors import LakeError
 from storage.export.crop_tracks import CropTrack, crop_tracks, phi_names
 from storage.lake import Lake
-from storage.layout import is_full
 from storage.snapshot import Snapshot
 
 FILE = "insta_train_db.h5"
@@ -36,10 +35,6 @@ def export_vibe(lake: Lake, snapshot: Snapshot, out: Path, *, phi_name: str | No
                     raise LakeError(f"tracklet {track.tracklet_id} has no features {chosen}")
                 start = _put(file, track, start, frames)
         os.replace(temporary, out / FILE)
-    except Exception as error:  # HDF5 says a full disk in several kinds of error
-        if is_full(error):
-            raise LakeFull(f"no space left for {out / FILE}; free some space and run again") from error
-        raise
     finally:
         temporary.unlink(missing_ok=True)
     return out / FILE
