@@ -21,13 +21,16 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from sqlalchemy import Connection, insert, or_, select, update
 
 from storage.delta import shard_of
 from storage.errors import CommitAborted, LakeError
 from storage.lake import LAST_OF_SHARD, Lake
-from storage.ledger.additions import open_addition
-from storage.ledger.items import Finished
+from storage.ledger.database import Database
+from storage.ledger.items import DONE, Finished
+from storage.ledger.leases import LEASE_S
 from storage.ledger.ledger import Ledger
+from storage.ledger.tables import ADDITIONS, COMMITS, ITEMS
 from storage.rewrite import compact, persist, sweep
 from storage.schema import TABLES
 
@@ -106,7 +109,7 @@ def add_rows(
     """
     step = between or (lambda _: None)
     commit_id = uuid.uuid4().hex
-    held_ids = open_addition(ledger.database, commit_id, worker, table["source_id"].unique().to_pylist())
+    held_ids = _open_addition(ledger.database, commit_id, worker, table["source_id"].unique().to_pylist())
     step("opened")
     try:
         rows = _rows_of(table, held_ids)
@@ -123,6 +126,31 @@ def add_rows(
     ledger.close_commit(commit_id)
     step("closed")
     return rows
+
+
+def _open_addition(database: Database, commit_id: str, worker: str, item_ids: Sequence[str]) -> list[str]:
+    """Say, before the first row is written, to which items a commit adds rows. It is open in the ledger like any other,
+    so that an erasure or another run finds and settles it.
+
+    Returns those that are done and in no other open commit. The others were erased, are labelled again, or get rows
+    from another run.
+    """
+
+    def work(connection: Connection) -> list[str]:
+        if connection.execute(select(ADDITIONS).where(ADDITIONS.c.commit_id == commit_id)).first() is None:
+            opened = {"commit_id": commit_id, "worker": worker, "state": "open", "opened_at": database.clock()}
+            connection.execute(insert(COMMITS).values(opened))
+            connection.execute(insert(ADDITIONS).values(commit_id=commit_id))
+        free = or_(ITEMS.c.commit_id.is_(None), ITEMS.c.commit_id == commit_id)
+        values = {"commit_id": commit_id, "lease_until": database.clock() + LEASE_S}
+        done = []
+        for item_id in sorted(set(item_ids)):
+            mine = (ITEMS.c.item_id == item_id, ITEMS.c.state == DONE, free)
+            if connection.execute(update(ITEMS).where(*mine).values(values)).rowcount:
+                done.append(item_id)
+        return done
+
+    return database.run(work)
 
 
 def _rows_of(table: pa.Table | None, held: Sequence[str]) -> pa.Table | None:

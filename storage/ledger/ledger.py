@@ -15,18 +15,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, false, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, false, func, or_, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.errors import LedgerError
 from storage.json_text import BadJsonError, read_object
 from storage.layout import Layout
-from storage.ledger.additions import end_addition
 from storage.ledger.content import CommittedLabels, Copies, Tombstones, note_labels, release
 from storage.ledger.database import Database, among, as_rows, column_arrays, insert_new, transactional
 from storage.ledger.items import DONE, ERASED, FAILED, PENDING, REJECTED, STATES, Books, Claim, Entry, Finished, Item
 from storage.ledger.leases import LEASE_S, HostBudgets, Leases, drop_from_plans
-from storage.ledger.tables import COMMITS, EVENTS, ITEMS
+from storage.ledger.tables import ADDITIONS, COMMITS, EVENTS, ITEMS
 
 _CHUNK = 1_000
 """Items asked for in one transaction: short locks, and few enough parameters for SQLite."""
@@ -289,7 +288,9 @@ class Ledger:
         closing = update(COMMITS).where(COMMITS.c.commit_id == commit_id, COMMITS.c.state == "open")
         if connection.execute(closing.values(state="done" if done else "aborted")).rowcount == 0:
             return
-        if end_addition(connection, commit_id):
+        if connection.execute(delete(ADDITIONS).where(ADDITIONS.c.commit_id == commit_id)).rowcount:
+            free = {"commit_id": None, "lease_until": None}  # its items are done, whatever became of the rows
+            connection.execute(update(ITEMS).where(ITEMS.c.commit_id == commit_id).values(free))
             return
         mine = select(ITEMS).where(ITEMS.c.commit_id == commit_id).order_by(ITEMS.c.item_id)
         rows = connection.execute(mine.with_for_update()).all()
