@@ -1,8 +1,10 @@
 # A Prefect worker for harvesting, training and studies on CPUs. The same image runs the server and the set-up
 # (docker/compose.yaml).
 #   docker build -f docker/cpu-worker.Dockerfile --build-arg HMMR_COMMIT="$(git rev-parse HEAD)" -t hmmr-cpu .
-# Not built where this was written: that machine has no Docker engine. pip's commands ran there outside of Docker
-# (scripts/setup); apt-get's, the copies of Node.js and the user were not run. CI lints the file.
+# Not built where this was written: that machine has no Docker engine. In a chroot of Debian bookworm with its own
+# python3.11 in an environment (not python:3.11-slim) useradd, Node.js 24.21 and npm 11.21 (npm's packages, not the node
+# image), both pip commands and `hmmr weights fetch` ran on 2026-12-01; `hmmr doctor` found nothing missing there, and the
+# user 10001 imported torch, cv2, onnxruntime, psycopg and yt-dlp. CI lints the file.
 FROM node:24-bookworm-slim AS node
 
 FROM python:3.11-slim-bookworm
