@@ -145,8 +145,8 @@ def _made_by(suffix: str, *choices: Sequence[str]) -> Make:
         words = [word.replace("SEED", str(rng.randrange(1, 9))) for word in rng.choice(choices)]
         _ffmpeg("-i", source, *words, path)
         source.unlink()
-        if rng.random() < 0.5:
-            data = path.read_bytes()
+        data = path.read_bytes()
+        if len(data) > 1 and rng.random() < 0.5:
             path.write_bytes(rng.choice(BYTE_DAMAGES[:15])(data, rng))
         return path
 
