@@ -54,8 +54,12 @@ def import_instavariety(lake: Lake, folder: Path, ledger: Ledger | None = None) 
         videos = {row["source_id"]: _video(row) for row in rows if row["source_id"] not in posts}
         posts |= videos.keys()
         if rows:
-            lake.append("videos", rows_to_table("videos", videos.values()))
-            lake.append("tracklets", rows_to_table("tracklets", rows))
+            # Two imports at once: the second of the same rows is no commit.
+            names = "\n".join([lake.folder("tracklets").where, *(row["tracklet_id"] for row in rows)])
+            once = f"instavariety-{hashlib.sha256(names.encode()).hexdigest()[:32]}"
+            if videos:
+                lake.append("videos", rows_to_table("videos", videos.values()), transaction=once)
+            lake.append("tracklets", rows_to_table("tracklets", rows), transaction=once)
         count += len(rows)
     return count
 
