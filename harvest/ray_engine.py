@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harvest.backends.protocol import PoseBackend
+from harvest.backends.protocol import PoseBackend, TwoLooks
 from harvest.config import HarvestConfig
 from harvest.errors import HarvestError, TooSlow, WorkerDied
 from harvest.label import LabelledVideo
@@ -99,6 +99,8 @@ class NetworkActor:
         device = ThreadPoolExecutor(1, thread_name_prefix="networks")
         most = config.ray.batch
         self._people = Batches(self._backend.people, most, device)
+        second_look = self._backend.people_again if isinstance(self._backend, TwoLooks) else None
+        self._people_again = Batches(second_look, most, device) if second_look else None
         self._poses = Batches(self._ask_poses, most, device)
         self._features = [Batches(_asker(phi), most, device) for phi in self._phis]
 
@@ -109,7 +111,10 @@ class NetworkActor:
     async def describe(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Of the backend and of each φ its name, weights and sizes."""
         backend = self._backend
-        of_backend = {"name": backend.name, "weights": dict(backend.weights), "joints": backend.joints}
+        of_backend = {
+            "name": backend.name, "weights": dict(backend.weights), "joints": backend.joints,
+            "two_looks": self._people_again is not None,
+        }  # fmt: skip
         return of_backend, [
             {"name": phi.name, "weights": dict(phi.weights), "dim": phi.dim, "turned": isinstance(phi, TurnedPhi)}
             for phi in self._phis
@@ -118,6 +123,11 @@ class NetworkActor:
     async def people(self, frames: Sequence[Any]) -> list[np.ndarray]:
         """As `PoseBackend.people`, of references to frames."""
         return await self._people.ask(list(await asyncio.gather(*frames)))
+
+    async def people_again(self, frames: Sequence[Any]) -> list[np.ndarray]:
+        """As `TwoLooks.people_again`, of references to frames."""
+        assert self._people_again is not None
+        return await self._people_again.ask(list(await asyncio.gather(*frames)))
 
     async def pose(
         self, frames: Sequence[Any], boxes: Sequence[np.ndarray], expected: Sequence[np.ndarray] | None
@@ -195,6 +205,11 @@ class _RemoteBackend:
         return list(_result(self.actor.pose.remote(self.frames.refs(frames), list(boxes), expected and list(expected))))
 
 
+class _RemoteTwoLooks(_RemoteBackend):
+    def people_again(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return list(_result(self.actor.people_again.remote(self.frames.refs(frames))))
+
+
 @dataclass(frozen=True)
 class _RemotePhi:
     """A `Phi` whose network a network actor runs."""
@@ -233,7 +248,8 @@ def _networks_at(actor: Any) -> Networks:
     for which, of_phi in enumerate(of_phis):
         kind = _RemoteTurnedPhi if of_phi.pop("turned") else _RemotePhi
         phis.append(kind(actor, frames, which, **of_phi))
-    remote: PoseBackend = _RemoteBackend(actor, frames, **of_backend)
+    backend_kind = _RemoteTwoLooks if of_backend.pop("two_looks") else _RemoteBackend
+    remote: PoseBackend = backend_kind(actor, frames, **of_backend)
     return remote, phis
 
 

@@ -40,7 +40,7 @@ NEAREST_M = 0.2
 class RefineConfig:
     """Steps, learning rate and the weights of the energy's terms."""
 
-    steps: int = 80
+    steps: int = 150
     learning_rate: float = 0.02
     keypoints_2d: float = 60.0
     """On the mean absolute distance, crop units, of keypoints weighted by their score."""

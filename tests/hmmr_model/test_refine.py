@@ -149,7 +149,7 @@ def test_the_2d_networks_own_3d_turns_a_body_that_the_picture_cannot_tell_from_t
     own = track.labels.joints_TJ3.copy()
     own[7] = np.nan  # a frame without, and joints without
     own[:, 19:] = np.nan
-    config = RefineConfig(rotations=1.0)
+    config = RefineConfig(rotations=1.0, own_3d=30.0)
 
     def wrong_by(own_3d: np.ndarray | None) -> float:
         refined = refine(flipped, _tracklet(track.keypoints_TJ3), keypoint_model, config, own_3d)

@@ -51,7 +51,8 @@ def test_an_exported_dataset_is_whole_and_says_so(lake: Lake, part: Snapshot, tm
     subprocess.run(["sha256sum", "-c", "--quiet", "manifest.sha256"], cwd=out, check=True)
     assert sorted(pd.read_parquet(out / "data" / "tracklets")["tracklet_id"]) == list(part.tracklet_ids)
     info = json.loads((out / "info.json").read_text())
-    assert info["rows"] == {"tracklets": 4, "features": 4, "labels3d": 0, "videos": 2, "shots": 2, "rejects": 2}
+    counts = {"tracklets": 4, "features": 4, "labels3d": 0, "pseudo3d": 0, "videos": 2, "shots": 2, "rejects": 2}
+    assert info["rows"] == counts
     assert info["joints"] == list(KEYPOINTS_25)
     with (out / "ATTRIBUTION.csv").open() as file:
         assert {row["source_id"] for row in csv.DictReader(file)} == set(part.sources)
