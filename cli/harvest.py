@@ -237,7 +237,7 @@ class HarvestOptions:
         one_of(self.preset, tuple(PRESETS), "--preset")
         one_of(self.scores, ("raw", "calibrated"), "--scores")
         plain = LabelConfig(
-            preset=PRESETS[self.preset].with_limits(_limits(self.filters or ())),
+            preset=PRESETS[self.preset].with_limits(_limits(self.filters)) if self.filters else PRESETS[self.preset],
             smoothing=SmoothingConfig(self.smoothing) if self.smoothing > 0 else None,
             scores="calibrated" if self.scores == "calibrated" else "raw",
         )

@@ -16,9 +16,6 @@ from harvest.video.shots import ShotConfig
 from storage.labels.key import added_field
 from storage.ledger.leases import LEASE_S
 
-AGENT = "hmmr-harvest"
-"""Our name in user agents and in robots.txt."""
-
 
 @dataclass(frozen=True)
 class DownloadConfig:
@@ -35,11 +32,6 @@ class DownloadConfig:
     """Pause between the requests of one extraction, for hosts that ask for it."""
     contact: str = ""
     """Mail address or page of the user, put into the user agent."""
-
-    @property
-    def user_agent(self) -> str:
-        """The User-Agent header of every request."""
-        return f"{AGENT}/0.1" + (f" (+{self.contact})" if self.contact else "")
 
 
 @dataclass(frozen=True)

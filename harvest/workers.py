@@ -22,10 +22,10 @@ from threading import Lock
 from typing import Any, Generic, Protocol, TypeVar
 
 from harvest.backends.protocol import PoseBackend
-from harvest.config import AGENT, HarvestConfig
+from harvest.config import HarvestConfig
 from harvest.errors import Erased, HarvestError, InternalError, TooSlow, Unreadable, WorkerDied
 from harvest.fetch.pace import Pace
-from harvest.fetch.policy import Robots, check_before_contact, check_limits, licence_verdict
+from harvest.fetch.policy import AGENT, Robots, check_before_contact, check_limits, licence_verdict
 from harvest.label import LabelledVideo, Labeller
 from harvest.phi.protocol import Phi
 from harvest.registry import make_backend, make_phis

@@ -18,11 +18,11 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from harvest.config import AGENT, HarvestConfig
+from harvest.config import HarvestConfig
 from harvest.errors import Erased, NotAsLabelled, Unreadable
 from harvest.features.plan import changed, tracklets_without
 from harvest.fetch.pace import Pace
-from harvest.fetch.policy import Robots, check_before_contact, check_limits, seconds_limit
+from harvest.fetch.policy import AGENT, Robots, check_before_contact, check_limits, seconds_limit
 from harvest.phi.protocol import Phi, TurnedPhi
 from harvest.registry import make_phis
 from harvest.sources.expand import Source

@@ -21,11 +21,12 @@ from yt_dlp.networking.exceptions import HTTPError, RequestError
 from yt_dlp.utils import determine_protocol
 from yt_dlp.version import __version__ as yt_dlp_version
 
-from harvest.config import AGENT, DownloadConfig
+from harvest.config import DownloadConfig
 from harvest.errors import HarvestError, LiveStream, SiteUnsupported, TooLarge, TooSlow
 from harvest.fetch.network_guard import guarded
 from harvest.fetch.pace import Pace, TimeIsUp, time_limit
 from harvest.fetch.policy import (
+    AGENT,
     Policy,
     Robots,
     Verdict,
@@ -34,6 +35,7 @@ from harvest.fetch.policy import (
     check_limits,
     check_metadata,
     check_robots_tag,
+    user_agent,
 )
 from harvest.fetch.script_runtime import SCRIPT_RUNTIMES
 from harvest.fetch.site_errors import from_site
@@ -201,7 +203,7 @@ def _options(
         "outtmpl": {"default": str(folder / f"{source.item_id}.%(ext)s")},
         "format": "bv*/b",
         "format_sort": [f"res:{config.max_height}"],
-        "http_headers": {"User-Agent": config.user_agent},
+        "http_headers": {"User-Agent": user_agent(config.contact)},
         "max_filesize": cap,
         "progress_hooks": [hook],
         "logger": notes,

@@ -40,6 +40,15 @@ from harvest.fetch.network_guard import address_verdict
 from harvest.identity import canonical_address, loose_address
 from harvest.sources.expand import Source
 
+AGENT = "hmmr-harvest"
+"""Our name in user agents and in robots.txt."""
+
+
+def user_agent(contact: str) -> str:
+    """The User-Agent header of every request; `contact` is the user's mail address or page, or empty."""
+    return f"{AGENT}/0.1" + (f" (+{contact})" if contact else "")
+
+
 _KINDS = ("host", "uploader", "url", "id")
 
 

@@ -14,7 +14,7 @@ from harvest.config import DownloadConfig
 from harvest.errors import HarvestError, SiteUnsupported, TooSlow, WorkerDied
 from harvest.fetch.network_guard import guarded
 from harvest.fetch.pace import Pace, PaceConfig, TimeIsUp, time_limit
-from harvest.fetch.policy import Policy, check_before_contact
+from harvest.fetch.policy import Policy, check_before_contact, user_agent
 from harvest.identity import canonical_url, host_of, text_id
 from harvest.sources.expand import Source
 
@@ -97,7 +97,7 @@ def _options(source: Source, config: DownloadConfig) -> dict[str, Any]:
     return {
         "extract_flat": True,
         "playlist_items": f"1:{source.max_entries}",
-        "http_headers": {"User-Agent": config.user_agent},
+        "http_headers": {"User-Agent": user_agent(config.contact)},
         "socket_timeout": config.socket_timeout_s,
         "js_runtimes": dict(SCRIPT_RUNTIMES),
         "quiet": True,

@@ -15,8 +15,15 @@ from numpy.typing import NDArray
 
 from body.boxes import iou_matrix, suppress
 from harvest.network_cache import CachedBackend
-from harvest.tracking.colours import clothes
-from harvest.tracking.track import Expected, Linker, Observation, TrackConfig, keypoint_distance, limb_score
+from harvest.tracking.track import (
+    Expected,
+    Linker,
+    Observation,
+    TrackConfig,
+    clothes,
+    keypoint_distance,
+    limb_score,
+)
 from harvest.video.decode import Frame
 from storage.labels.key import added_field
 

@@ -4,19 +4,19 @@ Each frame has two assignments (Hungarian algorithm). The first links tracks and
 distance. The second links tracks that were lost in an earlier frame to the people who are left, by the last box. A
 new person who is where the steady motion of a lost one leads, in the same clothes, continues that one's track even
 after a longer gap, such as a walk behind a pillar. Frames in a gap are marked as not observed and hold no joints.
-Letters: J joints, P people of a frame, K tracks, T frames of a track.
+Letters: J joints, P people of a frame, K tracks (of colours: parts of the body), T frames of a track.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from body.boxes import iou_matrix
 from body.joints import KEYPOINTS_25, LIMBS_12, indices
-from harvest.tracking.colours import blended, difference
 from storage.labels.key import added_field
 
 T = TypeVar("T", bound=np.generic)
@@ -30,6 +30,15 @@ COLOUR_SHARE = 0.1
 """Weight of a frame in the running mean of a track's colours."""
 _TRUNK = indices(("left_shoulder", "right_shoulder", "left_hip", "right_hip"), KEYPOINTS_25)
 _LIMBS = indices(LIMBS_12, KEYPOINTS_25)
+CLOTHES = (
+    ("left_shoulder", "right_shoulder", "left_hip", "right_hip"),
+    ("left_hip", "left_knee"),
+    ("right_hip", "right_knee"),
+)
+"""Parts of the body by whose colours two people are told apart; a patch lies in the middle of each part's joints."""
+PATCH = 0.06
+"""Half the side of a patch, in parts of the larger side of the joints' box."""
+_CLOTHES_SLOTS = [[KEYPOINTS_25.index(name) for name in names] for names in CLOTHES]
 _VISIBLE_SCORE = 0.3
 _FORBIDDEN_COST = 1e6
 
@@ -77,7 +86,7 @@ class Observation:
     may_start: bool
     """Whether the detection's score is high enough to start a track."""
     colours: NDArray[np.float32] = field(default_factory=lambda: np.full((3, 3), np.nan, np.float32))
-    """(3, 3) of the clothes (colours.py); NaN where they are not known."""
+    """(3, 3) of the clothes (`clothes`); NaN where they are not known."""
 
 
 @dataclass(frozen=True)
@@ -349,3 +358,34 @@ def _enlarged(rows: NDArray[T]) -> NDArray[T]:
 
 def _centre(box: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray((box[:2] + box[2:]) / 2, dtype=np.float32)
+
+
+def clothes(picture_HW3: NDArray[np.uint8], joints_J3: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(K, 3) mean colour of each part, L a b in steps of 255; NaN where a joint is not visible or out of the frame."""
+    colours_K3 = np.full((len(CLOTHES), 3), np.nan, np.float32)
+    seen = joints_J3[joints_J3[:, 2] >= _VISIBLE_SCORE, :2]
+    if not len(seen):
+        return colours_K3
+    half = max(1, round(PATCH * float(np.ptp(seen, axis=0).max())))
+    for k, slots in enumerate(_CLOTHES_SLOTS):
+        if (joints_J3[slots, 2] < _VISIBLE_SCORE).any():
+            continue
+        x, y = joints_J3[slots, :2].mean(axis=0).round().astype(int).tolist()
+        patch = picture_HW3[max(0, y - half) : max(0, y + half), max(0, x - half) : max(0, x + half)]
+        if patch.size:
+            mean = patch.reshape(-1, 3).mean(axis=0).astype(np.uint8)
+            colours_K3[k] = cv2.cvtColor(mean[None, None], cv2.COLOR_RGB2LAB)[0, 0]
+    return colours_K3
+
+
+def difference(a_K3: NDArray[np.float32], b_K3: NDArray[np.float32]) -> float:
+    """Mean distance of the parts whose colours are known of both; NaN if there is none."""
+    apart_K = np.linalg.norm(a_K3 - b_K3, axis=1)
+    known_K = np.isfinite(apart_K)
+    return float(apart_K[known_K].mean()) if known_K.any() else float("nan")
+
+
+def blended(old_K3: NDArray[np.float32], new_K3: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """The old colours moved towards the new ones by a share; where only one is known, that one."""
+    mixed = (1 - share) * old_K3 + share * new_K3
+    return np.where(np.isfinite(mixed), mixed, np.where(np.isfinite(old_K3), old_K3, new_K3)).astype(np.float32)
