@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,35 +53,28 @@ def learnt_from(lake: Lake, digests: Sequence[str]) -> Learnt:
     """Checkpoints of runs on one of these snapshots, the label rounds that these models taught, the models that learnt
     from those rounds, and so on until nothing more is found."""
     runs = lake.read("runs", ["run_id", "kind", "config", "snapshot", "checkpoint"]).to_pylist()
-    seen = with_ancestors(lake, digests)
+    trainings = [(run, _parsed(run["config"])) for run in runs if run["kind"] != "label3d"]
+    notes = [_parsed(run["config"]) for run in runs if run["kind"] == "label3d"]
+    seen = {*with_ancestors(lake, digests)}
     rounds: set[str] = set()
-    while True:
-        taught = {
-            name for run in runs if run["kind"] == "label3d"
-            if (name := _setting(run["config"], "round_id")) is not None and _learnt(run["config"], seen, rounds)
-        }  # fmt: skip
-        if taught <= rounds:
-            break
+    while taught := {note["round_id"] for note in notes if "round_id" in note and _learnt(note, seen, rounds)} - rounds:
         rounds |= taught
     models = {
-        run["checkpoint"] or run["run_id"] for run in runs
-        if run["kind"] != "label3d" and (run["snapshot"] in seen or _setting(run["config"], "pseudo3d") in rounds)
+        run["checkpoint"] or run["run_id"] for run, config in trainings
+        if run["snapshot"] in seen or _round_of(config) in rounds
     }  # fmt: skip
     return Learnt(tuple(sorted(models)), tuple(sorted(rounds)))
 
 
-def _learnt(config: str, seen: Collection[str], rounds: Collection[str]) -> bool:
-    """Whether a teacher of this round was trained on one of these snapshots or rounds."""
-    told = _parsed(config)
-    return bool({*told.get("teachers_snapshots", ())} & {*seen} or {*told.get("teachers_rounds", ())} & {*rounds})
+def _learnt(note: Mapping[str, Any], seen: Set[str], rounds: Set[str]) -> bool:
+    """Whether a teacher of the round that is noted was trained on one of these snapshots or rounds."""
+    return bool({*note.get("teachers_snapshots", ())} & seen or {*note.get("teachers_rounds", ())} & rounds)
 
 
-def _setting(config: str, name: str) -> str | None:
-    """A setting of a run, its own or its data's."""
-    told = _parsed(config)
-    data = told.get("data")
-    value = told.get(name) or (data.get(name) if isinstance(data, dict) else None)
-    return value if isinstance(value, str) and value else None
+def _round_of(config: Mapping[str, Any]) -> str | None:
+    """The label round that a training learnt from."""
+    data = config.get("data")
+    return data.get("pseudo3d") if isinstance(data, dict) else None
 
 
 def _parsed(config: str) -> dict[str, Any]:
