@@ -8,7 +8,7 @@ quarter of the frames (docs/LOG.md). Letters: P people of all frames of a call, 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -46,12 +46,13 @@ class NanoDet:
         self.config = config
         self._network = open_network(path(NANODET), config.runtime, threads=config.threads, device=config.device)
 
-    def people(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Per RGB frame (P, 5) float32: x0 y0 x1 y1 px inside the frame, score; best first."""
-        return [self._one(frame) for frame in frames]
+    def people(self, frames: Sequence[np.ndarray], size: int | None = None) -> list[np.ndarray]:
+        """Per RGB frame (P, 5) float32: x0 y0 x1 y1 px inside the frame, score; best first. `size`: longer side, px, of
+        the network's input, if it is not the configuration's."""
+        return [self._one(frame, size or self.config.size) for frame in frames]
 
-    def _one(self, frame_HW3: np.ndarray) -> np.ndarray:
-        image, ratio = _letterbox(frame_HW3, self.config.size)
+    def _one(self, frame_HW3: np.ndarray, size: int) -> np.ndarray:
+        image, ratio = _letterbox(frame_HW3, size)
         outputs = self._network(images=image)
         boxes_of_strides = [
             _decode(outputs[f"scores_{stride}"][0], outputs[f"distances_{stride}"][0], stride, image.shape[3])
@@ -131,7 +132,6 @@ class EmbeddedBackend:
             device=config.device, runtime=runtime,
         )  # fmt: skip
         self._detector = NanoDet(detector)
-        self._second_detector = NanoDet(replace(detector, size=config.second_size))
         self._landmarks = BlazePose(threads=config.threads, device=config.device, runtime=runtime)
 
     def people(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -140,7 +140,7 @@ class EmbeddedBackend:
 
     def people_again(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
         """As `people`, at the second size."""
-        return self._second_detector.people(frames)
+        return self._detector.people(frames, self.config.second_size)
 
     def pose(
         self, frames: Sequence[np.ndarray], boxes: Sequence[np.ndarray], expected: Sequence[np.ndarray] | None = None
